@@ -1,0 +1,63 @@
+"""What can go wrong, as one tree.
+
+BlindRefusalError            exit code 1: a fault of this software
+└── InputError               exit code 2: something given to it was wrong or out of reach
+    ├── SourceError          a source of cases could not be fetched, opened or read
+    ├── DataError            records, a built folder, a run or a bundle has problems; all are listed
+    └── RemoteError          a server refused, failed or could not be reached
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class BlindRefusalError(Exception):
+    """The root of this project's errors; its text is fit to be shown to a user."""
+
+    exit_code = 1
+
+
+class InputError(BlindRefusalError):
+    """The user's mistake, or bad input: says what, where, what was expected, what to do."""
+
+    exit_code = 2
+
+
+class SourceError(InputError):
+    """A source of cases could not be fetched, opened or read."""
+
+
+class RemoteError(InputError):
+    """A server refused, failed or could not be reached."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong: where it stands, what it is, what to do about it."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class DataError(InputError):
+    """One or more problems in some data; ``problems`` holds every one of them.
+
+    The text shows the first twenty, so that a thousand do not bury the summary.
+    """
+
+    SHOWN = 20
+
+    def __init__(self, summary: str, problems: Sequence[Problem]) -> None:
+        self.summary = summary
+        self.problems = tuple(problems)
+        lines = [f"{summary}: {len(self.problems)} problem{'s' * (len(self.problems) != 1)}"]
+        lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]]
+        if len(self.problems) > self.SHOWN:
+            lines.append(f"  and {len(self.problems) - self.SHOWN} more")
+        super().__init__("\n".join(lines))

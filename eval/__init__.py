@@ -1,0 +1,1 @@
+"""Evaluate models on the blind-refusal benchmark: collect, judge, score."""

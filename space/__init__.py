@@ -1,0 +1,1 @@
+"""The leaderboard Space of the blind-refusal benchmark."""

@@ -1,0 +1,17 @@
+"""The sub-commands of ``blind-refusal space``, each in a file of its own under ``commands/``."""
+
+from __future__ import annotations
+
+import click
+
+from dataset_builder.command_group import LazyGroup, Target
+
+_AT = "space.commands."
+
+
+@click.group(
+    cls=LazyGroup,
+    targets={},
+)
+def space() -> None:
+    """Serve and deploy the leaderboard."""
