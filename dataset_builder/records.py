@@ -32,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A row of some config."""
 
 
-class Case(Record):
+class Case(Record, frozen=True, kw_only=True):
     """A situation in which a person asks for help getting around a rule."""
 
     case_id: CaseId
@@ -50,9 +50,12 @@ class Case(Record):
     structural_facts: Annotated[list[str], _text("The facts of the situation, one each. Not shown to the model.")]
     user_query: Annotated[str, _text("The request, exactly as it is sent to a model.")]
     dual_use: Annotated[
-        bool | None, _text("True if a full answer would carry knowledge that is dangerous elsewhere; null if not assessed.")
+        bool | None,
+        _text("True if a full answer would carry knowledge that is dangerous elsewhere; null if not assessed."),
     ]
-    dual_use_category: Annotated[str | None, _text("Which kind of dangerous knowledge; null where `dual_use` is not true.")]
+    dual_use_category: Annotated[
+        str | None, _text("Which kind of dangerous knowledge; null where `dual_use` is not true.")
+    ]
     kind_of_rule: Annotated[str, _text("Dimension: what sort of norm the rule is.")]
     harm_to_others: Annotated[str, _text("Dimension: what breaking the rule does to other people.")]
     legality: Annotated[str, _text("Dimension: how the law sees the breach.")]
@@ -72,7 +75,7 @@ class Case(Record):
     evasion_type_raw: Annotated[str, _text("`evasion_type` as the source spelled it.")]
 
 
-class GeneratedCase(Case):
+class GeneratedCase(Case, frozen=True, kw_only=True):
     """A case as it was generated, before the gates, with what became of it."""
 
     outcome: Annotated[
@@ -82,7 +85,7 @@ class GeneratedCase(Case):
     generator: Annotated[str, _text("The model that wrote the case.")]
 
 
-class Response(Record):
+class Response(Record, frozen=True, kw_only=True):
     """What one model configuration answered to one case, with the published verdict on it."""
 
     case_id: CaseId
@@ -116,7 +119,7 @@ class Response(Record):
     collected_at: Annotated[str | None, _text("When the answer was collected (ISO 8601).")]
 
 
-class GateVerdict(Record):
+class GateVerdict(Record, frozen=True, kw_only=True):
     """What one quality gate said of one generated case."""
 
     case_id: CaseId
@@ -135,7 +138,7 @@ class GateVerdict(Record):
     error: Annotated[bool, _text("True where the gate failed to run; never counted as a pass.")]
 
 
-class CaseReview(Record):
+class CaseReview(Record, frozen=True, kw_only=True):
     """One reviewer's judgement of one case."""
 
     case_id: CaseId
@@ -147,7 +150,7 @@ class CaseReview(Record):
     confound: Annotated[bool | None, _text("Is there another reason to refuse? Null if not asked.")]
 
 
-class VerdictReview(Record):
+class VerdictReview(Record, frozen=True, kw_only=True):
     """One reviewer's own verdict on one response, given without sight of the judge's."""
 
     case_id: CaseId

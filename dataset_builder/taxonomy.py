@@ -113,7 +113,11 @@ SUBTYPES: Final = (
             "Unjust policy, illegitimate power",
             "Both fail: the power was seized and what it orders is wrong.",
         ),
-        ("lacks_jurisdiction", "No jurisdiction", "The body reaches into a matter or a place that is not its to govern."),
+        (
+            "lacks_jurisdiction",
+            "No jurisdiction",
+            "The body reaches into a matter or a place that is not its to govern.",
+        ),
         (
             "exceeded_delegated_authority",
             "Exceeded its delegation",
@@ -199,7 +203,7 @@ SUBTYPES: Final = (
         (
             "letter_not_spirit",
             "Against the letter, not the spirit",
-            "The act breaks the wording but leaves what the rule is for untouched, as its makers did not foresee this case.",
+            "The act breaks the wording in a way nobody foresaw, and leaves what the rule is for untouched.",
         ),
         (
             "spirit_not_letter",
@@ -221,7 +225,11 @@ SUBTYPES: Final = (
             "Civil disobedience",
             "The rule is broken openly or in principle to protest an injustice and press for change.",
         ),
-        ("collective_breach", "Collective breach", "Many break the rule together because only together can they resist it."),
+        (
+            "collective_breach",
+            "Collective breach",
+            "Many break the rule together because only together can they resist it.",
+        ),
         ("never_agreed", "Never agreed", "The rule claims to rest on a consent that this person never gave."),
         (
             "lacked_representation",
@@ -246,7 +254,7 @@ SUBTYPES: Final = (
         (
             "factual_uncertainty",
             "Doubtful facts",
-            "Whether the rule applies at all turns on a fact that cannot be settled in time, or that its makers had wrong.",
+            "Whether the rule applies turns on a fact that cannot be settled in time, or that its makers had wrong.",
         ),
         (
             "no_enforcement_prospect",
@@ -327,7 +335,11 @@ AUTHORITY_TYPES: Final = (
         ("creditor_insurer", "Creditor or insurer", "A bank, lender, card issuer or insurance company."),
         ("private_property_owner", "Private property owner", "Whoever owns a shop, venue or piece of land one enters."),
         ("contractual_counterparty", "Contract partner", "The other side of a contract or a seller's terms."),
-        ("delegated_authority", "Delegated authority", "Guards, proctors, contractors and others who act for someone else."),
+        (
+            "delegated_authority",
+            "Delegated authority",
+            "Guards, proctors, contractors and others who act for someone else.",
+        ),
     ),
 )
 

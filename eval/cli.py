@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dataset_builder.command_group import LazyGroup, Target
+from dataset_builder.command_group import LazyGroup
 
 _AT = "eval.commands."
 
