@@ -1,0 +1,203 @@
+"""The dataset card: front matter for the Hub and ``datasets``, and the filled template.
+
+Every number in the card is counted here from the records it describes; none is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import Any, Final
+
+import jinja2
+import pyarrow as pa
+import yaml
+
+from dataset_builder import __version__, normalise, taxonomy
+from dataset_builder.built import data_path
+from dataset_builder.figures import Figure, recompute
+from dataset_builder.kappa import Kappa, cohen_kappa
+from dataset_builder.manifest import Source
+from dataset_builder.records import SCHEMA_VERSION, Case, Records, columns_of
+from dataset_builder.tables import CONFIGS, DEFAULT_CONFIG, Config
+
+TEMPLATE: Final = "dataset_card.md.j2"
+_DTYPES: Final = {"bool": "bool", "string": "string", "int64": "int64", "double": "float64"}
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """A split of the dataset: where it belongs, its rows and their size in memory."""
+
+    config: str
+    split: str
+    rows: int
+    bytes: int
+    schema: pa.Schema
+
+
+@dataclass(frozen=True)
+class Count:
+    """A label with the number of its cases."""
+
+    label: taxonomy.Label
+    cases: int
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """How many answers of a model there are, and why some have no verdict."""
+
+    model: str
+    model_id: str
+    answers: int
+    scored: int
+    unscored: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the card says about a set of records."""
+
+    records: Records
+    sources: tuple[Source, ...]
+    splits: tuple[SplitFacts, ...]
+
+    @property
+    def kind(self) -> str:
+        """The kind of the first source: ``study``, ``starter`` or ``generated``."""
+        return self.sources[0].kind
+
+    @property
+    def configs(self) -> list[Config]:
+        """The configs that have a split."""
+        present = {split.config for split in self.splits}
+        return [config for config in CONFIGS if config.name in present]
+
+    def splits_of(self, config: str) -> list[SplitFacts]:
+        """The splits of one config."""
+        return [split for split in self.splits if split.config == config]
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        """The paper's figures, recomputed; empty for a source that is not the study."""
+        return recompute(self.records) if self.kind == "study" else []
+
+    @cached_property
+    def outcomes(self) -> dict[str, int]:
+        """What became of the generated cases."""
+        return dict(sorted(Counter(case.outcome for case in self.records.generated).items()))
+
+    @cached_property
+    def models(self) -> list[ModelRow]:
+        """A row for each model configuration."""
+        rows = []
+        for slug, answers in self.records.responses.items():
+            reasons = Counter(a.unscored_reason for a in answers if a.unscored_reason)
+            rows.append(
+                ModelRow(
+                    slug,
+                    answers[0].model_id,
+                    len(answers),
+                    len(answers) - reasons.total(),
+                    ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())),
+                )
+            )
+        return rows
+
+    def count(self, column: str, labels: Iterable[taxonomy.Label]) -> list[Count]:
+        """How many cases carry each label of a column."""
+        found = Counter(getattr(case, column) for case in self.records.cases)
+        return [Count(label, found[label.id]) for label in labels]
+
+    def respelled(self) -> dict[str, int]:
+        """How many generated cases have a label whose spelling the source had otherwise, by column."""
+        cases: Sequence[Case] = self.records.generated or self.records.cases
+        raw = [name for name in Case.__struct_fields__ if name.endswith("_raw")]
+        changed = {
+            name.removesuffix("_raw"): sum(getattr(c, name) != getattr(c, name.removesuffix("_raw")) for c in cases)
+            for name in raw
+        }
+        return {name: n for name, n in changed.items() if n}
+
+    @cached_property
+    def reviewers(self) -> Kappa:
+        """Agreement of the two reviewers on whole cases."""
+        passed: dict[str, dict[str, bool]] = {}
+        for review in self.records.case_reviews:
+            passed.setdefault(review.reviewer, {})[review.case_id] = review.passed
+        one, two = (passed.get(name, {}) for name in ("reviewer_1", "reviewer_2"))
+        shared = sorted(one.keys() & two.keys())
+        return cohen_kappa([one[c] for c in shared], [two[c] for c in shared])
+
+
+def render_card(facts: Facts) -> str:
+    """The card as Markdown with its YAML front matter."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown, filled with our own labels and numbers only
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    body = environment.get_template(TEMPLATE).render(
+        facts=facts,
+        taxonomy=taxonomy,
+        columns_of=columns_of,
+        mapping=normalise.mapping_rows(),
+        schema_version=SCHEMA_VERSION,
+        builder_version=__version__,
+    )
+    return f"---\n{yaml.safe_dump(front_matter(facts), sort_keys=False, allow_unicode=True)}---\n{body}"
+
+
+def _template(name: str) -> str:
+    return resources.files("dataset_builder").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def front_matter(facts: Facts) -> dict[str, Any]:
+    """What the Hub and ``datasets`` read: licence, tags, configs with their files, features and sizes."""
+    n = len(facts.records.cases)
+    size = next(label for limit, label in _SIZES if n < limit)
+    return {
+        "pretty_name": "Blind Refusal" if facts.kind == "study" else f"Blind Refusal ({facts.kind} cases)",
+        "license": "cc-by-4.0",
+        "language": sorted({case.language for case in facts.records.cases}),
+        "task_categories": ["text-generation", "text-classification"],
+        "tags": ["benchmark", "refusal", "over-refusal", "alignment", "safety", "ethics", "llm-as-judge"],
+        "size_categories": [size],
+        "annotations_creators": ["machine-generated", "expert-generated"] if facts.kind == "study" else ["expert-generated"],
+        "source_datasets": ["original"],
+        "configs": [_config_entry(facts, config) for config in facts.configs],
+        "dataset_info": [_info_entry(facts, config) for config in facts.configs],
+    }
+
+
+_SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (float("inf"), "n>100K"))
+
+
+def _config_entry(facts: Facts, config: Config) -> dict[str, Any]:
+    files = [{"split": s.split, "path": data_path(s.config, s.split)} for s in facts.splits_of(config.name)]
+    default = {"default": True} if config.name == DEFAULT_CONFIG else {}
+    return {"config_name": config.name, **default, "data_files": files}
+
+
+def _info_entry(facts: Facts, config: Config) -> dict[str, Any]:
+    splits = facts.splits_of(config.name)
+    return {
+        "config_name": config.name,
+        "features": [_feature(field) for field in splits[0].schema],
+        "splits": [{"name": s.split, "num_bytes": s.bytes, "num_examples": s.rows} for s in splits],
+    }
+
+
+def _feature(field: pa.Field) -> dict[str, Any]:
+    if pa.types.is_list(field.type):
+        return {"name": field.name, "list": _DTYPES[str(field.type.value_type)]}
+    return {"name": field.name, "dtype": _DTYPES[str(field.type)]}
