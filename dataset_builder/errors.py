@@ -5,6 +5,8 @@ BlindRefusalError            exit code 1: a fault of this software
     ├── SourceError          a source of cases could not be fetched, opened or read
     ├── DataError            records, a built folder, a run or a bundle has problems; all are listed
     └── RemoteError          a server refused, failed or could not be reached
+        ├── NotFoundError    what was asked for is not there, or not for us to see
+        └── ConflictError    it is not in the state that we expected: someone else changed it first
 """
 
 from __future__ import annotations
@@ -31,6 +33,14 @@ class SourceError(InputError):
 
 class RemoteError(InputError):
     """A server refused, failed or could not be reached."""
+
+
+class NotFoundError(RemoteError):
+    """What was asked for is not there, or not for us to see."""
+
+
+class ConflictError(RemoteError):
+    """It is not in the state that we expected: someone else changed it first."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

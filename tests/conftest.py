@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.hub_server import ALICE, HubServer
+
+# huggingface_hub and datasets read these when they are imported, so they are set before any test
+# module is: no test sees the developer's token or cache, and uploads use the protocol that our Hub speaks.
+HF_HOME = tempfile.mkdtemp(prefix="blind-refusal-hf-home-")
+atexit.register(shutil.rmtree, HF_HOME, ignore_errors=True)
+os.environ |= {"HF_HOME": HF_HOME, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+for variable in ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_DATASETS_CACHE"):
+    os.environ.pop(variable, None)
 
 NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared" / "upstream" / "blind-refusal-study.tar.gz"
 
@@ -18,3 +32,18 @@ def study_archive() -> Path:
     if not path.is_file():
         pytest.skip("needs the study's archive: set BLIND_REFUSAL_STUDY to its path")
     return path
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub of our own on a free port, with HF_ENDPOINT and HF_TOKEN (alice's) pointing to it.
+
+    `dataset_builder.hub` reads both when a `Hub` is made. `datasets` reads them when it is imported:
+    run it in a subprocess, with `hub.environment(home)` in its environment.
+    """
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        monkeypatch.setenv("HF_TOKEN", ALICE.token)
+        yield server
+    assert server.leaks == [], "a token was sent to the storage host"
+    assert server.broken == [], "the test's own server failed"

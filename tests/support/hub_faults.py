@@ -1,0 +1,75 @@
+"""Faults that the loopback Hub commits on purpose, and the record of what it was asked."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["status", "cut", "cut_body", "hang", "lost"]
+
+
+@dataclass
+class Fault:
+    """One way to fail the next ``times`` requests whose ``METHOD path?query`` matches ``pattern``.
+
+    status    answers with ``status`` (and ``retry_after`` seconds) without doing anything
+    cut       closes the connection without doing anything
+    cut_body  does it, promises the whole answer, sends half of it and closes
+    hang      does nothing and keeps silent for ``seconds``, then closes
+    lost      does it, then closes the connection without an answer
+    """
+
+    pattern: str
+    kind: Kind = "status"
+    status: int = 503
+    retry_after: str | None = None
+    times: int = 1
+    seconds: float = 5.0
+    message: str = "made to fail"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request that arrived: who asked (None = nobody signed in) and what was answered (0 = nothing)."""
+
+    method: str
+    path: str
+    user: str | None
+    status: int
+
+
+class Faults:
+    """The faults still to commit, and every request so far, in order."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._waiting: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._waiting.append(fault)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+
+    def take(self, line: str) -> Fault | None:
+        """The fault to commit on a request, if one is waiting for it."""
+        with self._lock:
+            for fault in self._waiting:
+                if fault.times > 0 and re.search(fault.pattern, line):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def log(self, method: str, path: str, user: str | None, status: int) -> None:
+        with self._lock:
+            self.asked.append(Asked(method, path, user, status))
+
+    def matching(self, pattern: str) -> list[Asked]:
+        with self._lock:
+            return [asked for asked in self.asked if re.search(pattern, f"{asked.method} {asked.path}")]
