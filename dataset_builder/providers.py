@@ -1,0 +1,135 @@
+"""Where a model is reached: presets for OpenAI-compatible servers, and how each spells its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from dataset_builder.errors import InputError
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One kind of server: its address, where its key is, and its dialect."""
+
+    id: str
+    title: str
+    base_url: str
+    # The variable that holds the key; None where the server needs none.
+    key_env: str | None = None
+    token_field: str = "max_tokens"  # noqa: S105 - the name of a field, not a secret
+    # OpenRouter takes an object, everyone else a word.
+    reasoning_object: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+PROVIDERS: Final = (
+    Provider(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        reasoning_object=True,
+        extra={"usage": {"include": True}},
+    ),
+    # Its newer models refuse the older name of the token limit.
+    Provider(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        token_field="max_completion_tokens",  # noqa: S106
+    ),
+    Provider("hf", "Hugging Face router", "https://router.huggingface.co/v1", "HF_TOKEN"),
+    Provider("vllm", "vLLM on this machine", "http://127.0.0.1:8000/v1"),
+    Provider("ollama", "Ollama on this machine", "http://127.0.0.1:11434/v1"),
+    Provider("llamacpp", "llama.cpp on this machine", "http://127.0.0.1:8080/v1"),
+)
+PROVIDER_BY_ID: Final = {p.id: p for p in PROVIDERS}
+# A server that the user gave the address of.
+CUSTOM: Final = "custom"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model at an address. Holds the name of the key's variable, never the key."""
+
+    provider: Provider
+    model: str
+    key_env: str | None
+
+    @property
+    def url(self) -> str:
+        """The address that chat requests are posted to."""
+        return f"{self.provider.base_url}/chat/completions"
+
+    @property
+    def host(self) -> str:
+        """Host and port, for the record of a run; a port of this machine says nothing and is left out."""
+        parts = urlsplit(self.provider.base_url)
+        name = parts.hostname or ""
+        return "localhost" if name in LOOPBACK else parts.netloc
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server runs on this machine."""
+        return (urlsplit(self.provider.base_url).hostname or "") in LOOPBACK
+
+    @property
+    def sends_key_in_clear(self) -> bool:
+        """Whether a key would cross a network unencrypted."""
+        return self.key_env is not None and not self.is_local and self.provider.base_url.startswith("http://")
+
+
+def resolve_endpoint(model: str, base_url: str | None = None, key_env: str | None = None) -> Endpoint:
+    """Where a model is, from its name and, where given, the server's address.
+
+    With an address the name is sent as it is; the preset with that address lends its dialect and,
+    unless ``key_env`` names another, its key's variable. Without one the name begins with a
+    preset's id: ``openrouter/anthropic/claude-sonnet-4.6``, ``ollama/llama3.2``.
+
+    Raises InputError for a name with no known prefix or an address that is no plain http(s) URL.
+    """
+    if base_url is not None:
+        base_url = _checked(base_url)
+        provider = next((p for p in PROVIDERS if p.base_url == base_url), None)
+        provider = provider or Provider(CUSTOM, "A server of your own", base_url)
+        return Endpoint(provider, _named(model, model), key_env or provider.key_env)
+    prefix, _, rest = model.partition("/")
+    provider = PROVIDER_BY_ID.get(prefix)
+    if provider is None:
+        known = ", ".join(f"{p.id}/ ({p.title})" for p in PROVIDERS)
+        raise InputError(
+            f"Model {model!r}: no telling where it runs. Expected a name that begins with one of {known}, "
+            "or local/smollm2-135m; or give the server's address with --base-url."
+        )
+    return Endpoint(provider, _named(rest, model), key_env or provider.key_env)
+
+
+def _named(name: str, given: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise InputError(f"Model {given!r}: expected a model's name, for example openrouter/z-ai/glm-5.")
+    return name
+
+
+def _checked(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        port_is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_sound = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound:
+        raise InputError(
+            f"--base-url {base_url!r}: expected an address such as https://host/v1 or http://127.0.0.1:8000/v1."
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        # Not repeated in the message: it may hold a key.
+        raise InputError(
+            "--base-url holds a user name, password, query or fragment, which would end up in the run's record. "
+            "Give the plain address, and the key in an environment variable named by --api-key-env."
+        )
+    return base_url.rstrip("/").removesuffix("/chat/completions")
