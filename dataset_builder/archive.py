@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from dataset_builder.errors import SourceError
 
 MIB: Final = 1024 * 1024
+_BROKEN: Final = (tarfile.TarError, EOFError, OSError, zlib.error)
 
 
 class Limits(NamedTuple):
@@ -38,8 +39,11 @@ def top_folder_commit(path: Path) -> str | None:
     """The commit that the top folder of a GitHub tarball names (``<repo>-<40 hex digits>``), if it does."""
     if path.is_dir():
         return None
-    with _opened(path) as tar:
-        first = tar.next()
+    try:
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+            first = tar.next()
+    except _BROKEN as error:
+        raise _unreadable(path, error) from error
     name = PurePosixPath(first.name).parts[0] if first and PurePosixPath(first.name).parts else ""
     commit = name.rpartition("-")[2]
     return commit if len(commit) == 40 and set(commit) <= set("0123456789abcdef") else None
@@ -63,13 +67,6 @@ def read_members(
         raise SourceError(f"{path}: no such file or folder; expected a .tar.gz or a folder that holds data/")
 
 
-def _opened(path: Path) -> tarfile.TarFile:
-    try:
-        return tarfile.open(path, mode="r|gz", bufsize=256 * 1024)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise _unreadable(path, error) from error
-
-
 def _unreadable(path: Path, error: Exception) -> SourceError:
     cut = isinstance(error, EOFError) or "end of file" in str(error) or "unexpected end" in str(error)
     what = "is cut short" if cut else "is not a readable gzip-compressed tar archive"
@@ -80,7 +77,8 @@ def _tar_members(path: Path, wanted: Callable[[str], bool], limits: Limits) -> I
     count = total = 0
     seen: set[str] = set()
     try:
-        with _opened(path) as tar:
+        # Not tarfile's own "r|gz", which never looks at the checksum that ends a gzip stream.
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r|", bufsize=256 * 1024) as tar:
             for info in tar:
                 if info.isdir():
                     continue
@@ -102,7 +100,9 @@ def _tar_members(path: Path, wanted: Callable[[str], bool], limits: Limits) -> I
                 if len(data) != info.size:
                     raise SourceError(f"{path}: {inner} is cut short at {len(data)} of {info.size} bytes")
                 yield Member(inner, data)
-    except (tarfile.TarError, EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
+            while rest := packed.read(MIB):
+                _within(path, "what follows the archive", 0, count, total := total + len(rest), limits)
+    except _BROKEN as error:
         raise _unreadable(path, error) from error
 
 

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dataset_builder.build import build_dataset
+from dataset_builder.records import Records
+from dataset_builder.sources import read_source
+from dataset_builder.sources.study import read_study
+
 from tests.support.hub_server import ALICE, HubServer
 
 # huggingface_hub and datasets read these when they are imported, so they are set before any test
@@ -47,3 +52,18 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield server
     assert server.leaks == [], "a token was sent to the storage host"
     assert server.broken == [], "the test's own server failed"
+
+
+@pytest.fixture(scope="session")
+def study_records(study_archive: Path) -> Records:
+    """All records of the study, read once."""
+    return read_study(study_archive)[0]
+
+
+@pytest.fixture(scope="session")
+def study_dataset(study_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study's dataset, built once; tests only read it."""
+    read = read_source(str(study_archive))
+    out = tmp_path_factory.mktemp("study") / "dataset"
+    build_dataset(read.records, [read.source], out)
+    return out

@@ -1,1 +1,73 @@
-"""Where records come from: one file a source."""
+"""Where records come from: one file a source, and the names by which a user picks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dataset_builder.errors import InputError, SourceError
+from dataset_builder.manifest import Source
+from dataset_builder.records import Records
+
+REPOSITORY: Final = "mint-philosophy/blind-refusal"
+# The newest commit known when this version was made; another one is a URL or a PATH away.
+COMMIT: Final = "e836b54bd96bf3c894e76c4c69f38112e8ee4e67"
+STUDY_URL: Final = f"https://codeload.github.com/{REPOSITORY}/tar.gz/{COMMIT}"
+STUDY, STARTER, GENERATED_PREFIX = "study", "starter", "generated:"
+STUDY_VARIABLE: Final = "BLIND_REFUSAL_STUDY"
+
+
+class Read(NamedTuple):
+    """Records, and what they were read from."""
+
+    records: Records
+    source: Source
+
+
+def read_source(
+    name: str,
+    *,
+    progress: Callable[[int, int | None], None] | None = None,
+    study_url: str = STUDY_URL,
+) -> Read:
+    """Read ``study``, ``starter``, a path or a URL.
+
+    Raises SourceError where it is out of reach or unreadable, DataError with all problems in it.
+    """
+    if name == STARTER:
+        from dataset_builder.sources.starter import read_starter, starter_hash
+
+        return Read(read_starter(), Source(kind=STARTER, content_hash=starter_hash()))
+    if name.startswith(GENERATED_PREFIX):
+        raise InputError(
+            f"--source {name}: generated cases cannot be read by this version; expected study, starter, PATH or URL"
+        )
+    if name == STUDY or name.startswith(("https://", "http://")):
+        path = _fetched(study_url if name == STUDY else name, progress)
+    else:
+        path = Path(name)
+    return _read_study(path)
+
+
+def _fetched(url: str, progress: Callable[[int, int | None], None] | None) -> Path:
+    from dataset_builder.fetch import cache_folder, fetch
+
+    try:
+        return fetch(url, cache_folder() / "archives", progress=progress)
+    except SourceError as error:
+        raise SourceError(
+            f"{error}\nTwo ways on: --source PATH names an archive or folder of the study that you have, "
+            "--source starter builds the bundled cases, which need no network."
+        ) from error
+
+
+def _read_study(path: Path) -> Read:
+    from dataset_builder.archive import top_folder_commit
+    from dataset_builder.sources.study import read_study
+
+    records, content_hash = read_study(path)
+    commit = top_folder_commit(path)
+    return Read(
+        records, Source(kind=STUDY, content_hash=content_hash, repository=REPOSITORY, commit=commit)
+    )

@@ -1,0 +1,28 @@
+"""``blind-refusal dataset check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def check(folder: Path) -> None:
+    """List everything that is wrong with a built FOLDER: schema, counts, keys, labels, hashes.
+
+    Exit code 0 if nothing is, 2 if something is.
+    """
+    from dataset_builder.check_folder import check_folder
+    from dataset_builder.manifest import read_manifest
+
+    problems = check_folder(folder)
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        click.echo(f"{folder}: {len(problems)} problem{'s' * (len(problems) != 1)}", err=True)
+        raise SystemExit(2)
+    manifest = read_manifest(folder)
+    rows = sum(entry.rows or 0 for entry in manifest.files.values())
+    click.echo(f"{folder}: {len(manifest.files)} files, {rows:,} rows, nothing wrong")
