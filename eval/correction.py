@@ -1,0 +1,119 @@
+"""Rates corrected for the judge's errors, from answers that humans labelled too.
+
+A corrected rate stands beside the raw one, never in its place: it rests on a labelled
+sample of a few hundred answers and on an assumption that each function states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.intervals import Floats, t_quantile
+
+# Fewer labelled answers than this and a normal interval is not to be trusted.
+MIN_LABELLED: Final = 30
+# A confusion matrix beyond this condition number is not inverted: noise would decide.
+MAX_CONDITION: Final = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Corrected values with standard errors and 95 % limits, all of one shape; NaN with a ``reason``."""
+
+    estimate: Floats
+    error: Floats
+    low: Floats
+    high: Floats
+    n_labelled: int
+    reason: str | None = None
+
+
+def share_covariance(counts: Floats) -> tuple[Floats, Floats]:
+    """Shares of k labels and their covariance, from counts by cell (cells, k).
+
+    Clustered by cell with the factor G / (G - 1); multinomial where there is one cell.
+    Returns (k,) and (k, k); NaN without data.
+    """
+    total = counts.sum()
+    with np.errstate(invalid="ignore"):
+        shares = counts.sum(axis=0) / total
+    filled = counts[counts.sum(axis=1) > 0]
+    if len(filled) < 2:
+        with np.errstate(invalid="ignore"):
+            return shares, (np.diag(shares) - np.outer(shares, shares)) / total
+    residual = (filled - filled.sum(axis=1, keepdims=True) * shares) / total
+    return shares, len(filled) / (len(filled) - 1) * residual.T @ residual
+
+
+def rogan_gladen(confusion: NDArray[np.int64], observed: Floats, covariance: Floats) -> Corrected:
+    """True shares of k labels from the judge's shares (Rogan and Gladen 1978, Am. J. Epidemiol. 107:71).
+
+    ``confusion`` holds counts of the labelled sample, shape (k, k), rows by the human label;
+    ``observed`` (k,) the judge's shares elsewhere, ``covariance`` (k, k) theirs. With M the
+    judge's label given the human's, column by column, the shares are M^-1 observed, and
+    their covariance M^-1 (covariance + sum_j share_j^2 C_j) M^-T, C_j the multinomial
+    covariance of column j: the delta method over both samples (Barker 1989 has k = 2 in the
+    same form). ``observed`` may be a difference of shares; so is the result then.
+
+    Assumes that the judge errs alike in the sample and elsewhere, given the true label.
+    NaN where a human label is missing from the sample, or M is close to singular.
+    """
+    k, n = len(confusion), int(confusion.sum())
+    nothing = np.full(k, np.nan)
+    by_label = confusion.sum(axis=1)
+    if (by_label == 0).any():
+        return Corrected(nothing, nothing, nothing, nothing, n, "the labelled sample lacks one of the labels")
+    matrix = (confusion / by_label[:, None]).T
+    if np.linalg.cond(matrix) > MAX_CONDITION:
+        return Corrected(nothing, nothing, nothing, nothing, n, "the judge hardly tells the labels apart")
+    inverse = np.linalg.inv(matrix)
+    estimate = inverse @ observed
+    spread = covariance.astype(np.float64)
+    for label in range(k):
+        column = matrix[:, label]
+        spread = spread + estimate[label] ** 2 * (np.diag(column) - np.outer(column, column)) / by_label[label]
+    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse.T), 0))
+    # A set of shares adds up to 1 and a difference of two such sets to 0.
+    floor = 0.0 if observed.sum() > 0.5 else -1.0
+    half = t_quantile(np.inf) * error
+    return Corrected(
+        np.clip(estimate, floor, 1),
+        error,
+        np.clip(estimate - half, floor, 1),
+        np.clip(estimate + half, floor, 1),
+        n,
+        None if np.isfinite(estimate).all() else "no scored answers",
+    )
+
+
+def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats) -> Corrected:
+    """A mean from few human labels and many judged ones: PPI++ (Angelopoulos, Duchi and Zrnic 2023, arXiv 2311.01453).
+
+    ``truth`` and ``judged`` (n,) are the human's and the judge's value of the labelled
+    answers, ``judged_elsewhere`` (N,) the judge's on the others. With the tuned
+    lambda = cov(truth, judged) / ((1 + n / N) var(judged)), cut to 0..1, the estimate is
+    lambda * mean(judged_elsewhere) + mean(truth - lambda * judged); at worst it is the
+    human mean. Written out since ppi-python brings numba and more for these lines; a test
+    compares the two.
+
+    Assumes that the labelled answers are a random sample of the same answers. NaN below
+    MIN_LABELLED labelled answers or without others.
+    """
+    n, others = len(truth), len(judged_elsewhere)
+    nan = np.asarray(np.nan)
+    if n < MIN_LABELLED or not others:
+        why = (
+            f"{n} labelled answers; at least {MIN_LABELLED} are needed" if others else "no answers besides the labelled"
+        )
+        return Corrected(nan, nan, nan, nan, n, why)
+    variance = np.concatenate([judged, judged_elsewhere]).var(ddof=1)
+    covariance = np.mean((truth - truth.mean()) * (judged - judged.mean()))
+    tuned = float(np.clip(covariance / ((1 + n / others) * variance), 0, 1)) if variance > 0 else 0.0
+    estimate = tuned * judged_elsewhere.mean() + np.mean(truth - tuned * judged)
+    error = np.sqrt(tuned**2 * judged_elsewhere.var() / others + np.var(truth - tuned * judged) / n)
+    half = t_quantile(np.inf) * error
+    return Corrected(np.clip(estimate, 0, 1), error, np.clip(estimate - half, 0, 1), np.clip(estimate + half, 0, 1), n)
