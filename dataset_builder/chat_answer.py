@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -69,10 +70,7 @@ def read_answer(
 
     Raises ProviderFault for an error status, an error in the body, or a body that is not a chat completion.
     """
-    try:
-        data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        data = None
+    data = _decode(body)
     error = data.get("error") if isinstance(data, dict) else None
     if http_status != 200:
         # Redirects are not followed: they would carry the request, and maybe the key, elsewhere.
@@ -86,6 +84,19 @@ def read_answer(
     if error:
         raise fault_of(_code(error), error, clean(_message(error)), wait)
     return _read_completion(data, clean)
+
+
+def _decode(body: bytes) -> Any:
+    """The JSON of a body, or None where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        # Takes half a surrogate pair, which a model may well be cut off after, and msgspec does not.
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _read_completion(data: Any, clean: Callable[[str], str]) -> ChatAnswer:
@@ -148,9 +159,9 @@ def _content(content: Any) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
-        return content
+        return _string(content)
     if isinstance(content, list):
-        parts = [part if isinstance(part, str) else _string(_get(part, "text")) for part in content]
+        parts = [_string(part) or _string(_get(part, "text")) for part in content]
         return "".join(parts)
     raise ProviderFault(f"the answer's content is a {type(content).__name__}, not a text", retryable=True)
 
@@ -186,7 +197,8 @@ def _get(value: Any, name: str) -> Any:
 
 
 def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """A text that UTF-8 can hold: half a surrogate pair becomes a question mark."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _count(value: Any) -> int | None:
@@ -195,10 +207,10 @@ def _count(value: Any) -> int | None:
 
 def _message(error: Any) -> str:
     if isinstance(error, str):
-        return error
+        return _string(error)
     message = _string(_get(error, "message"))
-    raw = _get(_get(error, "metadata"), "raw")
-    return f"{message}: {raw}" if message and isinstance(raw, str) else message
+    raw = _string(_get(_get(error, "metadata"), "raw"))
+    return f"{message}: {raw}" if message and raw else message
 
 
 def _code(error: Any) -> int:

@@ -226,6 +226,11 @@ def test_a_body_that_is_no_completion(body: bytes) -> None:
     assert reply(Reply(body), retries=Retries(attempts=1)).status == "provider_error"
 
 
+def test_half_a_surrogate_pair_is_kept_as_a_question_mark() -> None:
+    got = reply(Reply(completion("Yes HALF").replace(b"HALF", b"\\ud83d")))
+    assert (got.status, got.text) == ("ok", "Yes ?")
+
+
 def test_wrong_types_beside_a_good_answer_do_no_harm() -> None:
     body = json.loads(completion("Fine."))
     body["usage"] = {"prompt_tokens": "many", "completion_tokens": -4, "cost": "free", "prompt_tokens_details": 3}

@@ -1,0 +1,133 @@
+"""A file of records, one line of JSON each, that only ever grows and survives a kill at any byte.
+
+A record is written with one call and ends in a line feed, which no record holds inside. A line
+without one was cut off: whoever opens the file to append sets it aside, whoever only reads passes
+over it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from dataset_builder.errors import DataError, InputError, Problem
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+# What a power cut may cost: a kill costs nothing, as the system keeps what was handed to it.
+_SYNC_EVERY_S: Final = 1.0
+_BLOCK: Final = 1 << 16
+
+
+class RecordFile(Generic[R]):
+    """The records of one type in one file. Appending asks that no other process does (see RunFolder)."""
+
+    def __init__(self, path: Path, record: type[R]) -> None:
+        self.path = path
+        self._decoder = msgspec.json.Decoder(record)
+        self._encoder = msgspec.json.Encoder()
+        self._file: io.FileIO | None = None
+        self._synced = 0.0
+
+    def __iter__(self) -> Iterator[R]:
+        """All whole records in the order in which they were written.
+
+        Raises DataError for a whole line that is no such record, with its number.
+        """
+        for _, record in self.placed():
+            yield record
+
+    def placed(self) -> Iterator[tuple[int, R]]:
+        """All whole records, each with the place in the file where it begins, in bytes."""
+        if not self.path.exists():
+            return
+        place = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    record = self._decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    hint = "delete this line; its case is then done again"
+                    problem = Problem(f"{self.path}:{number}", f"not a record of this file: {error}", hint)
+                    raise DataError("The run folder is damaged", [problem]) from None
+                yield place, record
+                place += len(line)
+
+    def open(self) -> int:
+        """Make ready to append; returns how many bytes of a cut-off last line were set aside.
+
+        They are kept in a file of the same name with ``.torn`` after it.
+        """
+        # Unbuffered: what is written is the system's at once, and outlives this process.
+        file = self.path.open("ab+", buffering=0)
+        size = file.seek(0, os.SEEK_END)
+        keep = _whole_bytes(file, size)
+        if keep < size:
+            file.seek(keep)
+            with self.path.with_name(self.path.name + ".torn").open("ab") as aside:
+                aside.write(file.read(size - keep) + b"\n")
+            file.truncate(keep)
+        self._file = file
+        return size - keep
+
+    def append(self, record: R) -> None:
+        """Write one record. Raises InputError, with the file as it was, where the disk takes no more."""
+        if self._file is None:
+            raise ValueError(f"{self.path} is not open to append")
+        line = self._encoder.encode(record) + b"\n"
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+        except OSError as error:
+            self._file.truncate(before)
+            raise InputError(
+                f"{self.path}: cannot write ({error.strerror}). Free some space, then run the same command: "
+                "nothing is lost."
+            ) from None
+        now = time.monotonic()
+        if now - self._synced > _SYNC_EVERY_S:
+            os.fsync(self._file.fileno())
+            self._synced = now
+
+    def close(self) -> None:
+        """Hand everything to the disk and end appending."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+
+
+def _whole_bytes(file: io.FileIO, end: int) -> int:
+    """Bytes up to the end of the last line that is whole: ended, and not the zeros of a power cut."""
+    while end:
+        start = _line_before(file, end)
+        file.seek(start)
+        line = file.read(end - start)
+        if line.endswith(b"\n") and b"\0" not in line:
+            return end
+        end = start
+    return 0
+
+
+def _line_before(file: io.FileIO, end: int) -> int:
+    """Where the line begins whose last byte is just before ``end``."""
+    # The line's own end does not count.
+    position = end - 1
+    while position > 0:
+        start = max(0, position - _BLOCK)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
