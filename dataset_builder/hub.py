@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeVar
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from dataset_builder import __version__
 from dataset_builder.errors import ConflictError, NotFoundError, RemoteError

@@ -59,10 +59,9 @@ def _of_status(doing: str, where: str, secret: Secret, error: HfHubHTTPError) ->
         way_on = "check the name" + ("" if secret else ", and set HF_TOKEN if it is private")
         return NotFoundError(f"{answered}. {where} does not exist, or {signed} may not see it; {way_on}.")
     if status == 401:
-        way_on = "is not accepted; make a new one with write access" if secret else "set HF_TOKEN, or name --token-env"
-        return RemoteError(
-            f"{answered}. Signed in as {signed}, which {way_on}." if secret else f"{answered}. {way_on}."
-        )
+        if secret:
+            return RemoteError(f"{answered}. {signed[0].upper()}{signed[1:]} is not accepted; make a new one.")
+        return RemoteError(f"{answered}. No token is set; put one in HF_TOKEN, or name its variable with --token-env.")
     if status == 403:
         way_on = "it needs write access to that namespace; without it, --create-pr opens a pull request"
         return RemoteError(f"{answered}. Signed in with {signed}: {way_on}.")

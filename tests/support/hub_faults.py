@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["status", "cut", "cut_body", "hang", "lost"]
+Kind = Literal["status", "cut", "cut_body", "hang", "late", "lost"]
 
 
 @dataclass
@@ -18,6 +18,7 @@ class Fault:
     cut       closes the connection without doing anything
     cut_body  does it, promises the whole answer, sends half of it and closes
     hang      does nothing and keeps silent for ``seconds``, then closes
+    late      keeps silent for ``seconds``, does it, then closes
     lost      does it, then closes the connection without an answer
     """
 
@@ -33,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request that arrived: who asked (None = nobody signed in) and what was answered (0 = nothing)."""
+    """One request: who asked (None = not signed in, or not looked at), and what was answered (0 = nothing)."""
 
     method: str
     path: str

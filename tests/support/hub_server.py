@@ -58,7 +58,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         user: User | None = None
         fault = hub.faults.take(f"{self.command} {self.path}")
-        reply: Answer | None = None
+        silent = fault is not None and fault.kind in ("cut", "hang", "late", "lost")
+        if fault is not None and silent:
+            hub.faults.log(self.command, self.path, None, 0)
+            hub.closing.wait(fault.seconds if fault.kind in ("hang", "late") else 0)
         try:
             if self.server is hub.storage_server:
                 reply = self._faulted(fault) or hub.store_or_send(self.command, self.path, dict(self._lower()), body)
@@ -67,20 +70,17 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = self._faulted(fault) or answer(self._request(user, body))
         except RefusedError as refused:
             reply = refusal(refused)
-        silent = fault is not None and fault.kind in ("cut", "hang", "lost")
-        hub.faults.log(self.command, self.path, user.name if user else None, 0 if silent else reply.status)
         if silent:
-            if fault.kind == "hang":
-                hub.closing.wait(fault.seconds)
             self.close_connection = True
             return
+        hub.faults.log(self.command, self.path, user.name if user else None, reply.status)
         self._send(reply, half=fault is not None and fault.kind == "cut_body")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 
     def _faulted(self, fault: Fault | None) -> Answer | None:
         """The answer of a fault that keeps the request from being carried out; None to carry it out."""
-        if fault is None or fault.kind in ("lost", "cut_body"):
+        if fault is None or fault.kind in ("cut_body", "late", "lost"):
             return None
         reply = refusal(RefusedError(fault.status, fault.message))
         reply.headers |= fault.headers

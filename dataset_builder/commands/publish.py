@@ -1,0 +1,67 @@
+"""``blind-refusal dataset publish``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dataset_builder.publish import Published
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--repo", required=True, metavar="NS/NAME", help="The dataset repo; it is created where there is none.")
+@click.option("--private", is_flag=True, help="Create the repo for your eyes only.")
+@click.option("--tag", metavar="vX.Y.Z", help="Tag the commit that holds this build.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing to main.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option(
+    "--token-env",
+    default="HF_TOKEN",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds the Hub's token.",
+)
+def publish(
+    folder: Path, repo: str, private: bool, tag: str | None, create_pr: bool, dry_run: bool, token_env: str
+) -> None:
+    """Publish the dataset that was built in DIR to the Hugging Face Hub, in one commit.
+
+    Publishing the same build again does nothing. HF_ENDPOINT names another Hub.
+    """
+    from dataset_builder.hub import Hub
+    from dataset_builder.hub_patience import Patience
+    from dataset_builder.publish import publish as publish_folder
+
+    def tell(step: str) -> None:
+        click.echo(step, err=True)
+
+    hub = Hub(token_env=token_env, patience=Patience(notice=tell))
+    done = publish_folder(
+        folder, repo, private=private, tag=tag, create_pr=create_pr, dry_run=dry_run, hub=hub, progress=tell
+    )
+    click.echo("\n".join(_lines(done)))
+
+
+def _lines(done: Published) -> list[str]:
+    """What was done, or would be, a line each."""
+    would = "would " if done.dry_run else ""
+    lines = [f"{done.repo} does not exist: {would}create it"] if done.created and done.dry_run else []
+    if done.dry_run:
+        lines += [f"would send {name}" for name in done.added] + [f"would delete {name}" for name in done.deleted]
+    if not done.changed:
+        lines.append(f"{done.url} holds this build already: nothing to commit")
+    elif not done.dry_run:
+        lines.append(f"{len(done.added)} files sent ({done.size:,} bytes), {len(done.deleted)} deleted, in one commit")
+    if done.foreign:
+        lines.append(f"left alone, as no build put them there: {', '.join(done.foreign)}")
+    if done.checked:
+        lines.append(f"downloaded config {done.checked} again: as sent")
+    if done.tag:
+        lines.append(f"would tag it {done.tag}" if done.dry_run else f"tagged {done.tag}")
+    if done.dry_run:
+        return [*lines, "dry run: nothing was sent"]
+    return [*lines, done.pr_url or f"{done.url} at {done.sha}"]
