@@ -13,7 +13,7 @@ from scipy import stats
 
 from dataset_builder.errors import InputError
 from dataset_builder.taxonomy import HELPS
-from eval.intervals import MIN_CLUSTERS, Floats, t_quantile, wilson
+from eval.intervals import MIN_CLUSTERS, paired_error, t_quantile, wilson
 from eval.metrics import (
     BLIND_REFUSAL_RATE,
     CONTROL_HELP_RATE,
@@ -204,27 +204,16 @@ def _difference(
 
 
 def _side(a: ScoredAnswers, b: ScoredAnswers, rows: NDArray[np.int64], metric: Metric) -> _Side:
-    """One ratio for two models, with the linearised error of the difference clustered by cell.
-
-    The residuals of both ratios are subtracted before they are squared, so that what both
-    models find hard cancels (Cochran 1977, Sampling Techniques, section 6.13, for a
-    difference of two ratios from one sample).
-    """
+    """One ratio for two models, clustered by cell, or by case where the cells are too few."""
     cells, cell = np.unique(a.cases.cell[rows], return_inverse=True)
     by_cell = len(cells) >= MIN_CLUSTERS
-    groups = cell if by_cell else np.arange(len(rows))
-    residual = np.zeros(len(cells) if by_cell else len(rows))
-    values = []
-    for sign, one in ((1, a), (-1, b)):
+    groups, n = (cell, len(cells)) if by_cell else (np.arange(len(rows)), len(rows))
+    numerators, denominators, values = [], [], []
+    for one in (a, b):
         counts = one.counts[rows]
-        numerator: Floats = counts @ np.array(metric.numerator, float)
-        denominator: Floats = counts @ np.array(metric.denominator, float)
-        total = denominator.sum()
-        value = numerator.sum() / total if total else np.nan
-        values.append(float(value))
-        if total:
-            residual += sign * np.bincount(groups, (numerator - value * denominator) / total, len(residual))
-    n = len(residual)
-    factor = n / (n - 1) if n > 1 else np.nan
-    error = float(np.sqrt(factor * np.square(residual).sum())) if n > 1 else 0.0
-    return _Side(values[0], values[1], error, max(n - 1, 1), len(cells), by_cell)
+        numerators.append(np.bincount(groups, counts @ np.array(metric.numerator, float), n))
+        denominators.append(np.bincount(groups, counts @ np.array(metric.denominator, float), n))
+        total = float(denominators[-1].sum())
+        values.append(float(numerators[-1].sum()) / total if total else float("nan"))
+    _, error = paired_error((numerators[0], numerators[1]), (denominators[0], denominators[1]))
+    return _Side(values[0], values[1], float(error) if n > 1 else 0.0, max(n - 1, 1), len(cells), by_cell)

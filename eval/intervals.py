@@ -152,6 +152,25 @@ def difference(a: Ratio, b: Ratio) -> Ratio:
     )
 
 
+def paired_error(numerators: tuple[Floats, Floats], denominators: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Difference of two ratios over the same clusters, and its clustered error.
+
+    Counts of shape (clusters, ...). The residuals of both ratios are subtracted before they
+    are squared, so that what both models find hard cancels (the linearised difference of
+    two ratios from one sample: Cochran 1977, Sampling Techniques, section 6.13).
+    """
+    residual = np.zeros(np.broadcast_shapes(numerators[0].shape, numerators[1].shape))
+    estimates = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for sign, numerator, denominator in zip((1, -1), numerators, denominators, strict=True):
+            total = denominator.sum(axis=0)
+            estimates.append(numerator.sum(axis=0) / total)
+            residual = residual + sign * (numerator - estimates[-1] * denominator) / total
+        n = len(residual)
+        error = np.sqrt(np.divide(n, n - 1) * np.square(residual).sum(axis=0))
+    return estimates[0] - estimates[1], np.asarray(error)
+
+
 def minimum_detectable_difference(ratio: Ratio, *, power: float = 0.8, level: float = LEVEL) -> Floats:
     """The smallest true difference between two models that would be found with this power.
 
