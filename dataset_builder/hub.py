@@ -12,10 +12,9 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
@@ -25,49 +24,14 @@ from dataset_builder import __version__
 from dataset_builder.errors import ConflictError, NotFoundError, RemoteError
 from dataset_builder.hub_explain import explain
 from dataset_builder.hub_patience import AnswerLostError, Patience, be_patient
+from dataset_builder.hub_records import Committed, RemoteFile, RepoState, RepoType
 from dataset_builder.hub_token import TOKEN_ENV, find_token
 
-RepoType = Literal["dataset", "space", "model"]
 ENDPOINT: Final = "https://huggingface.co"
 MAIN: Final = "main"
 # Pull requests to look through for one whose opening was not confirmed.
 _LOOK_THROUGH: Final = 20
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file of a repo: its size in bytes and what identifies its content.
-
-    Large files have the ``sha256`` of their bytes; for the others it is None, and ``blob_id`` is the
-    git blob's SHA-1 of their bytes.
-    """
-
-    size: int
-    blob_id: str
-    sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RepoState:
-    """A repo as it is now: the newest commit on main, and whether the public can see it."""
-
-    sha: str
-    private: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A commit: its id and address, and its pull request's address and number if it opened one."""
-
-    sha: str
-    url: str
-    pr_url: str | None = None
-
-    @property
-    def pr_number(self) -> int | None:
-        """The pull request's number; its files are at the revision ``refs/pr/<number>``."""
-        return int(self.pr_url.rstrip("/").rsplit("/", 1)[1]) if self.pr_url else None
 
 
 class Hub:
@@ -267,6 +231,20 @@ class Hub:
         if isinstance(done, Committed) and not done.sha:
             raise RemoteError(f"committing to {repo}: {lost}, {self.patience.attempts} times; nothing was committed")
         return done if isinstance(done, Committed) else Committed(done.oid, str(done.commit_url), done.pr_url)
+
+    def variables(self, space: str) -> dict[str, str]:
+        """A Space's variables; everyone who can see the Space can see them."""
+        ask = f"reading the variables of {space}"
+        found = self._ask(ask, space, lambda: self._api.get_space_variables(space))
+        return {name: variable.value for name, variable in found.items()}
+
+    def set_variable(self, space: str, name: str, value: str) -> None:
+        """Set a variable of a Space, which restarts it."""
+        self._ask(f"setting {name} of {space}", space, lambda: self._api.add_space_variable(space, name, value))
+
+    def set_secret(self, space: str, name: str, value: str) -> None:
+        """Set a secret of a Space, which restarts it; nobody can read it back."""
+        self._ask(f"setting {name} of {space}", space, lambda: self._api.add_space_secret(space, name, value))
 
     def _find(
         self, repo: str, kind: RepoType, revision: str, title: str, mark: str, create_pr: bool

@@ -35,7 +35,10 @@ def explain(doing: str, where: str, secret: Secret, error: BaseException) -> Rem
         if isinstance(known, httpx2.HTTPError):
             return RemoteError(f"{doing}: the connection failed ({type(known).__name__}); try again later")
     said = [secret.scrub(str(known)) or type(known).__name__ for known in chain]
-    return RemoteError(f"{doing}: {'; '.join(dict.fromkeys(said))}")
+    hint = ""
+    if "xet-write-token" in str(error):
+        hint = ". If that server does not speak the Hub's Xet protocol, set HF_HUB_DISABLE_XET=1"
+    return RemoteError(f"{doing}: {'; '.join(dict.fromkeys(said))}{hint}")
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

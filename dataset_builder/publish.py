@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.errors import ConflictError, DataError, InputError, Problem, RemoteError
-from dataset_builder.hub import Hub, RemoteFile, RepoState
+from dataset_builder.hub import Hub
+from dataset_builder.hub_records import RemoteFile, RepoState
 from dataset_builder.manifest import FILE_NAME, Manifest, hash_file, read_manifest
 from dataset_builder.tables import DEFAULT_CONFIG
 

@@ -14,8 +14,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from dataset_builder.errors import ConflictError, InputError, NotFoundError, RemoteError
-from dataset_builder.hub import Committed, Hub
+from dataset_builder.hub import Hub
 from dataset_builder.hub_patience import Patience
+from dataset_builder.hub_records import Committed
 from tests.support.hub_server import ALICE, BOB, READER, HubServer
 
 REPO = "alice/things"
@@ -133,6 +134,17 @@ def test_spaces_and_models_are_repos_too(hub: HubServer, alice: Hub) -> None:
     assert hub.repo("alice/board", "space").sdk == "gradio"
     assert history(hub, "wonderland/hatter", "model") == ["initial commit", "score"]
     assert alice.read_file("wonderland/hatter", "model", ".eval_results/x.yaml") == b"- 1\n"
+
+
+def test_a_space_has_variables_and_secrets(hub: HubServer, alice: Hub, bob: Hub) -> None:
+    alice.ensure_repo("alice/board", "space", sdk="gradio")
+    alice.set_variable("alice/board", "DATASET", "alice/one")
+    alice.set_variable("alice/board", "DATASET", "alice/two")
+    alice.set_secret("alice/board", "KEY", "hush")
+    assert alice.variables("alice/board") == {"DATASET": "alice/two"}
+    assert hub.repo("alice/board", "space").secrets["KEY"]["value"] == "hush"
+    with pytest.raises(RemoteError, match="403"):
+        bob.set_variable("alice/board", "DATASET", "bob/mine")
 
 
 def test_a_tag_is_set_once_and_never_moved(hub: HubServer, alice: Hub) -> None:
