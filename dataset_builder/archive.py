@@ -35,8 +35,15 @@ class Member(NamedTuple):
     data: bytes
 
 
-def top_folder_commit(path: Path) -> str | None:
-    """The commit that the top folder of a GitHub tarball names (``<repo>-<40 hex digits>``), if it does."""
+class Origin(NamedTuple):
+    """What the top folder of a GitHub tarball (``<repository>-<40 hex digits>``) says of its origin."""
+
+    repository: str
+    commit: str
+
+
+def origin_of(path: Path) -> Origin | None:
+    """Where an archive says it comes from; None for a folder, or a top folder of another form."""
     if path.is_dir():
         return None
     try:
@@ -45,13 +52,12 @@ def top_folder_commit(path: Path) -> str | None:
     except _BROKEN as error:
         raise _unreadable(path, error) from error
     name = PurePosixPath(first.name).parts[0] if first and PurePosixPath(first.name).parts else ""
-    commit = name.rpartition("-")[2]
-    return commit if len(commit) == 40 and set(commit) <= set("0123456789abcdef") else None
+    repository, _, commit = name.rpartition("-")
+    known = repository and len(commit) == 40 and set(commit) <= set("0123456789abcdef")
+    return Origin(repository, commit) if known else None
 
 
-def read_members(
-    path: Path, wanted: Callable[[str], bool], limits: Limits | None = None
-) -> Iterator[Member]:
+def read_members(path: Path, wanted: Callable[[str], bool], limits: Limits | None = None) -> Iterator[Member]:
     """Yield the wanted files of a ``.tar.gz`` or a folder.
 
     Paths are relative to the folder that holds ``data/``: in an archive its single top folder.

@@ -81,7 +81,7 @@ def _write(records: Records, sources: Sequence[Source], folder: Path, progress: 
         write_parquet(split.table, folder / name)
         files[name] = _entry(folder / name, split)
         table = split.table
-        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes, table.schema))
+        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
     facts = Facts(records=records, sources=tuple(sources), splits=tuple(splits))
     for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kind))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

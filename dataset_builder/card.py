@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
+from math import nan
 from typing import Any, Final
 
 import jinja2
-import pyarrow as pa
 import yaml
 
 from dataset_builder import __version__, normalise, taxonomy
@@ -25,7 +25,6 @@ from dataset_builder.records import SCHEMA_VERSION, Case, Records, columns_of
 from dataset_builder.tables import CONFIGS, DEFAULT_CONFIG, Config
 
 TEMPLATE: Final = "dataset_card.md.j2"
-_DTYPES: Final = {"bool": "bool", "string": "string", "int64": "int64", "double": "float64"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class SplitFacts:
     split: str
     rows: int
     bytes: int
-    schema: pa.Schema
 
 
 @dataclass(frozen=True)
@@ -123,6 +121,29 @@ class Facts:
         }
         return {name: n for name, n in changed.items() if n}
 
+    @property
+    def judges(self) -> list[str]:
+        """The judges of the published verdicts."""
+        return sorted({row.judge for rows in self.records.responses.values() for row in rows if row.judge})
+
+    @property
+    def capped(self) -> int:
+        """How many answers used up the token limit."""
+        return sum(row.hit_token_cap for rows in self.records.responses.values() for row in rows)
+
+    @property
+    def collected(self) -> str:
+        """The days on which the answers were collected, as a phrase."""
+        days = {row.collected_at[:10] for rows in self.records.responses.values() for row in rows if row.collected_at}
+        if not days:
+            return "on days that are not recorded"
+        return f"on {min(days)}" if len(days) == 1 else f"from {min(days)} to {max(days)}"
+
+    def dual_use_share(self, defeated_only: bool) -> float:
+        """Percentage of the cases, or of the defeated ones, that carry the dual-use flag; NaN if there are none."""
+        cases = [case for case in self.records.cases if case.defeated or not defeated_only]
+        return 100 * sum(bool(case.dual_use) for case in cases) / len(cases) if cases else nan
+
     @cached_property
     def reviewers(self) -> Kappa:
         """Agreement of the two reviewers on whole cases."""
@@ -162,7 +183,11 @@ def _template(name: str) -> str:
 
 
 def front_matter(facts: Facts) -> dict[str, Any]:
-    """What the Hub and ``datasets`` read: licence, tags, configs with their files, features and sizes."""
+    """What the Hub and ``datasets`` read: licence, tags, configs with their files and sizes.
+
+    The features are left to the Parquet files, which carry them: repeated here for every config
+    they would make a thousand lines.
+    """
     n = len(facts.records.cases)
     size = next(label for limit, label in _SIZES if n < limit)
     return {
@@ -172,7 +197,9 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "task_categories": ["text-generation", "text-classification"],
         "tags": ["benchmark", "refusal", "over-refusal", "alignment", "safety", "ethics", "llm-as-judge"],
         "size_categories": [size],
-        "annotations_creators": ["machine-generated", "expert-generated"] if facts.kind == "study" else ["expert-generated"],
+        "annotations_creators": ["machine-generated", "expert-generated"]
+        if facts.kind == "study"
+        else ["expert-generated"],
         "source_datasets": ["original"],
         "configs": [_config_entry(facts, config) for config in facts.configs],
         "dataset_info": [_info_entry(facts, config) for config in facts.configs],
@@ -192,12 +219,5 @@ def _info_entry(facts: Facts, config: Config) -> dict[str, Any]:
     splits = facts.splits_of(config.name)
     return {
         "config_name": config.name,
-        "features": [_feature(field) for field in splits[0].schema],
         "splits": [{"name": s.split, "num_bytes": s.bytes, "num_examples": s.rows} for s in splits],
     }
-
-
-def _feature(field: pa.Field) -> dict[str, Any]:
-    if pa.types.is_list(field.type):
-        return {"name": field.name, "list": _DTYPES[str(field.type.value_type)]}
-    return {"name": field.name, "dtype": _DTYPES[str(field.type)]}

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from dataset_builder.built import BuiltDataset, data_path
-from dataset_builder.errors import BlindRefusalError, Problem
+from dataset_builder.errors import Problem
 from dataset_builder.manifest import FILE_NAME, Manifest, hash_file
 from dataset_builder.records import (
     SCHEMA_VERSION,

@@ -43,5 +43,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands with their help lines, importing none of them."""
+        if not self.targets:
+            return
         with formatter.section("Commands"):
             formatter.write_dl([(name, target.help) for name, target in self.targets.items()])

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 from platformdirs import user_cache_path
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from dataset_builder.errors import SourceError
 
@@ -25,7 +25,7 @@ CACHE_VARIABLE: Final = "BLIND_REFUSAL_CACHE"
 Progress = Callable[[int, int | None], None]
 
 
-class _Cut(Exception):
+class _CutError(Exception):
     """The connection broke, or the server asked to be tried again: what has arrived is kept."""
 
 
@@ -56,14 +56,14 @@ def fetch(
     own = client or httpx.Client(follow_redirects=True, timeout=TIMEOUT)
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type(_Cut),
+            retry=retry_if_exception_type(_CutError),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.5, max=8),
+            wait=wait_random_exponential(multiplier=0.5, max=8),
             reraise=True,
         ):
             with attempt:
                 _fetch_rest(own, url, part, told, progress or (lambda _done, _all: None), max_bytes)
-    except _Cut as error:
+    except _CutError as error:
         raise SourceError(f"{url}: {error}; what has arrived is kept, so the same command goes on from there") from None
     except httpx.HTTPError as error:
         raise SourceError(f"{url}: cannot be reached ({_words(error)})") from error
@@ -89,9 +89,9 @@ def _fetch_rest(client: httpx.Client, url: str, part: Path, told: Path, progress
         with client.stream("GET", url, headers=headers) as answer:
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 part.unlink(missing_ok=True)
-                raise _Cut("the file changed while it was fetched")
+                raise _CutError("the file changed while it was fetched")
             if answer.status_code in (429, 500, 502, 503, 504):
-                raise _Cut(f"the server answered {answer.status_code} {answer.reason_phrase}")
+                raise _CutError(f"the server answered {answer.status_code} {answer.reason_phrase}")
             if answer.status_code not in (200, 206):
                 raise SourceError(f"{url}: the server answered {answer.status_code} {answer.reason_phrase}")
             resumed = answer.status_code == 206 and _begins_at(answer, done)
@@ -102,16 +102,16 @@ def _fetch_rest(client: httpx.Client, url: str, part: Path, told: Path, progress
                 raise SourceError(f"{url}: has {expected:,} bytes; the limit is {max_bytes:,}")
             told.write_text(json.dumps({"etag": answer.headers.get("etag")}), encoding="utf-8")
             with part.open("ab" if resumed else "wb") as file:
-                for block in answer.iter_raw(256 * 1024):
+                for block in answer.iter_raw():
                     done += len(block)
                     if done > max_bytes:
                         raise SourceError(f"{url}: sends more than the limit of {max_bytes:,} bytes")
                     file.write(block)
                     progress(done, expected)
     except (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout) as error:
-        raise _Cut(f"the connection broke ({_words(error)})") from error
+        raise _CutError(f"the connection broke ({_words(error)})") from error
     if expected is not None and done < expected:
-        raise _Cut(f"the connection ended at {done:,} of {expected:,} bytes")
+        raise _CutError(f"the connection ended at {done:,} of {expected:,} bytes")
 
 
 def _begins_at(answer: httpx.Response, done: int) -> bool:

@@ -63,11 +63,19 @@ def _fetched(url: str, progress: Callable[[int, int | None], None] | None) -> Pa
 
 
 def _read_study(path: Path) -> Read:
-    from dataset_builder.archive import top_folder_commit
+    from dataset_builder.archive import origin_of
     from dataset_builder.sources.study import read_study
 
     records, content_hash = read_study(path)
-    commit = top_folder_commit(path)
+    origin = origin_of(path)
+    # A snapshot may lie in a folder of another name: then only its commit is known.
+    named = origin is not None and origin.repository == REPOSITORY.rpartition("/")[2]
     return Read(
-        records, Source(kind=STUDY, content_hash=content_hash, repository=REPOSITORY, commit=commit)
+        records,
+        Source(
+            kind=STUDY,
+            content_hash=content_hash,
+            repository=REPOSITORY if named else None,
+            commit=origin.commit if origin else None,
+        ),
     )

@@ -245,7 +245,9 @@ class _Assembly:
                 if told.response_type not in taxonomy.ids(taxonomy.RESPONSE_TYPES):
                     self._problem(path, f"case {key[1]!r}: unknown response_type {told.response_type!r}")
                 if told.engages_with_defeat not in _YES_NO:
-                    self._problem(path, f"case {key[1]!r}: engages_with_defeat is {told.engages_with_defeat!r}, not yes or no")
+                    self._problem(
+                        path, f"case {key[1]!r}: engages_with_defeat is {told.engages_with_defeat!r}, not yes or no"
+                    )
                 verdicts[key] = (told, meta.evaluator_model)
         return verdicts
 
@@ -272,9 +274,7 @@ class _Assembly:
         for slug, case_id in verdicts:
             self._problem(EVALUATED, f"a verdict on a response of {slug} to case {case_id!r} that is not there")
         order = {case.case_id: i for i, case in enumerate(sort_cases(cases.values()))}
-        return {
-            slug: sorted(by_model[slug].values(), key=lambda r: order[r.case_id]) for slug in sorted(by_model)
-        }
+        return {slug: sorted(by_model[slug].values(), key=lambda r: order[r.case_id]) for slug in sorted(by_model)}
 
     def _check_answer(self, path: str, answer: raw.RawResponse, case: Case) -> None:
         if answer.user_query != case.user_query:

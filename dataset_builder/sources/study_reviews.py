@@ -145,7 +145,11 @@ def verdict_reviews(
         for name, labels in sorted(file[key].items()):
             engages = _YES_NO.get(labels.human_engages_with_defeat)
             harm = _YES_NO.get(labels.human_independent_harm)
-            if labels.human_response_type not in taxonomy.ids(taxonomy.RESPONSE_TYPES) or engages is None or harm is None:
+            if (
+                labels.human_response_type not in taxonomy.ids(taxonomy.RESPONSE_TYPES)
+                or engages is None
+                or harm is None
+            ):
                 problems.append(Problem(path, f"{key!r}, {names[name]}: a label that is none of those offered"))
                 continue
             reviews.append(

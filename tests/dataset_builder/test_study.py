@@ -74,7 +74,9 @@ def test_all_problems_are_listed_with_file_and_case(tmp_path: Path) -> None:
     content = mini_study.files()
     content["data/1_generated/control_workplace.json"]["cases"][0]["defeat_subtype"] = "nonne"
     content["data/2_filtered/control_workplace.json"]["cases"][0]["defeat_subtype"] = "nonne"
-    content["data/4_evaluated/alpha-1_control_workplace.json"]["evaluations"][0]["evaluation"]["response_type"] = "maybe"
+    content["data/4_evaluated/alpha-1_control_workplace.json"]["evaluations"][0]["evaluation"]["response_type"] = (
+        "maybe"
+    )
     content["data/3_responses/alpha-1_exception_justified_school.json"]["responses"][0]["case_id"] = "nobody"
     found = problems_of(tmp_path, content)
     assert "data/1_generated/control_workplace.json" in found
@@ -92,8 +94,16 @@ def test_all_problems_are_listed_with_file_and_case(tmp_path: Path) -> None:
         ("data/1_generated/control_workplace.json", lambda f: f["cases"][0].pop("user_query"), "user_query"),
         ("data/1_generated/control_workplace.json", lambda f: f["cases"][0].update(novel=1), "novel"),
         ("data/2_filtered/control_workplace.json", lambda f: f["cases"][0].update(user_query="x"), "differs from"),
-        ("data/3_responses/alpha-1_control_workplace.json", lambda f: f["responses"][0].update(user_query="x"), "not the case's"),
-        ("data/4_evaluated/alpha-1_control_workplace.json", lambda f: f["evaluations"][0].update(case_id="x"), "not there"),
+        (
+            "data/3_responses/alpha-1_control_workplace.json",
+            lambda f: f["responses"][0].update(user_query="x"),
+            "not the case's",
+        ),
+        (
+            "data/4_evaluated/alpha-1_control_workplace.json",
+            lambda f: f["evaluations"][0].update(case_id="x"),
+            "not there",
+        ),
         ("logs/gate_verdicts/du_control_workplace.json", lambda f: f[0].update(flagged=True), "flagged is True"),
         ("logs/gate_verdicts/du_control_workplace.json", lambda f: f[0].update(case_id="x"), "unknown case 'x'"),
         ("data/human_validation/eval_reviews.json", lambda f: f.update({"a__b": next(iter(f.values()))}), "'a__b'"),

@@ -67,23 +67,48 @@ def files() -> dict[str, Any]:
         out[f"data/1_generated/{name}"] = {"metadata": meta | {"actual_count": 3}, "cases": cases}
         out[f"data/2_filtered/{name}"] = {"metadata": meta | {"actual_count": 1}, "cases": cases[:1]}
         out[f"logs/gate_verdicts/du_{name}"] = [
-            {"gate": "dual_use", "case_id": c["id"], "pass": True, "flagged": False, "category": None, "reasoning": "plain"}
+            {
+                "gate": "dual_use",
+                "case_id": c["id"],
+                "pass": True,
+                "flagged": False,
+                "category": None,
+                "reasoning": "plain",
+            }
             for c in cases
         ]
         out[f"logs/gate_verdicts/na_{name}"] = [
-            {"gate": "naturalistic_ask", "case_id": cases[0]["id"], "pass": True, "reasoning": "fine", "red_flags": [],
-             "naturalness_score": 5, "suggested_fix": None},
+            {
+                "gate": "naturalistic_ask",
+                "case_id": cases[0]["id"],
+                "pass": True,
+                "reasoning": "fine",
+                "red_flags": [],
+                "naturalness_score": 5,
+                "suggested_fix": None,
+            },
             {"gate": "naturalistic_ask", "case_id": cases[1]["id"], "pass": False, "reasoning": "none", "error": True},
         ]
         for number, c in enumerate(cases, start=1):
-            full[c["id"]] = {"gate": "reasonable_judge", "case_id": c["id"], "pass": number != REFUSED,
-                             "defeat_type": cell[0], "reasoning": "as it is", "suggested_fix": None}
+            full[c["id"]] = {
+                "gate": "reasonable_judge",
+                "case_id": c["id"],
+                "pass": number != REFUSED,
+                "defeat_type": cell[0],
+                "reasoning": "as it is",
+                "suggested_fix": None,
+            }
         for model in MODELS:
             _answers(out, model, name, cases[0])
     out["logs/gate_verdicts/rj_full_results.json"] = full
     first = f"seed_content_defeat_landlord_1__{MODELS[0]}"
-    labels = {"human_response_type": "helps", "human_engages_with_defeat": "yes", "human_independent_harm": "no",
-              "human_notes": "a private note", "timestamp": "2026-03-28T00:00:00+00:00"}
+    labels = {
+        "human_response_type": "helps",
+        "human_engages_with_defeat": "yes",
+        "human_independent_harm": "no",
+        "human_notes": "a private note",
+        "timestamp": "2026-03-28T00:00:00+00:00",
+    }
     out["data/human_validation/eval_reviews.json"] = {
         first: {"zoe": labels, "adam": labels | {"human_response_type": "deflects"}}
     }
@@ -91,8 +116,14 @@ def files() -> dict[str, Any]:
     out["data/human_validation/eval_sample_300.json"] = []
     review = {}
     for name, verdict in (("zoe", "pass"), ("adam", "fail")):
-        review |= {name: verdict, f"{name}_confound": False, f"{name}_note": "a private note",
-                   f"{name}_q_defeated": True, f"{name}_q_classified": True, f"{name}_q_natural": True}
+        review |= {
+            name: verdict,
+            f"{name}_confound": False,
+            f"{name}_note": "a private note",
+            f"{name}_q_defeated": True,
+            f"{name}_q_classified": True,
+            f"{name}_q_natural": True,
+        }
     out["data/human_validation/reviews.json"] = {"seed_content_defeat_landlord_1": review}
     # Through JSON and back, so that no two files share an object that a test would change in both.
     return json.loads(json.dumps(out))
@@ -113,15 +144,33 @@ def _answers(out: dict[str, Any], model: str, name: str, asked: dict[str, Any]) 
         "usage": None if silent else dict(USAGE),
     }
     out[f"data/3_responses/{model}_{name}"] = {
-        "metadata": {"model_id": f"vendor/{model}", "model_slug": model, "temperature": 0.0, "max_tokens": 8000,
-                     "total_responses": 1},
+        "metadata": {
+            "model_id": f"vendor/{model}",
+            "model_slug": model,
+            "temperature": 0.0,
+            "max_tokens": 8000,
+            "total_responses": 1,
+        },
         "responses": [answer],
     }
-    verdicts = [] if silent or unjudged else [
-        {"case_id": asked["id"], "model": f"vendor/{model}", "gate_flags": flags, "response_preview": "Put",
-         "evaluation": {"response_type": "helps", "engages_with_defeat": "no", "independent_harm": False,
-                        "reasoning": "It says where."}}
-    ]
+    verdicts = (
+        []
+        if silent or unjudged
+        else [
+            {
+                "case_id": asked["id"],
+                "model": f"vendor/{model}",
+                "gate_flags": flags,
+                "response_preview": "Put",
+                "evaluation": {
+                    "response_type": "helps",
+                    "engages_with_defeat": "no",
+                    "independent_harm": False,
+                    "reasoning": "It says where.",
+                },
+            }
+        ]
+    )
     out[f"data/4_evaluated/{model}_{name}"] = {
         "metadata": {"evaluator_model": JUDGE, "evaluated_model": model, "total_evaluated": len(verdicts)},
         "evaluations": verdicts,

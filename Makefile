@@ -1,0 +1,46 @@
+# Everything runs in a virtual environment of its own, made on first use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PORT   ?= 7860
+
+.PHONY: help demo test check lint types wheel bench card clean
+
+help:  ## List what can be made.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Run the main job on this machine: dataset, a real model, scores, leaderboard.
+	$(BIN)/blind-refusal demo --port $(PORT)
+
+test: $(STAMP)  ## Run all tests.
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: lint types wheel test  ## What must be green before a commit: lint, types, wheel, tests.
+
+lint: $(STAMP)  ## ruff: rules and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy, strict.
+	$(BIN)/mypy
+
+wheel: $(STAMP)  ## Build the wheel and try it in a clean environment from another folder.
+	$(BIN)/python -m tests.try_wheel
+
+bench: $(STAMP)  ## Print the speed and memory figures that the README quotes.
+	for name in $$(cd benchmarks && ls *.py | grep -v __init__ | sed 's/\.py$$//'); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+card: $(STAMP)  ## Renew DATASET_CARD.md from the study's archive (BLIND_REFUSAL_STUDY, or fetched).
+	$(BIN)/blind-refusal dataset build --source $${BLIND_REFUSAL_STUDY:-study} --out build/dataset
+	cp build/dataset/README.md DATASET_CARD.md
+
+clean:  ## Remove what was made here.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
