@@ -39,7 +39,7 @@ bench: $(STAMP)  ## Print the speed and memory figures that the README quotes.
 	for name in $$(cd benchmarks && ls *.py | grep -v __init__ | sed 's/\.py$$//'); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 card: $(STAMP)  ## Renew DATASET_CARD.md from the study's archive (BLIND_REFUSAL_STUDY, or fetched).
-	$(BIN)/blind-refusal dataset build --source $${BLIND_REFUSAL_STUDY:-study} --out build/dataset
+	$(BIN)/blind-refusal dataset build --source study --out build/dataset
 	cp build/dataset/README.md DATASET_CARD.md
 
 clean:  ## Remove what was made here.

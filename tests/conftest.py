@@ -13,7 +13,7 @@ import pytest
 
 from dataset_builder.build import build_dataset
 from dataset_builder.records import Records
-from dataset_builder.sources import read_source
+from dataset_builder.sources import STUDY_VARIABLE, read_source
 from dataset_builder.sources.study import read_study
 
 from tests.support.hub_server import ALICE, HubServer
@@ -32,7 +32,7 @@ NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared" / "upstream" / "blind
 @pytest.fixture(scope="session")
 def study_archive() -> Path:
     """The study's archive, from BLIND_REFUSAL_STUDY or the folder beside the checkout."""
-    named = os.environ.get("BLIND_REFUSAL_STUDY")
+    named = os.environ.get(STUDY_VARIABLE)
     path = Path(named) if named else NEIGHBOUR
     if not path.is_file():
         pytest.skip("needs the study's archive: set BLIND_REFUSAL_STUDY to its path")

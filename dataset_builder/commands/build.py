@@ -13,7 +13,8 @@ import click
     default="study",
     show_default=True,
     metavar="study|starter|generated:DIR|PATH|URL",
-    help="The study's published archive, the bundled starter cases, or an archive or folder of the study's layout.",
+    help="The study's published archive (or the one that BLIND_REFUSAL_STUDY names), the bundled starter cases, "
+    "or an archive or folder of the study's layout.",
 )
 @click.option(
     "--out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,6 +34,7 @@ def read_source(
 ) -> Read:
     """Read ``study``, ``starter``, a path or a URL.
 
+    ``study`` is the archive that BLIND_REFUSAL_STUDY names, or else the pinned one, fetched.
     Raises SourceError where it is out of reach or unreadable, DataError with all problems in it.
     """
     if name == STARTER:
@@ -43,6 +45,8 @@ def read_source(
         raise InputError(
             f"--source {name}: generated cases cannot be read by this version; expected study, starter, PATH or URL"
         )
+    if name == STUDY and os.environ.get(STUDY_VARIABLE):
+        name = os.environ[STUDY_VARIABLE]
     if name == STUDY or name.startswith(("https://", "http://")):
         path = _fetched(study_url if name == STUDY else name, progress)
     else:

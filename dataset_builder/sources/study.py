@@ -62,7 +62,8 @@ class StudyFiles(msgspec.Struct):
         return sorted((path, value) for path, value in self.files.items() if path.startswith(folder))
 
 
-def _kind_of(path: str) -> Any:
+def kind_of(path: str) -> Any:
+    """The type that a file of the study decodes to; None for a file that no record comes from."""
     if path.endswith(".json") and path.count("/") == 2:
         for prefix, kind in _KINDS:
             if path.startswith(prefix):
@@ -80,8 +81,8 @@ def read_files(path: Path, limits: Limits | None = None) -> StudyFiles:
     files: dict[str, Any] = {}
     hashes: dict[str, str] = {}
     problems: list[Problem] = []
-    for member in read_members(path, lambda name: _kind_of(name) is not None, limits):
-        kind = _kind_of(member.path)
+    for member in read_members(path, lambda name: kind_of(name) is not None, limits):
+        kind = kind_of(member.path)
         hashes[member.path] = hashlib.sha256(member.data).hexdigest()
         decoder = decoders.setdefault(id(kind), msgspec.json.Decoder(kind))
         try:

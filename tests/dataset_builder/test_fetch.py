@@ -137,12 +137,19 @@ def test_a_url_builds_like_a_path(server: tuple[str, Plan], tmp_path: Path, monk
 
 def test_an_unreachable_study_names_the_two_ways_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLIND_REFUSAL_CACHE", str(tmp_path))
+    monkeypatch.delenv("BLIND_REFUSAL_STUDY", raising=False)
     # Nothing listens on port 9 of loopback.
     with pytest.raises(SourceError) as caught:
         read_source("study", study_url="http://127.0.0.1:9/a.tar.gz")
     assert "cannot be reached" in str(caught.value)
     assert "--source PATH" in str(caught.value)
     assert "--source starter" in str(caught.value)
+
+
+def test_the_variable_stands_in_for_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = mini_study.write_archive(tmp_path / "a.tar.gz")
+    monkeypatch.setenv("BLIND_REFUSAL_STUDY", str(path))
+    assert read_source("study", study_url="http://127.0.0.1:9/a.tar.gz") == read_source(str(path))
 
 
 def test_generated_cases_say_what_is_expected() -> None:
