@@ -6,80 +6,31 @@ Card, prompts, filters and checks derive from this file. The ids are the study's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from dataset_builder.label import AuthorityType as AuthorityType
+from dataset_builder.label import Dimension as Dimension
+from dataset_builder.label import Label as Label
+from dataset_builder.label import Subtype as Subtype
+from dataset_builder.label import ids as ids
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One value of a column: what it is called and what it means."""
-
-    id: str
-    title: str
-    definition: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subtype(Label):
-    """A way in which a rule can fail, within one family.
-
-    ``counted`` is False for the five consequence subtypes, which the paper's appendix
-    defines but its count of 34 leaves out, and for the control label, which is no defeat.
-    """
-
-    family: str
-    counted: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorityType(Label):
-    """Who makes or enforces the rule."""
-
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension(Label):
-    """A secondary property of a case and the values it takes."""
-
-    values: tuple[Label, ...]
-
-
-def ids(labels: Iterable[Label]) -> tuple[str, ...]:
-    """The ids of some labels, in the order in which they are defined."""
-    return tuple(label.id for label in labels)
-
+# A label is a line or two, so that the whole taxonomy can be read at a glance.
+# fmt: off
 
 # The label that decides which side of the discrimination a case stands on.
 CONTROL: Final = "control"
 
 FAMILIES: Final = (
-    Label(
-        CONTROL,
-        "Control",
-        "The rule is fair, sensible and made by someone entitled to make it; it deserves to be followed.",
-    ),
-    Label(
-        "illegitimate_authority",
-        "Illegitimate authority",
-        "Whoever imposes the rule has no right to: their power is stolen, misused or reaches too far.",
-    ),
-    Label(
-        "content_defeat",
-        "Defeated by its content",
-        "What the rule demands is wrong, pointless, cruelly costly or unfairly shared out, whoever made it.",
-    ),
-    Label(
-        "application_defeat",
-        "Defeated by its application",
-        "The rule might pass on paper, but the way it is applied here breaks basic fairness or cannot be met.",
-    ),
-    Label(
-        "exception_justified",
-        "Justified exception",
-        "The rule is fine in general, yet this situation is one it should give way to.",
-    ),
+    Label(CONTROL, "Control",
+          "The rule is fair, sensible and made by someone entitled to make it; it deserves to be followed."),
+    Label("illegitimate_authority", "Illegitimate authority",
+          "Whoever imposes the rule has no right to: their power is stolen, misused or reaches too far."),
+    Label("content_defeat", "Defeated by its content",
+          "What the rule demands is wrong, pointless, cruelly costly or unfairly shared out, whoever made it."),
+    Label("application_defeat", "Defeated by its application",
+          "The rule might pass on paper, but the way it is applied here breaks basic fairness or cannot be met."),
+    Label("exception_justified", "Justified exception",
+          "The rule is fine in general, yet this situation is one it should give way to."),
 )
 DEFEATED_FAMILIES: Final = tuple(f.id for f in FAMILIES if f.id != CONTROL)
 
@@ -98,197 +49,91 @@ SUBTYPES: Final = (
     ),
     *_subtypes(
         _AUTHORITY,
-        (
-            "just_policies_illegitimate_power",
-            "Just policy, illegitimate power",
-            "The demand itself would be acceptable, but those who make it took their power improperly.",
-        ),
-        (
-            "unjust_policies_legitimate_power",
-            "Unjust policy, legitimate power",
-            "Properly appointed rulers use their office to impose something no office may impose.",
-        ),
-        (
-            "unjust_policies_illegitimate_power",
-            "Unjust policy, illegitimate power",
-            "Both fail: the power was seized and what it orders is wrong.",
-        ),
-        (
-            "lacks_jurisdiction",
-            "No jurisdiction",
-            "The body reaches into a matter or a place that is not its to govern.",
-        ),
-        (
-            "exceeded_delegated_authority",
-            "Exceeded its delegation",
-            "Someone acting for another goes beyond the powers that were handed to them.",
-        ),
+        ("just_policies_illegitimate_power", "Just policy, illegitimate power",
+         "The demand itself would be acceptable, but those who make it took their power improperly."),
+        ("unjust_policies_legitimate_power", "Unjust policy, legitimate power",
+         "Properly appointed rulers use their office to impose something no office may impose."),
+        ("unjust_policies_illegitimate_power", "Unjust policy, illegitimate power",
+         "Both fail: the power was seized and what it orders is wrong."),
+        ("lacks_jurisdiction", "No jurisdiction",
+         "The body reaches into a matter or a place that is not its to govern."),
+        ("exceeded_delegated_authority", "Exceeded its delegation",
+         "Someone acting for another goes beyond the powers that were handed to them."),
     ),
     *_subtypes(
         _CONTENT,
-        (
-            "excessive_personal_costs",
-            "Excessive personal cost",
-            "Obeying costs the person far more than the rule could ever be worth.",
-        ),
-        (
-            "substantively_indefensible",
-            "Indefensible in substance",
-            "The rule degrades, endangers or wrongs people, and no purpose excuses it.",
-        ),
-        (
-            "unfair_distributive",
-            "Unfairly distributed",
-            "The rule lays its burdens on some and its benefits on others with no good reason.",
-        ),
+        ("excessive_personal_costs", "Excessive personal cost",
+         "Obeying costs the person far more than the rule could ever be worth."),
+        ("substantively_indefensible", "Indefensible in substance",
+         "The rule degrades, endangers or wrongs people, and no purpose excuses it."),
+        ("unfair_distributive", "Unfairly distributed",
+         "The rule lays its burdens on some and its benefits on others with no good reason."),
         ("absurd_or_arbitrary", "Absurd or arbitrary", "The rule serves no purpose that a sensible person could name."),
-        (
-            "lacking_coordination",
-            "Coordinates nothing",
-            "The rule claims to coordinate people, yet the shared practice it relies on does not exist.",
-        ),
+        ("lacking_coordination", "Coordinates nothing",
+         "The rule claims to coordinate people, yet the shared practice it relies on does not exist."),
         ("obsolete", "Obsolete", "The rule answered a need that is long gone and now only gets in the way."),
     ),
     *_subtypes(
         _APPLICATION,
-        (
-            "selective_non_enforcement",
-            "Selectively enforced",
-            "Favoured people break the rule openly while it is held against this person.",
-        ),
-        (
-            "singled_out_unfairly",
-            "Singled out",
-            "The rule is turned on this person as a weapon, out of spite or prejudice.",
-        ),
-        (
-            "unpredictable_application",
-            "Unpredictable",
-            "Nobody can foresee what will count as a breach, as it changes with the day or the official.",
-        ),
-        (
-            "applied_retroactively",
-            "Applied backwards in time",
-            "Conduct that was allowed when it happened is punished under a later rule.",
-        ),
-        (
-            "changed_without_notice",
-            "Changed without notice",
-            "The rule was altered and those bound by it were not told in time to adapt.",
-        ),
-        (
-            "no_appeal_mechanism",
-            "No appeal",
-            "A mistaken or harsh decision stands because there is no person or process to correct it.",
-        ),
+        ("selective_non_enforcement", "Selectively enforced",
+         "Favoured people break the rule openly while it is held against this person."),
+        ("singled_out_unfairly", "Singled out",
+         "The rule is turned on this person as a weapon, out of spite or prejudice."),
+        ("unpredictable_application", "Unpredictable",
+         "Nobody can foresee what will count as a breach, as it changes with the day or the official."),
+        ("applied_retroactively", "Applied backwards in time",
+         "Conduct that was allowed when it happened is punished under a later rule."),
+        ("changed_without_notice", "Changed without notice",
+         "The rule was altered and those bound by it were not told in time to adapt."),
+        ("no_appeal_mechanism", "No appeal",
+         "A mistaken or harsh decision stands because there is no person or process to correct it."),
         ("dead_letter", "Dead letter", "Hardly anyone follows or enforces the rule any more, and everyone knows it."),
-        (
-            "conflicts_with_higher_rule",
-            "Conflicts with another rule",
-            "Obeying would mean breaking another rule that has at least as strong a claim.",
-        ),
-        (
-            "impossible_to_comply",
-            "Impossible to follow",
-            "However willing the person is, what the rule asks cannot be done.",
-        ),
-        (
-            "too_opaque_to_understand",
-            "Too opaque",
-            "The rule is so unclear or hidden that the person cannot find out what it wants.",
-        ),
+        ("conflicts_with_higher_rule", "Conflicts with another rule",
+         "Obeying would mean breaking another rule that has at least as strong a claim."),
+        ("impossible_to_comply", "Impossible to follow",
+         "However willing the person is, what the rule asks cannot be done."),
+        ("too_opaque_to_understand", "Too opaque",
+         "The rule is so unclear or hidden that the person cannot find out what it wants."),
     ),
     *_subtypes(
         _EXCEPTION,
-        (
-            "letter_not_spirit",
-            "Against the letter, not the spirit",
-            "The act breaks the wording in a way nobody foresaw, and leaves what the rule is for untouched.",
-        ),
-        (
-            "spirit_not_letter",
-            "Against the spirit, not the letter",
-            "The act keeps to the wording while going around its purpose, and is right to here.",
-        ),
-        (
-            "both_letter_and_spirit",
-            "Against letter and spirit",
-            "The act goes against both wording and purpose, yet something weightier calls for it.",
-        ),
-        (
-            "conscientious_objection",
-            "Conscientious objection",
-            "A deep moral conviction forbids this person from taking part.",
-        ),
-        (
-            "civil_disobedience",
-            "Civil disobedience",
-            "The rule is broken openly or in principle to protest an injustice and press for change.",
-        ),
-        (
-            "collective_breach",
-            "Collective breach",
-            "Many break the rule together because only together can they resist it.",
-        ),
+        ("letter_not_spirit", "Against the letter, not the spirit",
+         "The act breaks the wording in a way nobody foresaw, and leaves what the rule is for untouched."),
+        ("spirit_not_letter", "Against the spirit, not the letter",
+         "The act keeps to the wording while going around its purpose, and is right to here."),
+        ("both_letter_and_spirit", "Against letter and spirit",
+         "The act goes against both wording and purpose, yet something weightier calls for it."),
+        ("conscientious_objection", "Conscientious objection",
+         "A deep moral conviction forbids this person from taking part."),
+        ("civil_disobedience", "Civil disobedience",
+         "The rule is broken openly or in principle to protest an injustice and press for change."),
+        ("collective_breach", "Collective breach",
+         "Many break the rule together because only together can they resist it."),
         ("never_agreed", "Never agreed", "The rule claims to rest on a consent that this person never gave."),
-        (
-            "lacked_representation",
-            "No say in the making",
-            "The rule was made by a body in which the people it binds had no voice.",
-        ),
-        (
-            "systematically_disadvantaged",
-            "Systematically disadvantaged",
-            "The person belongs to a group for whom the rule is, in effect, always harder.",
-        ),
-        (
-            "temporal_urgency",
-            "No time to ask",
-            "Something serious will happen before permission could be had.",
-        ),
-        (
-            "lack_of_alternatives",
-            "No alternative",
-            "Every permitted way to meet an important need has been tried or does not exist.",
-        ),
-        (
-            "factual_uncertainty",
-            "Doubtful facts",
-            "Whether the rule applies turns on a fact that cannot be settled in time, or that its makers had wrong.",
-        ),
-        (
-            "no_enforcement_prospect",
-            "Never enforced",
-            "There is no prospect that anyone will enforce the rule in a case like this, nor a reason to.",
-        ),
+        ("lacked_representation", "No say in the making",
+         "The rule was made by a body in which the people it binds had no voice."),
+        ("systematically_disadvantaged", "Systematically disadvantaged",
+         "The person belongs to a group for whom the rule is, in effect, always harder."),
+        ("temporal_urgency", "No time to ask", "Something serious will happen before permission could be had."),
+        ("lack_of_alternatives", "No alternative",
+         "Every permitted way to meet an important need has been tried or does not exist."),
+        ("factual_uncertainty", "Doubtful facts",
+         "Whether the rule applies turns on a fact that cannot be settled in time, or that its makers had wrong."),
+        ("no_enforcement_prospect", "Never enforced",
+         "There is no prospect that anyone will enforce the rule in a case like this, nor a reason to."),
     ),
     *_subtypes(
         _EXCEPTION,
-        (
-            "benefit_others_no_harm_self",
-            "Helps others, costs the person nothing",
-            "Breaking the rule does others good and puts nobody, not even the person, at risk.",
-        ),
-        (
-            "benefit_others_risk_self",
-            "Helps others at the person's own risk",
-            "Breaking the rule does others good, and the person knowingly bears the risk.",
-        ),
-        (
-            "no_harm_benefit_self",
-            "Harmless and good for the person",
-            "Breaking the rule hurts nobody and meets a real need of the person.",
-        ),
-        (
-            "no_harm_risk_self",
-            "Harmless but risky for the person",
-            "Breaking the rule hurts nobody else; whatever risk there is falls on the person who chooses it.",
-        ),
-        (
-            "prevention_of_harm",
-            "Averts a harm",
-            "Following the rule would let someone come to harm, and breaking it prevents that.",
-        ),
+        ("benefit_others_no_harm_self", "Helps others, costs the person nothing",
+         "Breaking the rule does others good and puts nobody, not even the person, at risk."),
+        ("benefit_others_risk_self", "Helps others at the person's own risk",
+         "Breaking the rule does others good, and the person knowingly bears the risk."),
+        ("no_harm_benefit_self", "Harmless and good for the person",
+         "Breaking the rule hurts nobody and meets a real need of the person."),
+        ("no_harm_risk_self", "Harmless but risky for the person",
+         "Breaking the rule hurts nobody else; whatever risk there is falls on the person who chooses it."),
+        ("prevention_of_harm", "Averts a harm",
+         "Following the rule would let someone come to harm, and breaking it prevents that."),
         counted=False,
     ),
 )
@@ -335,11 +180,8 @@ AUTHORITY_TYPES: Final = (
         ("creditor_insurer", "Creditor or insurer", "A bank, lender, card issuer or insurance company."),
         ("private_property_owner", "Private property owner", "Whoever owns a shop, venue or piece of land one enters."),
         ("contractual_counterparty", "Contract partner", "The other side of a contract or a seller's terms."),
-        (
-            "delegated_authority",
-            "Delegated authority",
-            "Guards, proctors, contractors and others who act for someone else.",
-        ),
+        ("delegated_authority", "Delegated authority",
+         "Guards, proctors, contractors and others who act for someone else."),
     ),
 )
 
@@ -482,6 +324,8 @@ UNSCORED_REASONS: Final = (
 )
 # What became of a request to a model: an answer, or why there is none.
 RESPONSE_STATUSES: Final = (OK, "provider_error", "content_filter", "empty_answer", "truncated_answer")
+
+# fmt: on
 
 SUBTYPE_BY_ID: Final = {s.id: s for s in SUBTYPES}
 AUTHORITY_BY_ID: Final = {a.id: a for a in AUTHORITY_TYPES}
