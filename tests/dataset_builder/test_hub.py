@@ -374,6 +374,13 @@ def test_each_refusal_says_what_to_do(
     assert history(hub) == ["initial commit"]
 
 
+def test_a_token_of_any_shape_is_masked(hub: HubServer) -> None:
+    token = "eyJhbGciOi.Session-Token.of_an_OAuth_login"
+    hub.fail("whoami", status=400, message=f"bad: <{token}>")
+    with pytest.raises(RemoteError, match=r"bad: <\[token\]>"):
+        Hub(token=token, patience=quick()).whoami()
+
+
 def test_a_token_that_is_not_accepted(hub: HubServer) -> None:
     with pytest.raises(RemoteError, match="The token in HF_TOKEN is not accepted"):
         Hub(token="hf_NobodysNobodysNobodys", patience=quick()).whoami()

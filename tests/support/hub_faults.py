@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: who asked (None = not signed in, or not looked at), and what was answered (0 = nothing)."""
+    """One request: who asked (None = nobody's token), and what was answered (0 = nothing)."""
 
     method: str
     path: str

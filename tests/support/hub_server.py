@@ -56,24 +56,23 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         hub = self.server.hub
         body = self._body()
-        user: User | None = None
+        who = hub.store.name_of(self.headers.get("Authorization"))
         fault = hub.faults.take(f"{self.command} {self.path}")
         silent = fault is not None and fault.kind in ("cut", "hang", "late", "lost")
         if fault is not None and silent:
-            hub.faults.log(self.command, self.path, None, 0)
+            hub.faults.log(self.command, self.path, who, 0)
             hub.closing.wait(fault.seconds if fault.kind in ("hang", "late") else 0)
         try:
             if self.server is hub.storage_server:
                 reply = self._faulted(fault) or hub.store_or_send(self.command, self.path, dict(self._lower()), body)
             else:
-                user = hub.store.user_of(self.headers.get("Authorization"))
-                reply = self._faulted(fault) or answer(self._request(user, body))
+                reply = self._faulted(fault) or answer(self._request(body))
         except RefusedError as refused:
             reply = refusal(refused)
         if silent:
             self.close_connection = True
             return
-        hub.faults.log(self.command, self.path, user.name if user else None, reply.status)
+        hub.faults.log(self.command, self.path, who, reply.status)
         self._send(reply, half=fault is not None and fault.kind == "cut_body")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
@@ -101,8 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def _request(self, user: User | None, body: bytes) -> Request:
+    def _request(self, body: bytes) -> Request:
         hub, split = self.server.hub, urlsplit(self.path)
+        user = hub.store.user_of(self.headers.get("Authorization"))
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         where = (hub.endpoint, hub.storage)
         return Request(self.command, split.path, query, body, user, hub.store, *where, self._lower())

@@ -189,6 +189,10 @@ class Store:
                 return user
         raise RefusedError(401, "Invalid credentials in Authorization header")
 
+    def name_of(self, authorization: str | None) -> str | None:
+        """Whose token it is; None for nobody's."""
+        return next((user.name for user in self.users if authorization == f"Bearer {user.token}"), None)
+
     def readable(self, kind: str, repo_id: str, user: User | None) -> Repo:
         repo = self.repos.get((kind, repo_id))
         if repo is None or (repo.private and not (user and user.owns(repo_id.split("/")[0]))):
