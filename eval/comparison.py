@@ -13,7 +13,7 @@ from scipy import stats
 
 from dataset_builder.errors import InputError
 from dataset_builder.taxonomy import HELPS
-from eval.intervals import MIN_CLUSTERS, paired_error, t_quantile, wilson
+from eval.intervals import MIN_CLUSTERS, Floats, paired_error, t_quantile, wilson
 from eval.metrics import (
     BLIND_REFUSAL_RATE,
     CONTROL_HELP_RATE,
@@ -208,11 +208,13 @@ def _side(a: ScoredAnswers, b: ScoredAnswers, rows: NDArray[np.int64], metric: M
     cells, cell = np.unique(a.cases.cell[rows], return_inverse=True)
     by_cell = len(cells) >= MIN_CLUSTERS
     groups, n = (cell, len(cells)) if by_cell else (np.arange(len(rows)), len(rows))
-    numerators, denominators, values = [], [], []
+    numerators: list[Floats] = []
+    denominators: list[Floats] = []
+    values = []
     for one in (a, b):
         counts = one.counts[rows]
-        numerators.append(np.bincount(groups, counts @ np.array(metric.numerator, float), n))
-        denominators.append(np.bincount(groups, counts @ np.array(metric.denominator, float), n))
+        for terms, found in ((metric.numerator, numerators), (metric.denominator, denominators)):
+            found.append(np.bincount(groups, counts @ np.array(terms, float), n).astype(np.float64))
         total = float(denominators[-1].sum())
         values.append(float(numerators[-1].sum()) / total if total else float("nan"))
     _, error = paired_error((numerators[0], numerators[1]), (denominators[0], denominators[1]))

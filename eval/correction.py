@@ -59,7 +59,8 @@ def rogan_gladen(confusion: NDArray[np.int64], observed: Floats, covariance: Flo
     covariance of column j: the delta method over both samples (Barker 1989 has k = 2 in the
     same form). ``observed`` may be a difference of shares; so is the result then.
 
-    Assumes that the judge errs alike in the sample and elsewhere, given the true label.
+    Assumes that the judge errs alike in the sample and elsewhere, given the true label, and
+    that the sample was not drawn by the judge's label (else ``rogan_gladen_by_judge``).
     NaN where a human label is missing from the sample, or M is close to singular.
     """
     k, n = len(confusion), int(confusion.sum())
@@ -76,32 +77,67 @@ def rogan_gladen(confusion: NDArray[np.int64], observed: Floats, covariance: Flo
     for label in range(k):
         column = matrix[:, label]
         spread = spread + estimate[label] ** 2 * (np.diag(column) - np.outer(column, column)) / by_label[label]
-    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse.T), 0))
-    # A set of shares adds up to 1 and a difference of two such sets to 0.
+    return _limited(estimate, np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse.T), 0)), observed, n)
+
+
+def rogan_gladen_by_judge(
+    confusion: NDArray[np.int64], base: Floats, observed: Floats, covariance: Floats
+) -> Corrected:
+    """The same for a labelled sample that was drawn by the judge's label, such as so many of each.
+
+    Such a sample does not show how often the judge gives which label to what, only what is
+    behind each of its labels: A, the human's label given the judge's. With ``base`` (k,),
+    the judge's shares where the sample was drawn, r = A base are the true shares there,
+    M[j, h] = A[h, j] base_j / r_h, and the shares are r * s with s solving A^T s =
+    observed / base. Delta method over the sample (multinomial within each label of the
+    judge) and ``observed``; ``base`` is taken as known. Arguments as in ``rogan_gladen``.
+
+    Assumes that answers were drawn at random given the judge's label. NaN where the judge's
+    label is missing from the sample, or A is close to singular.
+    """
+    k, n = len(confusion), int(confusion.sum())
+    nothing = np.full(k, np.nan)
+    drawn = confusion.sum(axis=0)
+    if (drawn == 0).any() or (base <= 0).any():
+        return Corrected(nothing, nothing, nothing, nothing, n, "the labelled sample lacks one of the judge's labels")
+    behind = confusion / drawn
+    if np.linalg.cond(behind) > MAX_CONDITION:
+        return Corrected(nothing, nothing, nothing, nothing, n, "the judge hardly tells the labels apart")
+    inverse = np.linalg.inv(behind.T)
+    true_base = behind @ base
+    scale = inverse @ (observed / base)
+    estimate = true_base * scale
+    map_observed = true_base[:, None] * inverse / base
+    spread = map_observed @ covariance @ map_observed.T
+    for label in range(k):
+        column = behind[:, label]
+        # Derivative of the estimate by each entry of this column of A.
+        gradient = scale * (base[label] * np.eye(k) - (true_base * inverse[:, label])[:, None])
+        spread = spread + gradient @ (np.diag(column) - np.outer(column, column)) @ gradient.T / drawn[label]
+    return _limited(estimate, np.sqrt(np.maximum(np.diag(spread), 0)), observed, n)
+
+
+def _limited(estimate: Floats, error: Floats, observed: Floats, n: int) -> Corrected:
+    """Normal limits, kept to what is possible: a set of shares adds up to 1, a difference of two to 0."""
     floor = 0.0 if observed.sum() > 0.5 else -1.0
     half = t_quantile(np.inf) * error
-    return Corrected(
-        np.clip(estimate, floor, 1),
-        error,
-        np.clip(estimate - half, floor, 1),
-        np.clip(estimate + half, floor, 1),
-        n,
-        None if np.isfinite(estimate).all() else "no scored answers",
-    )
+    low, value, high = (np.clip(x, floor, 1) for x in (estimate - half, estimate, estimate + half))
+    return Corrected(value, error, low, high, n, None if np.isfinite(estimate).all() else "no scored answers")
 
 
-def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats) -> Corrected:
+def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats, weights: Floats | None = None) -> Corrected:
     """A mean from few human labels and many judged ones: PPI++ (Angelopoulos, Duchi and Zrnic 2023, arXiv 2311.01453).
 
     ``truth`` and ``judged`` (n,) are the human's and the judge's value of the labelled
     answers, ``judged_elsewhere`` (N,) the judge's on the others. With the tuned
     lambda = cov(truth, judged) / ((1 + n / N) var(judged)), cut to 0..1, the estimate is
     lambda * mean(judged_elsewhere) + mean(truth - lambda * judged); at worst it is the
-    human mean. Written out since ppi-python brings numba and more for these lines; a test
-    compares the two.
+    human mean. ``weights`` (n,), where answers were not drawn with equal chances, are
+    inverse to these; they are scaled to a mean of 1. Written out since ppi-python brings
+    numba and more for these lines; a test compares the two.
 
-    Assumes that the labelled answers are a random sample of the same answers. NaN below
-    MIN_LABELLED labelled answers or without others.
+    Assumes that the labelled answers, weighted, are a random sample of the same answers.
+    NaN below MIN_LABELLED labelled answers or without others.
     """
     n, others = len(truth), len(judged_elsewhere)
     nan = np.asarray(np.nan)
@@ -110,10 +146,14 @@ def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats) -> Correct
             f"{n} labelled answers; at least {MIN_LABELLED} are needed" if others else "no answers besides the labelled"
         )
         return Corrected(nan, nan, nan, nan, n, why)
-    variance = np.concatenate([judged, judged_elsewhere]).var(ddof=1)
-    covariance = np.mean((truth - truth.mean()) * (judged - judged.mean()))
+    weight = np.ones(n) if weights is None else weights * n / weights.sum()
+    start = judged_elsewhere.mean() + np.mean(weight * (truth - judged))
+    ours, theirs = weight * (truth - start), weight * (judged - start)
+    variance = np.concatenate([theirs, judged_elsewhere - start]).var(ddof=1)
+    covariance = np.mean((ours - ours.mean()) * (theirs - theirs.mean()))
     tuned = float(np.clip(covariance / ((1 + n / others) * variance), 0, 1)) if variance > 0 else 0.0
-    estimate = tuned * judged_elsewhere.mean() + np.mean(truth - tuned * judged)
-    error = np.sqrt(tuned**2 * judged_elsewhere.var() / others + np.var(truth - tuned * judged) / n)
+    rest = weight * (truth - tuned * judged)
+    estimate = tuned * judged_elsewhere.mean() + rest.mean()
+    error = np.sqrt(tuned**2 * judged_elsewhere.var() / others + rest.var() / n)
     half = t_quantile(np.inf) * error
     return Corrected(np.clip(estimate, 0, 1), error, np.clip(estimate - half, 0, 1), np.clip(estimate + half, 0, 1), n)

@@ -125,12 +125,14 @@ class ScoredAnswers:
         model: str,
         judge: str | None = None,
         answers: Mapping[str, str] | None = None,
+        failed: Mapping[str, str] | None = None,
     ) -> ScoredAnswers:
         """The verdicts of one judge on one model's answers.
 
         ``judge`` picks one where there are several; ``answers`` maps case id to the hash of
-        the answer, and a verdict on another answer is an error. Raises InputError where the
-        judge or rubric is not the only one left, DataError as ``from_rows`` does.
+        the answer, and a verdict on another answer is an error; ``failed`` maps the cases that
+        got no answer to the reason, which stands where there is no verdict. Raises InputError
+        where the judge or rubric is not the only one left, DataError as ``from_rows`` does.
         """
         chosen = list(verdicts)
         who = sorted({(verdict.judge, verdict.rubric) for verdict in chosen})
@@ -152,10 +154,12 @@ class ScoredAnswers:
                     f"Verdicts on {model} belong to other answers",
                     [Problem(f"case {v.case_id}", "the answer has changed since it was judged", hint) for v in stale],
                 )
-        rows = (
+        rows = [
             VerdictRow(v.case_id, v.response_type, v.engages_with_defeat, v.independent_harm, v.unscored_reason)
             for v in chosen
-        )
+        ]
+        judged = {row.case_id for row in rows}
+        rows += [VerdictRow(i, None, None, None, why) for i, why in (failed or {}).items() if i not in judged]
         return cls.from_rows(cases, rows, model=model, judge=who[0][0], rubric=who[0][1])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 
-from eval.correction import MIN_LABELLED, ppi_mean, rogan_gladen, share_covariance
+from eval.correction import MIN_LABELLED, ppi_mean, rogan_gladen, rogan_gladen_by_judge, share_covariance
 
 # Rows: the human's label; columns: the judge's.
 CONFUSION = np.array([[45, 5, 0], [6, 90, 4], [0, 10, 40]])
@@ -63,6 +63,34 @@ def test_what_cannot_be_corrected_says_why(confusion, reason):
     assert reason in str(found.reason)
 
 
+def test_a_sample_drawn_by_the_judges_label_by_hand():
+    # Judge says yes to 20 %; behind its yes 45 of 50 are yes, behind its no 5 of 50:
+    # true base 0.2 * 0.9 + 0.8 * 0.1 = 0.26. Observed shares equal to the base give that.
+    confusion = np.array([[45, 5], [5, 45]])
+    base = np.array([0.2, 0.8])
+    found = rogan_gladen_by_judge(confusion, base, base, np.zeros((2, 2)))
+    assert found.estimate == pytest.approx([0.26, 0.74])
+    # Post-stratified: sum of base^2 * 0.09 / 50 = (0.04 + 0.64) * 0.0018, error 0.03499.
+    assert found.error == pytest.approx([0.034986, 0.034986], abs=1e-6)
+    # Sensitivity 0.18 / 0.26; false alarms are 0.2 * 0.1 = 0.02 of the true no, 0.74.
+    se, fp = 0.18 / 0.26, 0.02 / 0.74
+    found = rogan_gladen_by_judge(confusion, base, np.array([0.5, 0.5]), np.zeros((2, 2)))
+    assert found.estimate[0] == pytest.approx((0.5 - fp) / (se - fp))
+
+
+def test_a_sample_drawn_at_random_gives_the_same_either_way():
+    """With equal chances, the judge's shares in the sample are the base, and both forms are one."""
+    base = CONFUSION.sum(axis=0) / CONFUSION.sum()
+    observed = np.array([0.3, 0.5, 0.2])
+    by_judge = rogan_gladen_by_judge(CONFUSION, base, observed, multinomial(observed, 500))
+    assert by_judge.estimate == pytest.approx(rogan_gladen(CONFUSION, observed, multinomial(observed, 500)).estimate)
+
+
+def test_a_label_that_the_judge_never_gave_cannot_be_corrected():
+    found = rogan_gladen_by_judge(np.array([[5, 0], [3, 0]]), np.array([0.5, 0.5]), np.array([0.5, 0.5]), np.eye(2))
+    assert "lacks one of the judge's labels" in str(found.reason)
+
+
 def test_share_covariance_by_hand():
     # One cell: multinomial. Cells of one answer each: (G / (G - 1)) times multinomial.
     shares, covariance = share_covariance(np.array([[2.0, 6.0]]))
@@ -85,6 +113,16 @@ def test_agrees_with_ppi_py(seed):
     found = ppi_mean(truth, judged, others)
     assert found.estimate == pytest.approx(float(np.squeeze(ppi_mean_pointestimate(truth, judged, others))))
     low, high = ppi_mean_ci(truth, judged, others, alpha=0.05)
+    assert (found.low, found.high) == pytest.approx((float(low[0]), float(high[0])))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_ppi_py_with_weights(seed):
+    truth, judged, others = labelled(80, 2000, seed)
+    weights = np.where(judged > 0, 0.5, 1.7)
+    found = ppi_mean(truth, judged, others, weights)
+    assert found.estimate == pytest.approx(float(np.squeeze(ppi_mean_pointestimate(truth, judged, others, w=weights))))
+    low, high = ppi_mean_ci(truth, judged, others, alpha=0.05, w=weights)
     assert (found.low, found.high) == pytest.approx((float(low[0]), float(high[0])))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from eval.agreement import kappa_error
 from eval.bootstrap import cell_weights, percentile_limits, tail
-from eval.correction import ppi_mean, rogan_gladen
+from eval.correction import ppi_mean, rogan_gladen, rogan_gladen_by_judge
 from eval.intervals import Interval, Ratio, cluster_ratio, difference, paired_error, t_quantile, wilson
 
 REPETITIONS = 4000
@@ -165,6 +165,28 @@ def test_rogan_gladen_recovers_the_truth_and_covers_it():
     # Leaving the labelled sample's error out would be too narrow.
     narrow = np.sqrt(0.25 * 0.75 / 1000)
     assert np.mean([one.error[0] for one in found]) > 1.2 * narrow
+
+
+def test_a_sample_drawn_by_the_judges_label_is_corrected_for():
+    """80 answers of each of the judge's labels, as the study drew them: counted as they fell, they mislead."""
+    random = np.random.default_rng(13)
+    truth = np.array([0.2, 0.7, 0.1])
+    judge = np.array([[0.95, 0.05, 0.0], [0.06, 0.90, 0.04], [0.02, 0.18, 0.80]])
+    joint = truth[:, None] * judge
+    base = joint.sum(axis=0)
+    other = np.array([0.4, 0.5, 0.1])  # another model
+    confusions = np.stack([random.multinomial(80, joint[:, j] / base[j], 1500) for j in range(3)], axis=2)
+    seen = random.multinomial(1000, other @ judge, 1500) / 1000
+    found, naive_found = [], []
+    for confusion, observed in zip(confusions, seen, strict=True):
+        covariance = (np.diag(observed) - np.outer(observed, observed)) / 1000
+        found.append(rogan_gladen_by_judge(confusion, base, observed, covariance))
+        naive_found.append(rogan_gladen(confusion, observed, covariance).estimate)
+    assert np.mean([one.estimate for one in found], axis=0) == pytest.approx(other, abs=0.005)
+    assert abs(np.mean(naive_found, axis=0) - other).max() > 0.03
+    for label in (0, 1):
+        limits = Interval(*(np.array([getattr(one, end)[label] for one in found]) for end in ("low", "high")))
+        assert 0.93 <= coverage(limits, other[label]) <= 0.97
 
 
 def test_ppi_is_unbiased_and_narrower_than_the_labels_alone():
