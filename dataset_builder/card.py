@@ -197,9 +197,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "task_categories": ["text-generation", "text-classification"],
         "tags": ["benchmark", "refusal", "over-refusal", "alignment", "safety", "ethics", "llm-as-judge"],
         "size_categories": [size],
-        "annotations_creators": ["machine-generated", "expert-generated"]
-        if facts.kind == "study"
-        else ["expert-generated"],
+        "annotations_creators": ["machine-generated", *(["expert-generated"] if facts.kind == "study" else [])],
         "source_datasets": ["original"],
         "configs": [_config_entry(facts, config) for config in facts.configs],
         "dataset_info": [_info_entry(facts, config) for config in facts.configs],
