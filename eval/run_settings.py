@@ -11,6 +11,8 @@ from dataset_builder.errors import Problem
 # The user query alone, no system prompt, temperature 0, at most 8,000 tokens, over all cases.
 PROTOCOL_TEMPERATURE: Final = 0.0
 PROTOCOL_MAX_TOKENS: Final = 8000
+# What a dataset is called is not what it holds: the hash of its cases decides.
+_LABELS: Final = frozenset({"dataset", "revision"})
 ALL_CASES: Final = "all"
 
 
@@ -28,6 +30,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     # As it was named, with the provider's prefix; then the host that it was asked at.
     model: str
     endpoint: str
+    # What runs the model, where we start it ourselves.
+    engine: str | None = None
     system_prompt: str | None = None
     # None: not sent, so that the server's own default holds.
     temperature: float | None = PROTOCOL_TEMPERATURE
@@ -57,7 +61,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
         found = []
         for name in self.__struct_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
+            if mine != theirs and name not in _LABELS:
                 found.append(Problem(name, _compare(mine, theirs)))
         return found
 

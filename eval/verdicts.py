@@ -42,6 +42,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None = None
     # The judge's reply as it came, kept where it could not be read.
     raw_reply: str | None = None
+    # US dollars that this verdict cost; None where the judge does not know.
+    cost: float | None = None
     judged_at: str | None = None
 
     @property

@@ -1,0 +1,1 @@
+"""Judges: one file each, one interface (``interface.py``), found by name (``registry.py``)."""

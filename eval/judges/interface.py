@@ -1,0 +1,60 @@
+"""What every judge is: a name, a rubric version, and a verdict for each answer it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from dataset_builder.prices import Price
+from dataset_builder.records import Case
+from eval.dataset import OpenedDataset
+from eval.run_response import RunResponse
+from eval.verdicts import Verdict
+
+
+class JudgeTask(NamedTuple):
+    """One answer to judge, with the case that it answers. The answer is there: its status is ``ok``."""
+
+    case: Case
+    response: RunResponse
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """What a user may say about a judge on the command line, beside its name."""
+
+    dataset: OpenedDataset
+    base_url: str | None = None
+    key_env: str | None = None
+    concurrency: int = 16
+    # Whether a model judge sees the reasoning text beside the answer.
+    show_reasoning: bool = False
+    # For a cascade: the agreement with the study that the offline part is to keep, of 1.
+    agreement: float | None = None
+    price: Price | None = None
+
+
+class Judge(Protocol):
+    """A judge, made by the ``make(argument, options)`` of its file."""
+
+    # As verdicts carry it: `embedded`, `model:ID`, `cascade:ID`, `published`, `human:NAME`.
+    name: str
+    # Version of the rubric or of the weights: with the name it keys the verdicts.
+    rubric: str
+    # What else decides its verdicts; kept in run.json and never mixed.
+    settings: dict[str, Any]
+    # How many answers it wants at once.
+    batch_size: int
+
+    async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
+        """One verdict for each task, in order, with this judge's name and rubric.
+
+        An answer that it cannot judge gets a verdict with ``unscored_reason``. Raises RemoteError
+        where no further call can succeed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and the like."""
+        ...

@@ -1,0 +1,116 @@
+"""The collector: asks a model every query that has no answer yet, and keeps each answer as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from dataset_builder.chat import ChatClient
+from dataset_builder.chat_answer import PROVIDER_ERROR, ChatAnswer
+from dataset_builder.chat_request import ChatRequest, Message
+from dataset_builder.prices import Price, cost_of
+from dataset_builder.taxonomy import OK
+from eval.budget import Budget
+from eval.run_folder import RunFolder
+from eval.run_response import REPEATABLE, RunResponse, response_of
+from eval.run_settings import RunSettings
+from eval.work import work_through
+
+# Failures in a row after which a server counts as gone: before it has ever answered, and after.
+_STRANGER, _ACQUAINTANCE = 5, 20
+RETRY_HINT: Final = "Then run the same command with --retry-errors: what was answered is kept."
+
+
+class Query(NamedTuple):
+    """One case to ask: its id and the text that is sent."""
+
+    case_id: str
+    text: str
+
+
+class Breaker:
+    """Notices that a server answers no more, so that a thousand cases are not spent on finding out."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        self._row = 0
+        self._last = ""
+
+    def note(self, answer: ChatAnswer) -> None:
+        """Take the end of one request into account."""
+        if answer.status == PROVIDER_ERROR:
+            self._row += 1
+            self._last = answer.error or "no reason given"
+        else:
+            self.answered = self.answered or answer.status == OK
+            self._row = 0
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop, or None."""
+        if self._row < (_ACQUAINTANCE if self.answered else _STRANGER):
+            return None
+        return f"the last {self._row} requests all failed, the last one with: {self._last}. {RETRY_HINT}"
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def request_of(settings: RunSettings, text: str) -> ChatRequest:
+    """What is sent for one query under the settings of a run."""
+    system = () if settings.system_prompt is None else (Message("system", settings.system_prompt),)
+    return ChatRequest(
+        messages=(*system, Message("user", text)),
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        reasoning=settings.reasoning,
+        seed=settings.seed,
+    )
+
+
+def outstanding(run: RunFolder, queries: Iterable[Query], *, retry_errors: bool) -> Iterator[Query]:
+    """The queries that have no record yet, and with ``retry_errors`` those that got no word."""
+    statuses = run.statuses()
+    for query in queries:
+        status = statuses.get(query.case_id)
+        if status is None or (retry_errors and status in REPEATABLE):
+            yield query
+
+
+async def collect(
+    run: RunFolder,
+    queries: Iterable[Query],
+    client: ChatClient,
+    *,
+    concurrency: int,
+    budget: Budget,
+    price: Price | None = None,
+    seen: Callable[[RunResponse], None] = lambda response: None,
+) -> str | None:
+    """Ask all queries and append each answer to the run, which is open for writing.
+
+    Memory does not grow with the number of queries. Returns why it stopped early, or None.
+    Raises RemoteError where the key is rejected, InputError where the disk is full; what was
+    answered until then is kept.
+    """
+    breaker = Breaker()
+
+    async def admit() -> str | None:
+        return breaker.reason or await budget.admit()
+
+    async def ask(query: Query) -> None:
+        cost, answered = None, False
+        try:
+            answer = await client.complete(request_of(run.settings, query.text))
+            cost, answered = cost_of(answer.cost, answer.usage, price), answer.status == OK
+            response = response_of(query.case_id, query.text, answer, cost, now())
+            run.append_response(response)
+            breaker.note(answer)
+            seen(response)
+        finally:
+            await budget.settle(cost, answered=answered)
+
+    return await work_through(queries, ask, concurrency=concurrency, admit=admit)
