@@ -63,9 +63,7 @@ def eval_ever_record(
                 **({"endpoint": provenance.model.endpoint} if provenance.model.endpoint else {}),
             },
         },
-        "evaluation_results": [
-            _result(results, METRIC_BY_ID[m.id].id, values[m.id]) for m in METRICS if m.id in values
-        ],
+        "evaluation_results": [_result(results, m, values[m.id]) for m in METRICS if m.id in values],
     }
     if provenance.collected_at is not None:
         record["evaluation_timestamp"] = provenance.collected_at
