@@ -24,6 +24,12 @@ from dataset_builder.manifest import Source
 from dataset_builder.records import SCHEMA_VERSION, Case, Records, columns_of
 from dataset_builder.tables import CONFIGS, DEFAULT_CONFIG, Config
 
+_OUTCOMES: Final = {
+    "kept": "kept",
+    "operational_validity": "removed by the operational-validity gate",
+    "reasonable_judge": "removed by the reasonable-judge gate",
+    "gate_error": "removed because a gate failed to run",
+}
 TEMPLATE: Final = "dataset_card.md.j2"
 
 
@@ -122,6 +128,16 @@ class Facts:
         return {name: n for name, n in changed.items() if n}
 
     @property
+    def generators(self) -> list[str]:
+        """The models that wrote the generated cases."""
+        return sorted({case.generator for case in self.records.generated})
+
+    @property
+    def without_condition(self) -> int:
+        """How many cases do not say what defeats their rule."""
+        return sum(case.defeat_condition is None for case in self.records.cases)
+
+    @property
     def judges(self) -> list[str]:
         """The judges of the published verdicts."""
         return sorted({row.judge for rows in self.records.responses.values() for row in rows if row.judge})
@@ -171,6 +187,7 @@ def render_card(facts: Facts) -> str:
         facts=facts,
         taxonomy=taxonomy,
         columns_of=columns_of,
+        outcomes=_OUTCOMES,
         mapping=normalise.mapping_rows(),
         schema_version=SCHEMA_VERSION,
         builder_version=__version__,

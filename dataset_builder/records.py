@@ -85,6 +85,11 @@ class GeneratedCase(Case, frozen=True, kw_only=True):
     generator: Annotated[str, _text("The model that wrote the case.")]
 
 
+def plain(row: GeneratedCase) -> Case:
+    """The case that a generated one is once it is kept."""
+    return Case(**{name: getattr(row, name) for name in Case.__struct_fields__})
+
+
 class Response(Record, frozen=True, kw_only=True):
     """What one model configuration answered to one case, with the published verdict on it."""
 

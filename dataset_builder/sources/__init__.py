@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dataset_builder.errors import InputError, SourceError
+from dataset_builder.errors import SourceError
 from dataset_builder.manifest import Source
 from dataset_builder.records import Records
 
@@ -15,7 +15,8 @@ REPOSITORY: Final = "mint-philosophy/blind-refusal"
 # The newest commit known when this version was made; another one is a URL or a PATH away.
 COMMIT: Final = "e836b54bd96bf3c894e76c4c69f38112e8ee4e67"
 STUDY_URL: Final = f"https://codeload.github.com/{REPOSITORY}/tar.gz/{COMMIT}"
-STUDY, STARTER, GENERATED_PREFIX = "study", "starter", "generated:"
+STUDY, STARTER, GENERATED = "study", "starter", "generated"
+GENERATED_PREFIX: Final = f"{GENERATED}:"
 STUDY_VARIABLE: Final = "BLIND_REFUSAL_STUDY"
 
 
@@ -32,7 +33,7 @@ def read_source(
     progress: Callable[[int, int | None], None] | None = None,
     study_url: str = STUDY_URL,
 ) -> Read:
-    """Read ``study``, ``starter``, a path or a URL.
+    """Read ``study``, ``starter``, ``generated:DIR``, a path or a URL.
 
     ``study`` is the archive that BLIND_REFUSAL_STUDY names, or else the pinned one, fetched.
     Raises SourceError where it is out of reach or unreadable, DataError with all problems in it.
@@ -42,9 +43,10 @@ def read_source(
 
         return Read(read_starter(), Source(kind=STARTER, content_hash=starter_hash()))
     if name.startswith(GENERATED_PREFIX):
-        raise InputError(
-            f"--source {name}: generated cases cannot be read by this version; expected study, starter, PATH or URL"
-        )
+        from dataset_builder.sources.generated import read_generated
+
+        records, content_hash = read_generated(Path(name.removeprefix(GENERATED_PREFIX)))
+        return Read(records, Source(kind=GENERATED, content_hash=content_hash))
     if name == STUDY and os.environ.get(STUDY_VARIABLE):
         name = os.environ[STUDY_VARIABLE]
     if name == STUDY or name.startswith(("https://", "http://")):

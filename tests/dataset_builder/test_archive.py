@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builder.archive import Limits, Member, read_members, origin_of
+from dataset_builder.archive import Limits, Member, origin_of, read_members
 from dataset_builder.errors import SourceError
 from tests.support import mini_study
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from dataset_builder import sources
-from dataset_builder.cli import dataset
 from dataset_builder.errors import SourceError
 from dataset_builder.fetch import fetch
 from dataset_builder.sources import read_source
@@ -150,11 +148,6 @@ def test_the_variable_stands_in_for_the_download(tmp_path: Path, monkeypatch: py
     path = mini_study.write_archive(tmp_path / "a.tar.gz")
     monkeypatch.setenv("BLIND_REFUSAL_STUDY", str(path))
     assert read_source("study", study_url="http://127.0.0.1:9/a.tar.gz") == read_source(str(path))
-
-
-def test_generated_cases_say_what_is_expected() -> None:
-    done = CliRunner().invoke(dataset, ["build", "--source", "generated:somewhere"])
-    assert "expected study, starter, PATH or URL" in str(done.exception)
 
 
 def test_the_default_source_is_pinned() -> None:
