@@ -14,7 +14,7 @@ import msgspec
 from dataset_builder import taxonomy
 from dataset_builder.errors import DataError, Problem, SourceError
 from dataset_builder.plain_case import PlainCase, case_fields
-from dataset_builder.records import Case, GeneratedCase, Records
+from dataset_builder.records import GeneratedCase, Records, plain
 
 ORIGIN: Final = "generated"
 FILE_NAME: Final = "cases.jsonl"
@@ -66,11 +66,7 @@ def read_generated(folder: Path) -> tuple[Records, str]:
         generated.append(GeneratedCase(**fields, outcome=row.outcome, generator=row.generator))
     if problems:
         raise DataError(str(path), problems)
-    cases = [
-        Case(**{name: getattr(row, name) for name in Case.__struct_fields__})
-        for row in generated
-        if row.outcome == KEPT
-    ]
+    cases = [plain(row) for row in generated if row.outcome == KEPT]
     if not cases:
         raise SourceError(f"{path}: holds {len(generated)} cases and none with outcome {KEPT!r}; gate them first")
     return Records(cases=cases, generated=generated), hashlib.sha256(data).hexdigest()

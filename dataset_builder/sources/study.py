@@ -18,7 +18,7 @@ import msgspec
 from dataset_builder import normalise, taxonomy
 from dataset_builder.archive import Limits, read_members
 from dataset_builder.errors import DataError, Problem, SourceError
-from dataset_builder.records import Case, GateVerdict, GeneratedCase, Records, Response
+from dataset_builder.records import Case, GateVerdict, GeneratedCase, Records, Response, plain
 from dataset_builder.sources import study_files as raw
 from dataset_builder.sources.study_reviews import case_reviews, gate_verdicts, reviewer_numbers, verdict_reviews
 
@@ -193,7 +193,7 @@ class _Assembly:
             elif whole.user_query != case.user_query or whole.defeat_subtype_raw != case.defeat_subtype:
                 self._problem(path, f"case {case.id!r} differs from the generated case of that id")
             else:
-                cases[case.id] = Case(**{name: getattr(whole, name) for name in Case.__struct_fields__})
+                cases[case.id] = plain(whole)
         return cases
 
     def _fields(self, case: raw.RawCase, path: str) -> dict[str, Any]:
