@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dataset_builder.command_group import LazyGroup
+from dataset_builder.command_group import LazyGroup, Target
 
 _AT = "eval.commands."
 
@@ -12,7 +12,12 @@ _AT = "eval.commands."
 @click.group(
     "eval",
     cls=LazyGroup,
-    targets={},
+    targets={
+        "score": Target(_AT + "score:score", "Rates with intervals: of a run, or of all models as a leaderboard."),
+        "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
+        "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
+        "reproduce": Target(_AT + "reproduce:reproduce", "The paper's figures beside the recomputed ones."),
+    },
 )
 def eval_group() -> None:
     """Collect answers, judge them, and compute scores."""

@@ -1,0 +1,95 @@
+"""What a user names on the command line, as scored answers: a run, a dataset, or one model of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.errors import InputError
+from eval.corrected_rates import CorrectedRate, corrected_rates
+from eval.dataset import OpenedDataset, locate_dataset
+from eval.label_source import SourceAgreement, compare_sources, reviewer_labels, study_labels
+from eval.provenance import published_provenance, run_provenance
+from eval.published import published_answers, published_models
+from eval.results import Provenance
+from eval.run_answers import run_answers
+from eval.run_folder import RUN, RunFolder
+from eval.scored import PUBLISHED_RUBRIC, ScoredAnswers
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSet:
+    """Scored answers of one or more models with the dataset that they are of; ``run`` where they are a run's."""
+
+    dataset: OpenedDataset
+    answers: list[ScoredAnswers]
+    run: RunFolder | None = None
+
+    def provenance(self) -> dict[str, Provenance]:
+        """What decided the numbers, by model."""
+        if self.run is not None:
+            return {one.model: run_provenance(self.dataset, self.run, one) for one in self.answers}
+        return {one.model: published_provenance(self.dataset, one) for one in self.answers}
+
+    def judge_agreement(self) -> list[SourceAgreement]:
+        """How the published judge agrees with the dataset's reviewers; empty for another judge or without reviews."""
+        if self.run is not None or any(one.rubric != PUBLISHED_RUBRIC for one in self.answers):
+            return []
+        humans = reviewer_labels(self.dataset.built)
+        judge = study_labels(self.dataset.built) if humans else None
+        return [] if judge is None else [compare_sources(human, judge) for human in humans.values()]
+
+    def corrected(self) -> dict[str, list[CorrectedRate]]:
+        """Rates corrected for the judge's errors by model, for the published judge where there are reviews."""
+        if self.run is not None:
+            return {}
+        humans = reviewer_labels(self.dataset.built)
+        if not humans:
+            return {}
+        judge = study_labels(self.dataset.built)
+        return {
+            one.model: [row for human in humans.values() for row in corrected_rates([one], judge, human)]
+            for one in self.answers
+        }
+
+
+def is_run(spec: str | Path) -> bool:
+    """Whether this names the folder of a run."""
+    return (Path(spec) / RUN).is_file()
+
+
+def load_answers(
+    spec: str, *, judge: str | None = None, dataset: str | None = None, models: Sequence[str] | None = None
+) -> AnswerSet:
+    """The answers of a run, or the published ones of a dataset (of ``models``, or of all).
+
+    ``dataset`` stands in for the one that a run names. Raises InputError, DataError or
+    RemoteError as the readers do.
+    """
+    if is_run(spec):
+        run = RunFolder.open(Path(spec))
+        found = locate_dataset(dataset or _named(run))
+        return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
+    found = locate_dataset(spec)
+    return AnswerSet(found, published_answers(found.built, models, judge=judge))
+
+
+def load_model(spec: str, *, judge: str | None = None, dataset: str | None = None) -> ScoredAnswers:
+    """One model's answers: those of a run's folder, or of a model that ``dataset`` holds."""
+    if is_run(spec):
+        return load_answers(spec, judge=judge, dataset=dataset).answers[0]
+    if dataset is None:
+        raise InputError(f"{spec}: not the folder of a run. To name a model of a dataset, give --dataset DIR|REPO.")
+    found = locate_dataset(dataset)
+    if spec not in published_models(found.built):
+        known = ", ".join(published_models(found.built)) or "none"
+        raise InputError(f"{spec}: neither the folder of a run nor a model of {dataset}, which has: {known}.")
+    return published_answers(found.built, [spec], judge=judge)[0]
+
+
+def _named(run: RunFolder) -> str:
+    settings = run.settings
+    if settings.revision and not Path(settings.dataset).is_dir():
+        return f"{settings.dataset.partition('@')[0]}@{settings.revision}"
+    return settings.dataset

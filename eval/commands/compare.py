@@ -1,0 +1,43 @@
+"""``blind-refusal eval compare``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--dataset", metavar="DIR|REPO", help="Where models named by A or B are, or the dataset of a run.")
+@click.option("--judge", help="Whose verdicts, where there are several judges'.")
+@click.option("--by", metavar="NAME,…", default="family", show_default=True, help="Slices beside overall.")
+@click.option("--cases", type=click.IntRange(0), default=20, show_default=True, help="Discordant cases to list a side.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def compare(a: str, b: str, dataset: str | None, judge: str | None, by: str, cases: int, as_json: bool) -> None:
+    """Paired differences between A and B on the cases that both are scored on.
+
+    A and B are folders of runs, or models of --dataset. Differences are A minus B in
+    percentage points with 95 % intervals clustered by cell; p-values are corrected by Holm
+    and, for screening, by Benjamini and Hochberg, over all rows together.
+    """
+    from eval.answer_set import load_model
+    from eval.comparison import compare as compare_answers
+    from eval.slices import check_by
+
+    names = check_by([name.strip() for name in by.split(",") if name.strip()])
+    first, second = (load_model(spec, judge=judge, dataset=dataset) for spec in (a, b))
+    found = compare_answers(first, second, by=names)
+    if as_json:
+        import msgspec
+
+        from eval.comparison_tables import as_plain
+
+        click.echo(msgspec.json.format(msgspec.json.encode(as_plain(found)), indent=1))
+        return
+    from eval.comparison_tables import comparison_table, discordant_lines
+    from eval.score_tables import console
+
+    out = console()
+    out.print(comparison_table(found))
+    for line in discordant_lines(found, cases):
+        out.print(line)

@@ -1,0 +1,163 @@
+"""``blind-refusal eval score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from eval.answer_set import AnswerSet
+    from eval.scores import Scores
+
+
+@click.command()
+@click.argument("target", metavar="RUN|DATASET")
+@click.option("--judge", help="Whose verdicts, where there are several judges'.")
+@click.option("--by", metavar="NAME,…", help="Slices to show: family, authority, legality, … Default: overall alone.")
+@click.option("--dataset", metavar="DIR|REPO", help="The dataset of a run, where it is not the one that the run names.")
+@click.option("--corrected", is_flag=True, help="Show rates corrected for the judge's errors beside the raw ones.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line a model and slice, with all metrics, as CSV.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write results.json and its kin there.")
+@click.option("--dataset-id", metavar="NAMESPACE/NAME", help="With --out: the dataset's repository, if it is a folder.")
+@click.option("--organization", help="With --out: who evaluated, for the Every Eval Ever record.")
+@click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
+def score(
+    target: str,
+    judge: str | None,
+    by: str | None,
+    dataset: str | None,
+    corrected: bool,
+    as_json: bool,
+    as_csv: bool,
+    out: Path | None,
+    dataset_id: str | None,
+    organization: str | None,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Rates with intervals: of a RUN's model, or of all published models of a DATASET as a leaderboard.
+
+    DATASET is a built folder or NAMESPACE/NAME[@REVISION] on the Hub. Numbers are
+    percentages; [a, b] is a 95 % interval, clustered by cell (family x authority).
+    """
+    from eval.answer_set import load_answers
+    from eval.results_builder import build_results
+    from eval.scores import compute_scores
+    from eval.slices import check_by
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv cannot be combined.")
+    names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
+    found = load_answers(target, judge=judge, dataset=dataset)
+    # Files hold every slice, whatever is shown.
+    scores = compute_scores(found.answers, by=None if out else names, resamples=resamples, seed=seed)
+    if out:
+        _write(out, found, scores, dataset_id, organization)
+    if as_json:
+        provenance = found.provenance()
+        agreement = found.judge_agreement()
+        results = build_results(scores, provenance, corrected=found.corrected(), judge_agreement=agreement)
+        _print_json(found, scores, [one.to_json() for one in results])
+    elif as_csv:
+        _print_csv(scores)
+    else:
+        _print_tables(found, scores, names, corrected)
+
+
+def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, organization: str | None) -> None:
+    from eval.leaderboard import leaderboard
+    from eval.results_builder import agreement_rows, build_results
+    from eval.results_files import folder_name, write_results
+
+    agreement = found.judge_agreement()
+    rows = {
+        row.model: row for row in leaderboard(scores, None, [r for pair in agreement for r in agreement_rows(pair)])
+    }
+    results = build_results(scores, found.provenance(), corrected=found.corrected(), judge_agreement=agreement)
+    for one in results:
+        model = one.provenance.model.name
+        folder = out if found.run is not None else out / folder_name(model)
+        paths = write_results(folder, one, rows[model], dataset_id=dataset_id, organization=organization)
+        click.echo(f"wrote {', '.join(str(path) for path in paths)}", err=True)
+
+
+def _print_json(found: AnswerSet, scores: Scores, results: list[bytes]) -> None:
+    import msgspec
+
+    from eval.leaderboard import leaderboard
+
+    if found.run is not None:
+        click.echo(results[0], nl=False)
+        return
+    board = [
+        {"by": part.by, "value": part.value, "without_dual_use": part.without_dual_use, **row.flat()}
+        for part in scores.parts
+        for row in leaderboard(scores, part)
+    ]
+    content = {"leaderboard": board, "results": [msgspec.Raw(one) for one in results]}
+    click.echo(msgspec.json.encode(content))
+
+
+def _print_csv(scores: Scores) -> None:
+    import csv
+    import sys
+
+    from eval.leaderboard import leaderboard
+
+    writer = None
+    for part in scores.parts:
+        for row in leaderboard(scores, part):
+            line = {"by": part.by, "value": part.value, "without_dual_use": part.without_dual_use, **row.flat()}
+            if writer is None:
+                writer = csv.DictWriter(sys.stdout, list(line), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(line)
+
+
+def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
+    from eval.leaderboard import leaderboard
+    from eval.metrics import METRIC_BY_ID
+    from eval.score_tables import (
+        account,
+        agreement_line,
+        console,
+        corrected_table,
+        leaderboard_table,
+        matrix_tables,
+        metrics_table,
+        slices_table,
+    )
+    from eval.slices import OVERALL, Slice, title
+
+    out = console()
+    rows = leaderboard(scores)
+    if found.run is not None:
+        out.print(metrics_table(rows[0], f"{rows[0].model}, judged by {scores.judge} (rubric {scores.rubric})"))
+    else:
+        out.print(leaderboard_table(rows, f"{found.dataset.name}, judged by {scores.judge}"))
+    out.print(account(side for row in rows for side in (row.defeated, row.control)))
+    shown = {name: [p for p in scores.parts if p.by == name and not p.without_dual_use] for name in names}
+    for pair in found.judge_agreement():
+        out.print(agreement_line(pair))
+    plain = Slice(OVERALL, OVERALL, without_dual_use=True)
+    if plain in scores.parts and found.run is None:
+        out.print(leaderboard_table(leaderboard(scores, plain), "Cases without the dual-use flag"))
+    for name, parts in shown.items():
+        heading = f"By {name.replace('_', ' ')}"
+        if found.run is not None:
+            out.print(slices_table([(title(p), leaderboard(scores, p)[0]) for p in parts], heading))
+            continue
+        columns = [(title(part), leaderboard(scores, part)) for part in parts]
+        for metric in dict.fromkeys(scores.parts[part].ranked_by.id for part in parts):
+            some = [c for c, part in zip(columns, parts, strict=True) if scores.parts[part].ranked_by.id == metric]
+            for table in matrix_tables(some, METRIC_BY_ID[metric], heading):
+                out.print(table)
+    if corrected:
+        for model, rates in found.corrected().items():
+            out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))
+    if found.run is not None and (departures := found.run.record.departures):
+        out.print(f"Departs from the study's protocol: {'; '.join(departures)}.")
