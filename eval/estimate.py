@@ -19,6 +19,8 @@ SHORT_ANSWER, LONG_ANSWER = 327, 2816
 CHARS_PER_TOKEN: Final = 4.0
 # What a chat template puts around a message.
 TEMPLATE_TOKENS: Final = 8
+# A verdict with its reasoning, and one of a judge that reasons at length first.
+SHORT_VERDICT, LONG_VERDICT = 150, 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,20 @@ class Estimate:
         return told
 
 
-def estimate(lengths: Iterable[int], max_tokens: int, price: Price | None, *, price_is_given: bool = False) -> Estimate:
-    """What requests of some lengths, in characters, will take."""
+def estimate(
+    lengths: Iterable[int],
+    max_tokens: int,
+    price: Price | None,
+    *,
+    price_is_given: bool = False,
+    verdicts: bool = False,
+) -> Estimate:
+    """What requests of some lengths, in characters, will take, whether for answers or for ``verdicts`` on them."""
     calls = prompt = 0
     for length in lengths:
         calls += 1
         prompt += math.ceil(length / CHARS_PER_TOKEN) + TEMPLATE_TOKENS
-    low, high = (calls * min(tokens, max_tokens) for tokens in (SHORT_ANSWER, LONG_ANSWER))
+    lengths_of_answers = (SHORT_VERDICT, LONG_VERDICT) if verdicts else (SHORT_ANSWER, LONG_ANSWER)
+    low, high = (calls * min(tokens, max_tokens) for tokens in lengths_of_answers)
     cost = None if price is None else (price.cost(prompt, low), price.cost(prompt, high))
     return Estimate(calls, prompt, (low, high), cost, price, price_is_given)

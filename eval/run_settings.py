@@ -52,6 +52,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
             found.append(f"at most {self.max_tokens:,} tokens instead of {PROTOCOL_MAX_TOKENS:,}")
         if self.reasoning is not None:
             found.append(f"reasoning set to {self.reasoning!r} (the study left it alone)")
+        if self.engine is not None:
+            found.append(f"run by {self.engine}")
         if self.sample != ALL_CASES:
             found.append(f"{len(self.case_ids):,} cases ({self.sample}, seed {self.sample_seed}) instead of all")
         return found

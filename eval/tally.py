@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dataset_builder.taxonomy import OK, RESPONSE_STATUSES
 from eval.run_response import RunResponse
+from eval.verdicts import Verdict
 
 
 @dataclass(slots=True)
@@ -58,6 +59,31 @@ class Tally:
             "" if self.priced == self.done else f" for {self.priced:,} of {self.done:,} answers; the rest is not known"
         )
         return f"${self.cost:,.4f}{told}"
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Counts over the verdicts of one sitting."""
+
+    count: int = 0
+    unscored: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one verdict."""
+        self.count += 1
+        self.cost += verdict.cost or 0.0
+        if verdict.unscored_reason is not None:
+            self.unscored[verdict.unscored_reason] += 1
+
+    def detail(self) -> str:
+        """A few words for a progress bar."""
+        return f"${self.cost:.4f}, {self.unscored.total()} unscored"
+
+    def line(self, *, paid: bool) -> str:
+        """What was given, why some are unscored, and the judge's cost if it has one."""
+        reasons = "".join(f", {n:,} of them {reason}" for reason, n in sorted(self.unscored.items()))
+        return f"{self.count:,} verdicts{reasons}." + (f" Judge cost: ${self.cost:,.4f}." if paid else "")
 
 
 def statuses_line(statuses: Mapping[str, int], expected: int) -> str:

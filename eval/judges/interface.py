@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dataset_builder.prices import Price
 from dataset_builder.records import Case
@@ -25,6 +26,10 @@ class JudgeOptions:
     """What a user may say about a judge on the command line, beside its name."""
 
     dataset: OpenedDataset
+    # The model of the run that is judged, as the run names it.
+    model: str = ""
+    # Where that run is.
+    run: Path | None = None
     base_url: str | None = None
     key_env: str | None = None
     concurrency: int = 16
@@ -33,6 +38,15 @@ class JudgeOptions:
     # For a cascade: the agreement with the study that the offline part is to keep, of 1.
     agreement: float | None = None
     price: Price | None = None
+
+
+@runtime_checkable
+class PaidJudge(Protocol):
+    """What a judge that asks a model also has: how long its requests are, for an estimate."""
+
+    def request_chars(self, task: JudgeTask) -> int:
+        """Characters of the request that a task takes."""
+        ...
 
 
 class Judge(Protocol):

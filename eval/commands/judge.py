@@ -1,0 +1,180 @@
+"""``blind-refusal eval judge``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eval.judges.registry import DEFAULT_JUDGE, usage
+
+if TYPE_CHECKING:
+    from dataset_builder.prices import Price
+    from eval.dataset import OpenedDataset
+    from eval.estimate import Estimate
+    from eval.judges.interface import Judge
+    from eval.judging import Docket
+    from eval.run_folder import RunFolder
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar=usage(), help="Who judges.")
+@click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, if it is not where the run says.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="N answers, spread evenly over the cells.")
+@click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option(
+    "--resume/--again", default=True, show_default=True, help="Keep the verdicts there are, or give new ones."
+)
+@click.option("--retry-errors", is_flag=True, help="Judge again where the judge gave no reply.")
+@click.option("--base-url", metavar="URL", help="Address of the judge's OpenAI-compatible server.")
+@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
+@click.option("--show-reasoning", is_flag=True, help="Show a model judge the reasoning text beside the answer.")
+@click.option(
+    "--agreement", type=click.FloatRange(0, 1), help="For a cascade: the agreement that its offline part keeps."
+)
+@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
+@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+def judge(
+    run: Path,
+    judge: str,
+    dataset: str | None,
+    sample: int | None,
+    sample_seed: int,
+    resume: bool,
+    retry_errors: bool,
+    base_url: str | None,
+    key_env: str | None,
+    show_reasoning: bool,
+    agreement: float | None,
+    concurrency: int,
+    budget: float | None,
+    price: str | None,
+    yes: bool,
+) -> str:
+    """Give a verdict on each answer of a RUN.
+
+    Verdicts are kept beside the answers, by answer, judge and rubric version: none is given twice,
+    several judges may judge one run, and they are never mixed. With --judge human:FILE and no such
+    file yet, a sheet to fill in is written there.
+    """
+    import asyncio
+
+    from dataset_builder.errors import RemoteError
+    from dataset_builder.prices import parse_price
+    from eval.budget import Budget
+    from eval.confirming import confirm
+    from eval.dataset import locate_dataset
+    from eval.judges.interface import JudgeOptions
+    from eval.judges.registry import check_judge, resolve_judge
+    from eval.judging import docket_of, judge_run, tasks_of
+    from eval.run_folder import RunFolder
+    from eval.run_progress import run_progress
+    from eval.tally import Verdicts
+    from eval.verdicts import Verdict
+
+    folder = RunFolder.open(run)
+    settings = folder.settings
+    revision = f"@{settings.revision}" if settings.revision else ""
+    opened = locate_dataset(dataset or f"{settings.dataset}{revision}")
+    given = parse_price(price) if price is not None else None
+    options = JudgeOptions(
+        dataset=opened,
+        model=settings.model,
+        run=run,
+        base_url=base_url,
+        key_env=key_env,
+        concurrency=concurrency,
+        show_reasoning=show_reasoning,
+        agreement=agreement,
+        price=given,
+    )
+    kind, argument = check_judge(judge)
+    if kind == "human" and not Path(argument).exists():
+        _make_sheet(folder, opened, Path(argument), sample, sample_seed)
+        return ""
+    chosen = resolve_judge(judge, options)
+    docket = docket_of(
+        folder, opened, chosen, sample=sample, seed=sample_seed, again=not resume, retry_errors=retry_errors
+    )
+    click.echo(
+        f"Judge: {chosen.name}, rubric {chosen.rubric}; {len(docket.case_ids):,} answers to judge, "
+        f"{docket.judged:,} judged already, {docket.unanswered:,} cases without an answer"
+    )
+    expected = _estimate(folder, opened, chosen, docket, judge, base_url, given)
+    if expected is not None and docket.case_ids:
+        for line in expected.lines():
+            click.echo(line)
+        confirm(expected, yes=yes)
+    given_now = Verdicts()
+
+    async def work() -> str | None:
+        limit = Budget(
+            budget if expected is not None else None,
+            spent=sum(v.cost or 0.0 for v in folder.verdicts(chosen.name, chosen.rubric)),
+            call_cost=expected.call_cost if expected else None,
+        )
+        return await judge_run(
+            folder,
+            tasks_of(folder, opened, docket.case_ids),
+            chosen,
+            concurrency=concurrency,
+            budget=limit,
+            seen=seen,
+        )
+
+    with folder.writing(), run_progress(chosen.name, len(docket.case_ids)) as move:
+
+        def seen(verdict: Verdict) -> None:
+            given_now.add(verdict)
+            move(given_now.detail() if expected else "")
+
+        try:
+            stopped = asyncio.run(work())
+        except KeyboardInterrupt:
+            click.echo("Stopped. Every verdict is kept; the same command goes on from there.", err=True)
+            sys.exit(130)
+    click.echo(given_now.line(paid=expected is not None))
+    if stopped:
+        raise RemoteError(f"Stopped early: {stopped}")
+    return chosen.name
+
+
+def _estimate(
+    folder: RunFolder,
+    dataset: OpenedDataset,
+    judge: Judge,
+    docket: Docket,
+    spec: str,
+    base_url: str | None,
+    given: Price | None,
+) -> Estimate | None:
+    """What a judge that asks a model will take; None for one that costs nothing."""
+    from dataset_builder.prices import price_of
+    from dataset_builder.providers import resolve_endpoint
+    from eval.estimate import estimate
+    from eval.judges.interface import PaidJudge
+    from eval.judging import tasks_of
+
+    if not isinstance(judge, PaidJudge):
+        return None
+    price = given or price_of(resolve_endpoint(spec.partition(":")[2], base_url))
+    lengths = (judge.request_chars(task) for task in tasks_of(folder, dataset, docket.case_ids))
+    return estimate(
+        lengths, judge.settings.get("max_tokens", 4000), price, price_is_given=given is not None, verdicts=True
+    )
+
+
+def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, sample: int | None, seed: int) -> None:
+    from eval.judges.human import LABELS, write_sheet
+    from eval.judging import answered_cases, tasks_of
+    from eval.sampling import stratified
+
+    cases = answered_cases(folder, dataset)
+    chosen = cases if sample is None else stratified(cases, lambda case: case.cell, sample, seed)
+    count = write_sheet(path, tasks_of(folder, dataset, [case.case_id for case in chosen]))
+    click.echo(f"Wrote {count:,} answers to {path}. Fill in {', '.join(LABELS)}, then run the same command again.")

@@ -1,0 +1,119 @@
+"""``blind-refusal eval run``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eval.judges.registry import DEFAULT_JUDGE, usage
+
+NO_JUDGE = "none"
+
+
+class _Temperature(click.ParamType[float | None]):
+    """A number of 0 or more, or ``default`` to leave the choice to the server."""
+
+    name = "temperature"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if value == "default":
+            return None
+        return float(click.FloatRange(0, 2).convert(value, param, ctx))
+
+
+@click.command()
+@click.option(
+    "--model",
+    required=True,
+    metavar="ID",
+    help="With its provider first: openrouter/…, openai/…, hf/…, vllm/…, ollama/…, llamacpp/…, local/smollm2-135m "
+    "for a small model that comes with the extra `local`, or published/SLUG for answers that the dataset holds. "
+    "With --base-url: as the server calls it.",
+)
+@click.option("--base-url", metavar="URL", help="Address of an OpenAI-compatible server, up to and with its /v1.")
+@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds the key.")
+@click.option("--dataset", default="build/dataset", show_default=True, metavar="DIR|REPO[@REV]", help="Whose cases.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone.")
+@click.option("--sample", metavar="stratified:N", help="N cases, spread evenly over the cells.")
+@click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of an answer.  [default: 8000; local/…: 512]")
+@click.option(
+    "--temperature", type=_Temperature(), default=0.0, show_default=True, help="`default` leaves it to the server."
+)
+@click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")
+@click.option("--seed", type=int, help="Seed of the sampling, where the server takes one.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
+@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option(
+    "--judge",
+    default=DEFAULT_JUDGE,
+    show_default=True,
+    metavar=f"{usage()}|{NO_JUDGE}",
+    help="Who judges the answers afterwards.",
+)
+@click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+@click.pass_context
+def run(ctx: click.Context, /, judge: str, budget: float | None, yes: bool, **wishes: Any) -> None:
+    """Collect a model's answers, judge them and print its scores.
+
+    By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
+    tokens. The same command resumes a run that was stopped, whenever and however.
+    """
+    from dataset_builder.errors import RemoteError
+    from eval.collecting import collect_run
+    from eval.confirming import confirm
+    from eval.judges.registry import check_judge
+    from eval.published_run import copy_published, is_published
+    from eval.run_plan import Wishes, plan_run
+    from eval.run_progress import run_progress
+    from eval.tally import statuses_line
+
+    if judge != NO_JUDGE:
+        check_judge(judge)
+    asked = Wishes(**wishes)
+    if is_published(asked.model):
+        folder = copy_published(asked)
+        click.echo(f"Run: {folder.path}")
+        stopped = None
+    else:
+        plan = plan_run(asked)
+        folder = plan.run
+        for line in plan.lines():
+            click.echo(line)
+        if plan.queries:
+            confirm(plan.estimate, yes=yes)
+        try:
+            sitting, stopped = collect_run(plan, budget_usd=budget, progress=run_progress)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Every answer that came is kept; the same command goes on from there.", err=True)
+            sys.exit(130)
+        click.echo(statuses_line(_count(folder.statuses()), len(folder.settings.case_ids)))
+        if sitting.done:
+            click.echo(
+                f"Tokens: {sitting.prompt_tokens:,} sent, {sitting.completion_tokens:,} got "
+                f"({sitting.reasoning_tokens:,} of reasoning). Cost: {sitting.cost_line()}."
+            )
+    if stopped:
+        raise RemoteError(f"Stopped early: {stopped}")
+    if judge != NO_JUDGE:
+        _judge_and_score(ctx, folder.path, judge, wishes["dataset"])
+
+
+def _count(statuses: dict[str, str]) -> dict[str, int]:
+    from collections import Counter
+
+    return Counter(statuses.values())
+
+
+def _judge_and_score(ctx: click.Context, path: Path, judge: str, dataset: str) -> None:
+    from eval.commands.judge import judge as judge_command
+    from eval.commands.score import score
+
+    name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, yes=True)
+    ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

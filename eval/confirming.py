@@ -1,0 +1,22 @@
+"""Asking before money is spent."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dataset_builder.errors import InputError
+from eval.estimate import Estimate
+
+
+def confirm(estimate: Estimate, *, yes: bool) -> None:
+    """Ask whether to begin, unless ``yes`` or it costs nothing.
+
+    Raises InputError where there is nobody to ask, click.Abort where the answer is no.
+    """
+    if yes or not estimate.calls or (estimate.cost is not None and estimate.cost[1] == 0):
+        return
+    if not sys.stdin.isatty():
+        raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")
+    click.confirm("Begin?", abort=True)
