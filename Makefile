@@ -34,7 +34,7 @@ types: $(STAMP)  ## mypy, strict.
 	$(BIN)/mypy
 
 wheel: $(STAMP)  ## Build the wheel and try it in a clean environment from another folder.
-	$(BIN)/python -m tests.try_wheel
+	$(BIN)/python tests/try_wheel.py
 
 bench: $(STAMP)  ## Print the speed and memory figures that the README quotes.
 	for name in $$(cd benchmarks && ls *.py | grep -v __init__ | sed 's/\.py$$//'); do $(BIN)/python -m benchmarks.$$name || exit 1; done
