@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from eval.label_source import (
 )
 from eval.published import published_answers
 from eval.results import number
+from eval.run_folder import RunFolder
 from eval.score_tables import corrected_table, new_table, percent
 from eval.verdicts import Verdict
 
@@ -41,16 +43,16 @@ class AgreementReport:
 
 
 def agreement_report(
-    built: BuiltDataset, *, verdicts: Path | None = None, judge: str | None = None, against: str | None = None
+    built: BuiltDataset, *, verdicts: Sequence[Path] = (), judge: str | None = None, against: str | None = None
 ) -> AgreementReport:
     """Compare a judge with the study's judge and the reviewers (or with one of them: ``against``).
 
-    The judge is the study's unless ``verdicts`` holds another's. Raises InputError where
-    there is nothing to compare with, DataError for a file that cannot be read.
+    The judge is the study's unless ``verdicts`` (runs or files) hold another's. Raises
+    InputError where there is nothing to compare with, DataError for what cannot be read.
     """
     study, humans = study_labels(built), reviewer_labels(built)
-    ours = study if verdicts is None else verdict_labels(built, read_verdicts(verdicts), judge)
-    if verdicts is None and judge not in (None, study.name):
+    ours = verdict_labels(built, chain.from_iterable(map(read_verdicts, verdicts)), judge) if verdicts else study
+    if not verdicts and judge not in (None, study.name):
         raise InputError(
             f"{built.path}: the published verdicts are by {study.name}; give {judge}'s with --verdicts FILE."
         )
@@ -77,7 +79,13 @@ def agreement_report(
 
 
 def read_verdicts(path: Path) -> Iterator[Verdict]:
-    """Verdicts from a file of JSON lines. Raises InputError for no file, DataError for a line that is none."""
+    """Verdicts of a run, or from a file of JSON lines.
+
+    Raises InputError where there is none, DataError for a line that is no verdict.
+    """
+    if path.is_dir():
+        yield from RunFolder.open(path).verdicts()
+        return
     at = 0
     try:
         with path.open("rb") as lines:

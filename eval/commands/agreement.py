@@ -15,7 +15,7 @@ import click
 @click.option("--judge", help="The judge in question, where --verdicts holds several. Default: the study's.")
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def agreement(dataset: str, verdicts: Path | None, judge: str | None, against: str | None, as_json: bool) -> None:
+def agreement(dataset: str, verdicts: tuple[Path, ...], judge: str | None, against: str | None, as_json: bool) -> None:
     """How a judge agrees with the study's judge and the reviewers, and these with each other.
 
     Cohen's kappa and percent agreement with 95 % intervals, the table of labels, precision,
