@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from dataset_builder.errors import InputError
@@ -13,6 +16,8 @@ MASK: Final = "[key]"
 MIN_SECRET_CHARS: Final = 12
 # What a provider quotes of a key that it rejects, usually with its middle starred out.
 _QUOTED_KEY: Final = re.compile(r"\b(?:sk|hf|gsk|key|pk|r8)[-_][A-Za-z0-9_*.-]{6,}")
+
+_HTTP_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 
 
 class ApiKey:
@@ -55,6 +60,23 @@ class ApiKey:
     def scrub_error(self, text: str) -> str:
         """An error's text without the key, however short it is, and without what looks like one."""
         return _QUOTED_KEY.sub(MASK, text.replace(self._value, MASK))
+
+    @contextmanager
+    def kept_from_logs(self) -> Iterator[None]:
+        """Mask the key in what the HTTP libraries log: at the level DEBUG they log a server's headers as they came."""
+
+        def mask(record: logging.LogRecord) -> bool:
+            record.msg, record.args = self.scrub_error(record.getMessage()), ()
+            return True
+
+        loggers = [logging.getLogger(name) for name in _HTTP_LOGGERS]
+        for logger in loggers:
+            logger.addFilter(mask)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeFilter(mask)
 
 
 def scrub(key: ApiKey | None, text: str) -> str:

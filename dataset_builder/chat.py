@@ -8,6 +8,7 @@ after it can succeed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 import time
@@ -95,6 +96,9 @@ class ChatClient:
         self.retries = retries
         self.max_body = max_body
         self._key = ApiKey(endpoint.key_env) if endpoint.key_env else None
+        self._logs = contextlib.ExitStack()
+        if self._key:
+            self._logs.enter_context(self._key.kept_from_logs())
         self._transport = transport
         self._verify: ssl.SSLContext | None = None
         self._idle: list[httpx.AsyncClient] = []
@@ -113,6 +117,7 @@ class ChatClient:
         """Close all connections."""
         while self._idle:
             await self._idle.pop().aclose()
+        self._logs.close()
 
     async def complete(self, request: ChatRequest) -> ChatAnswer:
         """The answer to a request, or the status that says why there is none.

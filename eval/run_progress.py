@@ -88,7 +88,8 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
     try:
         yield log
     finally:
-        _plain(console, f"{title}: {pace.line(last)}")
+        if total:
+            _plain(console, f"{title}: {pace.line(last)}")
 
 
 def _plain(console: Console, line: str) -> None:
