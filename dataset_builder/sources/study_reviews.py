@@ -81,7 +81,9 @@ def _check_dual_use(path: str, where: str, row: raw.RawGate, problems: list[Prob
     if row.flagged is None or row.flagged == row.passed:
         problems.append(Problem(path, f"{where}: flagged is {row.flagged} where passed is {row.passed}"))
     known = taxonomy.ids(taxonomy.DUAL_USE_CATEGORIES)
-    if row.flagged and row.category not in known:
+    if not row.flagged and row.category in known:
+        problems.append(Problem(path, f"{where}: category is {row.category!r} where nothing is flagged"))
+    if row.category not in known and (row.flagged or row.category is not None):
         problems.append(Problem(path, f"{where}: unknown dual-use category {row.category!r}", f"known: {list(known)}"))
 
 
