@@ -57,8 +57,8 @@ class ModelJudge:
             "max_tokens": max_tokens,
             "prompt_hash": prompt_hash(),
             "show_reasoning": show_reasoning,
-            # Left out for a model that takes none.
             "temperature": TEMPERATURE,
+            "left_out_where_refused": ["temperature", "response_format"],
         }
         self._client = client
         self._price = price

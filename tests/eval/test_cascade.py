@@ -14,7 +14,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.providers import resolve_endpoint
 from eval.budget import Budget
 from eval.judges.cascade import CascadeJudge, Threshold, choose_threshold
-from eval.judges.interface import JudgeTask
+from eval.judges.interface import JudgeTask, PaidJudge
 from eval.judges.model import ModelJudge
 from eval.judging import judge_run
 from eval.run_folder import RunFolder
@@ -120,6 +120,13 @@ def test_when_all_is_sure_no_model_is_asked() -> None:
     verdicts, requests = judge(*(f"0.9{i} x" for i in range(9)))
     assert requests == []
     assert {v.decided_by for v in verdicts} == {"embedded"}
+
+
+def test_a_user_is_asked_before_a_cascade_costs_money() -> None:
+    with ChatServer(script) as server:
+        judge = cascade(server)
+        assert isinstance(judge, PaidJudge)
+        assert judge.request_chars(make_task("0.1 x")) > 1000
 
 
 def test_a_run_records_threshold_target_and_what_it_means(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.prices import Price
 from dataset_builder.providers import resolve_endpoint
 from eval.budget import Budget
-from eval.judges.interface import JudgeOptions, JudgeTask
+from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
 from eval.judges.model import ModelJudge, make
 from eval.judges.prompt import CaseContext, build_prompt, prompt_hash
 from eval.judges.rubric import VERDICT_SCHEMA
@@ -303,6 +303,7 @@ def test_settings_say_what_decides_a_verdict_and_hold_no_key(monkeypatch: pytest
     judge = make("m", _options(base_url="https://example.org/v1", key_env="JUDGE_KEY"))
     assert judge.settings == {
         "endpoint": "example.org",
+        "left_out_where_refused": ["temperature", "response_format"],
         "max_tokens": 4000,
         "prompt_hash": prompt_hash(),
         "show_reasoning": False,
@@ -310,6 +311,16 @@ def test_settings_say_what_decides_a_verdict_and_hold_no_key(monkeypatch: pytest
     }
     assert (judge.name, judge.batch_size) == ("model:m", 1)
     asyncio.run(judge.aclose())
+
+
+def test_the_estimate_knows_what_will_be_sent() -> None:
+    task = make_task("No. " * 50)
+    with ChatServer(judge_script()) as server:
+        judge_with(server, [task])
+        sent = sum(len(message["content"]) for message in server.requests[0].body["messages"])
+        judge = ModelJudge("m", ChatClient(resolve_endpoint("m", server.base_url)))
+    assert isinstance(judge, PaidJudge)
+    assert judge.request_chars(task) == sent
 
 
 def test_a_model_without_a_place_or_a_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
