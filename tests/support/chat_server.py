@@ -217,8 +217,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--failing", type=float, default=0.0)
+    parser.add_argument("--chars", type=int, default=840)
     options = parser.parse_args()
-    text = "To hang it without a mark, use adhesive strips rated for the weight. " * 12
+    sentence = "To hang it without a mark, use adhesive strips rated for the weight. "
+    text = (sentence * (options.chars // len(sentence) + 1))[: options.chars]
     good = answer(text, delay=options.delay)
     script = flaky(options.failing, 1, lambda _: good) if options.failing else lambda _: good
     server = ChatServer(script, keep=False)
