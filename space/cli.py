@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
-from dataset_builder.command_group import LazyGroup
+from dataset_builder.command_group import LazyGroup, Target
 
 _AT = "space.commands."
 
 
 @click.group(
     cls=LazyGroup,
-    targets={},
+    targets={
+        "serve": Target(f"{_AT}serve:serve", "Show the leaderboard and the transcripts in a browser."),
+    },
 )
 def space() -> None:
     """Serve and deploy the leaderboard."""

@@ -1,0 +1,27 @@
+"""The app: every page at an address of its own, wired to the data. Nothing else happens here."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from space.data import SpaceData
+from space.page import SITE, Shell, masthead
+from space.pages import PAGES
+
+# Events only read: nothing is gained by letting them wait for each other one by one.
+CONCURRENT_EVENTS = 16
+
+
+def build_app(data: SpaceData) -> gr.Blocks:
+    """The app over some data; launch it with ``**space.theme.launch_settings()``."""
+    first, *others = PAGES
+    app: gr.Blocks
+    with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True) as app:
+        gr.HTML(masthead(PAGES, first), elem_classes="br-frame", padding=False)
+        first.build(Shell(app, data))
+    for page in others:
+        with app.route(page.title, page.address):
+            gr.HTML(masthead(PAGES, page), elem_classes="br-frame", padding=False)
+            page.build(Shell(app, data))
+    app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
+    return app

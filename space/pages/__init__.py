@@ -1,0 +1,47 @@
+"""The pages, one a file; ``PAGES`` below lists them in the order of the navigation.
+
+How to write one
+----------------
+A page module ends with ``PAGE = Page("compare", "Compare", build)``: its address (relative, no slashes), its name in
+the navigation, and ``build(shell: Shell) -> None``, which makes the page's components; it is called once, inside
+the page's own Blocks context. ``shell.data`` is the live ``SpaceData``; ``shell.app`` is the app, for ``app.load``.
+
+The state of a page is its query string:
+
+* ``FIELDS`` (``space.links``) names every part of the state: filters, models, slice, what is open. Where the values on
+  offer come from the data, make the fields inside ``build``.
+* One function shows a state: ``show(state) -> (values of the controls …, HTML …, link bar)``. Three things call it:
+  ``shell.app.load`` with ``state_of(FIELDS, request)``; the controls' user events (``.input``, ``.submit``,
+  ``.select``; never ``.change``, which also fires when ``show`` sets the control); and clicks on our own links.
+* The last output is always ``gr.HTML(elem_classes="br-links")`` with ``link_bar(ADDRESS, FIELDS, state)``: the "Copy
+  link" button, and what ``page.js`` keeps the browser's address bar in step with.
+* A link within the page is ``<a href="compare?a=…" data-go="a=…">``, shown in a
+  ``gr.HTML(js_on_load=FOLLOW_LINKS)``, whose ``.click(fn)`` gets ``followed(FIELDS, event)``. A link to another
+  page is a plain relative ``<a href="transcripts?family=…">`` made with ``links.address``.
+
+Rules that keep the pages alike and safe
+----------------------------------------
+* Begin with ``gr.HTML(heading(title, lead))``. Text that we did not write goes through ``space.safe_text``, always;
+  titles and definitions come from ``dataset_builder.taxonomy``.
+* Read ``shell.data.now`` once at the start of an event. Keep nothing per visitor (no ``gr.State``). Events are
+  queued as any other; give those worth calling from outside an ``api_name``, and the rest ``api_visibility="private"``.
+* Colours only from ``space.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of ``style.css``
+  that are free to use: ``br-lead``, ``br-note`` (a quiet aside), ``br-notice`` (something is wrong), ``br-table`` (a
+  plain table, figures right-aligned with class ``num``), ``br-chip`` with ``data-type="helps"`` and so on.
+* Every control has a label; every figure has a sentence beside it that says what it shows.
+"""
+
+from __future__ import annotations
+
+from space.page import Page
+from space.pages import breakdown, cases, compare, leaderboard, method, submit, transcripts
+
+PAGES: tuple[Page, ...] = (
+    leaderboard.PAGE,
+    breakdown.PAGE,
+    compare.PAGE,
+    transcripts.PAGE,
+    cases.PAGE,
+    method.PAGE,
+    submit.PAGE,
+)

@@ -1,0 +1,17 @@
+"""The leaderboard: models ranked by how well they tell defeated rules from fair ones."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from space.page import Page, Shell, heading
+
+
+def build(shell: Shell) -> None:
+    """Make the page."""
+    gr.HTML(
+        heading("Leaderboard", "Which language models can tell rules that deserve compliance from rules that do not?")
+    )
+
+
+PAGE = Page("", "Leaderboard", build)

@@ -1,0 +1,88 @@
+"""What a visitor types, as an FTS5 expression.
+
+The text is data. It is cut into words and quoted phrases here, every one of them is quoted for
+FTS5, and nothing else of it gets into the expression: operators, column names, brackets and stars
+in it are characters like any other, and lose themselves in FTS5's own tokeniser.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST: Final = 200
+MAX_TERMS: Final = 12
+# A shorter beginning fits too many words to be a search.
+SHORTEST_PREFIX: Final = 3
+_QUOTES: Final = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Words and phrases that all have to occur, and for each facet the values of which one has to hold."""
+
+    text: str = ""
+    filters: Mapping[str, Sequence[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or a phrase; ``open`` where it is the word that is still being typed."""
+
+    text: str
+    open: bool = False
+
+
+def terms_of(text: str) -> tuple[Term, ...]:
+    """The words and the phrases in double quotes of a search text; what has no letter or digit is left out.
+
+    The last word is open unless white space or a quote follows it. A quote that is never closed reaches to the end.
+    """
+    clean = "".join(" " if unicodedata.category(c).startswith("C") else c for c in text[:LONGEST]).translate(_QUOTES)
+    terms: list[Term] = []
+    parts = clean.split('"')
+    for number, part in enumerate(parts):
+        if number % 2:
+            terms.append(Term(" ".join(part.split())))
+            continue
+        words = part.split()
+        is_open = number == len(parts) - 1 and bool(words) and not part[-1].isspace()
+        terms += [Term(word, is_open and place == len(words) - 1) for place, word in enumerate(words)]
+    return tuple(term for term in terms if any(c.isalnum() for c in term.text))[:MAX_TERMS]
+
+
+def fold(word: str) -> str:
+    """A word as the index has it: lower case, without diacritics."""
+    plain = unicodedata.normalize("NFKD", word.lower())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+def match_expression(
+    search: Search, tags: Mapping[str, Mapping[str, str]], begins: Callable[[str], Iterable[str]]
+) -> str | None:
+    """The FTS5 expression of a search; None where it asks for nothing.
+
+    ``tags`` gives for each facet and value the word of the ``tags`` column that stands for it;
+    ``begins`` gives the words of the index that begin with a folded one.
+    A filter whose values are all unknown is left out, as one with none is.
+    """
+    parts = []
+    for term in terms_of(search.text):
+        choices = [quoted(term.text)]
+        folded = fold(term.text)
+        if term.open and folded.isalnum() and len(folded) >= SHORTEST_PREFIX:
+            choices += [quoted(word) for word in begins(folded) if word != folded]
+        parts.append(f"{{query policy response}} : ({' OR '.join(choices)})")
+    for facet, values in (search.filters or {}).items():
+        known = tags.get(facet, {})
+        choices = [quoted(known[value]) for value in values if value in known]
+        if choices:
+            parts.append(f"tags : ({' OR '.join(choices)})")
+    return " AND ".join(f"({part})" for part in parts) or None
+
+
+def quoted(text: str) -> str:
+    """A string of FTS5: between double quotes, with those inside doubled."""
+    return '"' + text.replace('"', '""') + '"'

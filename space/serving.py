@@ -1,0 +1,91 @@
+"""Serving the app: open the data, prepare the transcripts, listen until told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dataset_builder.built import BuiltDataset
+from dataset_builder.errors import InputError
+from eval.dataset import locate_dataset
+from space.data import SpaceData
+from space.results_source import ResultsSource, ResultsWatcher, open_source
+from space.store import Store
+from space.store_build import ensure_store
+
+
+def open_data(dataset: str, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
+    """Everything that the pages read; the transcripts are prepared if they are not yet.
+
+    Raises InputError for a dataset or results that cannot be opened.
+    """
+    opened = locate_dataset(dataset)
+    snapshot = results.read()
+    return SpaceData(
+        store=Store(prepare_store(opened.built, store_cache)),
+        dataset_name=opened.hub_id or Path(opened.name).resolve().name,
+        dataset_hub_id=opened.hub_id,
+        now=snapshot,
+    )
+
+
+def prepare_store(built: BuiltDataset, folder: Path | None = None) -> Path:
+    """The store of a dataset, built with a progress bar on standard error if somebody watches."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Preparing the transcripts", total=None)
+        return ensure_store(built, folder, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def serve(dataset: str, results: str, *, host: str, port: int, store_cache: Path | None = None) -> None:
+    """Serve until interrupted. Raises InputError for what cannot be opened or a port that is taken."""
+    _check_port(host, port)
+    # Before gradio is imported, which reads it then: no page of ours calls anybody.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    source = open_source(results)
+    data = open_data(dataset, source, store_cache)
+
+    from space.app import build_app
+    from space.theme import launch_settings
+
+    watcher = ResultsWatcher(data, source, say=lambda text: print(text, file=sys.stderr))
+    watcher.start()
+    app = build_app(data)
+    # Printed by us, and only once the port answers.
+    app.launch(
+        server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, ssr_mode=False, **launch_settings()
+    )
+    print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)
+    try:
+        app.block_thread()
+    finally:
+        watcher.stop()
+
+
+def _check_port(host: str, port: int) -> None:
+    with closing(socket(AF_INET6 if ":" in host else AF_INET)) as probe:
+        probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"{host}:{port}: cannot listen there ({error.strerror}); name a free port with --port"
+            ) from error
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
