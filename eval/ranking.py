@@ -20,17 +20,20 @@ class Ranks(NamedTuple):
     high: NDArray[np.int64]
 
 
-def competition_rank(values: NDArray[Any], better: int) -> NDArray[np.int64]:
+def competition_rank(values: NDArray[Any], better: int) -> NDArray[np.unsignedinteger[Any]]:
     """1 + the number of models that are strictly better, along the first axis; ties share a rank.
 
     ``better`` is 1 where more is better, -1 where less is. UNRANKED for NaN, which counts
     as better than nobody.
     """
     signed = values if better >= 0 else -values
-    ranks = np.empty(signed.shape, np.int64)
+    # Counting in a narrow type is several times as fast, and 10,000 resamples are counted.
+    kind: type[np.unsignedinteger[Any]] = np.uint8 if len(signed) < 255 else np.uint32
+    ranks = np.empty(signed.shape, kind)
     with np.errstate(invalid="ignore"):
         for model in range(len(signed)):
-            ranks[model] = 1 + (signed > signed[model]).sum(axis=0, dtype=np.int16)
+            ranks[model] = (signed > signed[model]).view(np.uint8).sum(axis=0, dtype=kind)
+    ranks += kind(1)
     ranks[np.isnan(signed)] = UNRANKED
     return ranks
 
@@ -42,18 +45,22 @@ def rank_models(estimate: NDArray[np.float64], draws: NDArray[np.float32] | None
     widened to hold its rank. They describe how stable a place is; with near ties they can
     cover less than 95 % (Hall and Miller 2009, Ann. Stat. 37:3929). Without draws there are none.
     """
-    rank = competition_rank(estimate, better)
+    rank = competition_rank(estimate, better).astype(np.int64)
     if draws is None:
         none = np.full(len(rank), UNRANKED)
         return Ranks(rank, none, none.copy())
     low, high = rank.copy(), rank.copy()
-    resampled = competition_rank(draws, better)
-    for model, row in enumerate(resampled):
-        kept = np.sort(row[row != UNRANKED].astype(np.uint8 if len(rank) < 256 else np.int64))
-        if rank[model] == UNRANKED or not len(kept):
+    n = len(rank)
+    # How often each model had each rank, UNRANKED first: (models, ranks).
+    places = competition_rank(draws, better) + (np.arange(n, dtype=np.int64) * (n + 1))[:, None]
+    times = np.bincount(places.ravel(), minlength=n * (n + 1)).reshape(n, n + 1)[:, 1:]
+    for model, counted in enumerate(times):
+        total = counted.sum()
+        if rank[model] == UNRANKED or not total:
             low[model] = high[model] = UNRANKED
             continue
-        cut = int((1 - LEVEL) / 2 * len(kept))
-        low[model] = min(rank[model], int(kept[cut]))
-        high[model] = max(rank[model], int(kept[-1 - cut]))
+        cut = int((1 - LEVEL) / 2 * total)
+        upto = np.cumsum(counted)
+        low[model] = min(rank[model], 1 + int(np.searchsorted(upto, cut, side="right")))
+        high[model] = max(rank[model], 1 + int(np.searchsorted(upto, total - 1 - cut, side="right")))
     return Ranks(rank, low, high)

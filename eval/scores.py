@@ -8,6 +8,7 @@ matrix of resample weights that all models share.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from eval.intervals import (
     pick,
 )
 from eval.metrics import (
+    BLIND_REFUSAL_RATE,
     CONTROL_HELP_RATE,
     COUNTS,
     DENOMINATORS,
@@ -53,6 +55,12 @@ SIDES: Final = ("defeated", "control")
 # How an interval was made. "mixed": the two sides of a difference were made differently.
 METHODS: Final = ("none", "wilson", "mixed", "clustered")
 _RATIOS_OF: Final = (slice(0, N_DEFEATED), slice(N_DEFEATED, None))
+_BLIND, _HELP_METRIC = METRICS.index(BLIND_REFUSAL_RATE), METRICS.index(HELP_RATE)
+# Which ratios of each side are resampled: the complement of the help rate has its limits mirrored.
+_DRAWN: Final = tuple(
+    np.array([place for place, m in enumerate(RATIOS) if m.defeated == (side == DEFEATED) and m != BLIND_REFUSAL_RATE])
+    for side in (DEFEATED, CONTROL)
+)
 # Where the two help rates stand among the ratios of their side.
 _HELP, _CONTROL_HELP = RATIOS.index(HELP_RATE), RATIOS.index(CONTROL_HELP_RATE) - N_DEFEATED
 _SCORED = COUNTS.index("scored")
@@ -147,9 +155,13 @@ def compute_scores(
     by_cell = _counts_by_cell(cases, rows, counts)
     weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
 
+    local = threading.local()
+
     def score(number: int) -> SliceScores:
+        if not hasattr(local, "scratch"):
+            local.scratch = [np.empty((2 * len(some) * len(answers), resamples), np.float32) for some in _DRAWN]
         members = rows[number]
-        return _score_slice(by_cell[number], weights, cases, cases.defeated[members], reasons[members])
+        return _score_slice(by_cell[number], weights, cases, cases.defeated[members], reasons[members], local.scratch)
 
     # Threads over slices, one thread within a product: at these sizes two threads inside
     # the product spend their time waiting for each other.
@@ -176,6 +188,7 @@ def _score_slice(
     cases: CaseTable,
     defeated: NDArray[np.bool_],
     reasons: NDArray[np.int8],
+    scratch: Sequence[NDArray[np.float32]],
 ) -> SliceScores:
     side_of_cell = (cases.defeated_cells, ~cases.defeated_cells)
     unscored = np.stack([_reason_counts(reasons[defeated == (side == DEFEATED)]) for side in (DEFEATED, CONTROL)])
@@ -206,7 +219,7 @@ def _score_slice(
     has = [len(cells) > 0 for cells in active]
     ranked_by = DISCRIMINATION if all(has) else HELP_RATE if has[DEFEATED] else CONTROL_HELP_RATE
     place = METRICS.index(ranked_by)
-    limits, rank_draws = _bootstrap(by_cell, weights, active, all_, place)
+    limits, rank_draws = _bootstrap(by_cell, weights, active, all_, place, scratch)
     return SliceScores(
         n_cases=np.array([defeated.sum(), (~defeated).sum()], np.int64),
         n_scored=n_scored,
@@ -235,7 +248,12 @@ def _reason_counts(reasons: NDArray[np.int8]) -> NDArray[np.int64]:
 
 
 def _bootstrap(
-    by_cell: Floats, weights: NDArray[np.float32], active: Sequence[NDArray[np.int64]], ratio: Ratio, place: int
+    by_cell: Floats,
+    weights: NDArray[np.float32],
+    active: Sequence[NDArray[np.int64]],
+    ratio: Ratio,
+    place: int,
+    scratch: Sequence[NDArray[np.float32]],
 ) -> tuple[Interval, NDArray[np.float32] | None]:
     """Percentile limits of every metric, and the resampled values of the one to rank by."""
     enough = ratio.clusters >= MIN_BOOTSTRAP_CLUSTERS
@@ -243,13 +261,11 @@ def _bootstrap(
     limits = Interval(np.full(tails.shape, np.nan), np.full(tails.shape, np.nan))
     draws: list[NDArray[np.float32] | None] = []
     for side, cells in enumerate(active):
-        usable = len(cells) >= MIN_BOOTSTRAP_CLUSTERS
-        ratios = _RATIOS_OF[side]
-        draws.append(
-            resample_ratios(by_cell[cells], NUMERATORS[ratios], DENOMINATORS[ratios], weights[cells])
-            if usable
-            else None
-        )
+        if len(cells) < MIN_BOOTSTRAP_CLUSTERS:
+            draws.append(None)
+            continue
+        terms = NUMERATORS[_DRAWN[side]], DENOMINATORS[_DRAWN[side]]
+        draws.append(resample_ratios(by_cell[cells], *terms, weights[cells], scratch[side]))
     ranking: NDArray[np.float32] | None = None
     defeated, control = draws
     if defeated is not None and control is not None:
@@ -261,6 +277,8 @@ def _bootstrap(
         ranking = None if chosen is None else chosen.copy()
     for side, values in enumerate(draws):
         if values is not None:
-            at = slice(1, 1 + N_DEFEATED) if side == DEFEATED else slice(1 + N_DEFEATED, None)
+            # Discrimination stands before the ratios.
+            at = 1 + _DRAWN[side]
             limits.low[at], limits.high[at] = percentile_limits(values, tails[at])
+    limits.low[_BLIND], limits.high[_BLIND] = 1 - limits.high[_HELP_METRIC], 1 - limits.low[_HELP_METRIC]
     return limits, ranking

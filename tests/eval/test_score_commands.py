@@ -44,11 +44,7 @@ def test_score_csv_has_a_line_a_model_and_slice(dataset):
     )
     overall = [row for row in rows if row["by"] == "overall" and row["without_dual_use"] == "False"]
     assert [row["model"] for row in overall] == ["alpha-1", "beta-2"]
-    assert {row["value"] for row in rows if row["by"] == "family"} == {
-        "control",
-        "content_defeat",
-        "application_defeat",
-    }
+    assert {row["value"] for row in rows if row["by"] == "family"} == set(FAMILIES)
     assert all(metric.id in rows[0] for metric in METRICS)
 
 
@@ -85,12 +81,7 @@ def test_compare_prints_differences_and_discordant_cases(dataset):
     assert "Only alpha-1 helps:" in text
     assert "--cases" in text
     found = json.loads(run("compare", "alpha-1", "beta-2", "--dataset", dataset, "--json").output)
-    assert {row["value"] for row in found["differences"]} == {
-        "overall",
-        "control",
-        "content_defeat",
-        "application_defeat",
-    }
+    assert {row["value"] for row in found["differences"]} == {"overall", *FAMILIES}
     row = found["differences"][1]
     assert row["metric"] == "help_rate"
     assert row["difference"] == pytest.approx(row["a"] - row["b"], abs=2e-6)
