@@ -52,9 +52,9 @@ def query(number: int) -> str:
 
 def ours(url: str, cases: int) -> None:
     """Collect with this project's collector; prints the seconds."""
+    from dataset_builder.budget import Budget
     from dataset_builder.chat import ChatClient
     from dataset_builder.providers import resolve_endpoint
-    from eval.budget import Budget
     from eval.run_folder import RunFolder
     from eval.run_settings import RunSettings
     from eval.runner import Query, collect, now, outstanding

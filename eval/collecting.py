@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient, Retries, Timeouts
 from dataset_builder.providers import Endpoint
-from eval.budget import Budget
 from eval.run_plan import RunPlan
 from eval.run_response import RunResponse
 from eval.runner import collect

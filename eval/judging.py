@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from dataset_builder.budget import Budget
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.records import Case
 from dataset_builder.taxonomy import OK
-from eval.budget import Budget
+from dataset_builder.work import work_through
 from eval.dataset import OpenedDataset, check_same_cases
 from eval.judges.interface import Judge, JudgeTask
 from eval.run_folder import JudgeRecord, RunFolder
 from eval.run_response import RunResponse
 from eval.sampling import stratified
 from eval.verdicts import Verdict
-from eval.work import work_through
 
 # The judge gave no reply at all: worth another try. Whatever it did reply is its verdict.
 _REPEATABLE: Final = "judge_failure"

@@ -22,8 +22,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.record_file import RecordFile
 from dataset_builder.taxonomy import OK
-from eval.record_file import RecordFile
 from eval.run_response import RunResponse
 from eval.run_settings import RunSettings
 from eval.verdicts import Verdict, VerdictKey

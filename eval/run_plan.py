@@ -15,12 +15,12 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.api_keys import ApiKey
 from dataset_builder.errors import InputError
+from dataset_builder.estimate import Estimate, estimate
+from dataset_builder.local_model import LOCAL_MAX_TOKENS, engine_of, is_local_model, serve_local_model
 from dataset_builder.prices import FREE, Price, parse_price, price_of
 from dataset_builder.providers import Endpoint, resolve_endpoint
 from dataset_builder.records import Case
 from eval.dataset import OpenedDataset, locate_dataset
-from eval.estimate import Estimate, estimate
-from eval.local_model import LOCAL_MAX_TOKENS, engine_of, is_local_model, serve_local_model
 from eval.run_folder import RunFolder
 from eval.run_settings import PROTOCOL_MAX_TOKENS, RunSettings
 from eval.runner import Query, now, outstanding

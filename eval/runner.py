@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from dataset_builder.breaker import Breaker as Breaker
+from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient
-from dataset_builder.chat_answer import PROVIDER_ERROR, ChatAnswer
 from dataset_builder.chat_request import ChatRequest, Message
 from dataset_builder.prices import Price, cost_of
 from dataset_builder.taxonomy import OK
-from eval.budget import Budget
+from dataset_builder.timestamp import now as now
+from dataset_builder.work import work_through
 from eval.run_folder import RunFolder
 from eval.run_response import REPEATABLE, RunResponse, response_of
 from eval.run_settings import RunSettings
-from eval.work import work_through
-
-# Failures in a row after which a server counts as gone: before it has ever answered, and after.
-_STRANGER, _ACQUAINTANCE = 5, 20
-RETRY_HINT: Final = "Then run the same command with --retry-errors: what was answered is kept."
 
 
 class Query(NamedTuple):
@@ -27,36 +23,6 @@ class Query(NamedTuple):
 
     case_id: str
     text: str
-
-
-class Breaker:
-    """Notices that a server answers no more, so that a thousand cases are not spent on finding out."""
-
-    def __init__(self) -> None:
-        self.answered = False
-        self._row = 0
-        self._last = ""
-
-    def note(self, answer: ChatAnswer) -> None:
-        """Take the end of one request into account."""
-        if answer.status == PROVIDER_ERROR:
-            self._row += 1
-            self._last = answer.error or "no reason given"
-        else:
-            self.answered = self.answered or answer.status == OK
-            self._row = 0
-
-    @property
-    def reason(self) -> str | None:
-        """Why to stop, or None."""
-        if self._row < (_ACQUAINTANCE if self.answered else _STRANGER):
-            return None
-        return f"the last {self._row} requests all failed, the last one with: {self._last}. {RETRY_HINT}"
-
-
-def now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def request_of(settings: RunSettings, text: str) -> ChatRequest:

@@ -11,9 +11,9 @@ import click
 from eval.judges.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
+    from dataset_builder.estimate import Estimate
     from dataset_builder.prices import Price
     from eval.dataset import OpenedDataset
-    from eval.estimate import Estimate
     from eval.judges.interface import Judge
     from eval.judging import Docket
     from eval.run_folder import RunFolder
@@ -64,16 +64,16 @@ def judge(
     """
     import asyncio
 
+    from dataset_builder.budget import Budget
+    from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
     from dataset_builder.prices import parse_price
-    from eval.budget import Budget
-    from eval.confirming import confirm
+    from dataset_builder.run_progress import run_progress
     from eval.dataset import locate_dataset
     from eval.judges.interface import JudgeOptions
     from eval.judges.registry import check_judge, resolve_judge
     from eval.judging import docket_of, judge_run, tasks_of
     from eval.run_folder import RunFolder
-    from eval.run_progress import run_progress
     from eval.tally import Verdicts
     from eval.verdicts import Verdict
 
@@ -154,9 +154,9 @@ def _estimate(
     given: Price | None,
 ) -> Estimate | None:
     """What a judge that asks a model will take; None for one that costs nothing."""
+    from dataset_builder.estimate import estimate
     from dataset_builder.prices import price_of
     from dataset_builder.providers import resolve_endpoint
-    from eval.estimate import estimate
     from eval.judges.interface import PaidJudge
     from eval.judging import tasks_of
 

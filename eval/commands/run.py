@@ -65,13 +65,13 @@ def run(ctx: click.Context, /, judge: str, budget: float | None, yes: bool, **wi
     By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
+    from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
+    from dataset_builder.run_progress import run_progress
     from eval.collecting import collect_run
-    from eval.confirming import confirm
     from eval.judges.registry import check_judge
     from eval.published_run import copy_published, is_published
     from eval.run_plan import Wishes, plan_run
-    from eval.run_progress import run_progress
     from eval.tally import statuses_line
 
     if judge != NO_JUDGE:

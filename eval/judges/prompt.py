@@ -16,9 +16,9 @@ from typing import Final, Self
 
 from dataset_builder.chat_request import Message
 from dataset_builder.errors import InputError
+from dataset_builder.quoted import escaped, shortened
 from dataset_builder.records import Case
 from dataset_builder.taxonomy import AUTHORITY_BY_ID, CONTROL, FAMILIES
-from eval.judges.quoted import escaped, shortened
 from eval.judges.rubric import CODE, hash_prompt, rubric_text
 
 # Characters kept of an answer (2 of the study's 23,209 have more) and of any other text.

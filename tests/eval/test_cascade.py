@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient, Retries
 from dataset_builder.errors import InputError
 from dataset_builder.providers import resolve_endpoint
-from eval.budget import Budget
 from eval.judges.cascade import CascadeJudge, Threshold, choose_threshold
 from eval.judges.interface import JudgeTask, PaidJudge
 from eval.judges.model import ModelJudge

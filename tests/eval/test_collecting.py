@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.chat import Retries, Timeouts
 from dataset_builder.errors import DataError, InputError, RemoteError
+from dataset_builder.run_progress import run_progress
 from eval.cli import eval_group
 from eval.collecting import collect_run
 from eval.run_folder import RunFolder
 from eval.run_plan import Wishes, plan_run
-from eval.run_progress import run_progress
 from tests.support.chat_server import ChatServer, Reply, Request, answer, completion, error, flaky
 from tests.support.small_dataset import build_small, small_cases
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.errors import InputError
+from dataset_builder.quoted import INVISIBLE, escaped, shortened
 from dataset_builder.taxonomy import RESPONSE_TYPES
 from eval.judges.prompt import (
     ANSWER_HEAD,
@@ -24,7 +25,6 @@ from eval.judges.prompt import (
     new_code,
     prompt_hash,
 )
-from eval.judges.quoted import INVISIBLE, escaped, shortened
 from eval.judges.rubric import RUBRIC_VERSION, VERDICT_SCHEMA, rubric_text
 from tests.support.scripted_judge import Read, make_task, read_prompt
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from dataset_builder.budget import Budget
 from dataset_builder.errors import BlindRefusalError, DataError, InputError
-from eval.budget import Budget
 from eval.cli import eval_group
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.judges.human import write_sheet

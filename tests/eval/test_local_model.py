@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from dataset_builder.errors import InputError
+from dataset_builder.local_model import engine_of, is_local_model
 from eval.cli import eval_group
-from eval.local_model import engine_of, is_local_model
 from eval.run_folder import RunFolder
 from tests.support.small_dataset import build_small
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient, Retries, Timeouts
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.prices import Price
 from dataset_builder.providers import resolve_endpoint
-from eval.budget import Budget
 from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
 from eval.judges.model import ModelJudge, make
 from eval.judges.prompt import CaseContext, build_prompt, prompt_hash

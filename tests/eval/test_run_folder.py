@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.errors import DataError, InputError
-from eval.record_file import RecordFile
+from dataset_builder.record_file import RecordFile
 from eval.run_folder import JudgeRecord, RunFolder
 from eval.run_response import RunResponse
 from eval.run_settings import RunSettings

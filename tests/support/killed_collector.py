@@ -15,9 +15,9 @@ import time
 import traceback
 from pathlib import Path
 
+from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient
 from dataset_builder.providers import resolve_endpoint
-from eval.budget import Budget
 from eval.run_folder import RunFolder
 from eval.run_settings import RunSettings
 from eval.runner import Query, collect, now, outstanding

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from eval import run_progress
-from eval.run_progress import Pace
+from dataset_builder import run_progress
+from dataset_builder.run_progress import Pace
 
 
 class Clock:

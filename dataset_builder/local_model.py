@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from dataset_builder import local_server
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.providers import Endpoint, Provider
-from eval import local_server
 
 PREFIX: Final = "local/"
 SMOLLM2: Final = "smollm2-135m"

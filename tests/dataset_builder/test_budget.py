@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from eval.budget import Budget
-from eval.work import work_through
+from dataset_builder.budget import Budget
+from dataset_builder.work import work_through
 
 
 def spend(

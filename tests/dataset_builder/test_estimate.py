@@ -4,9 +4,9 @@ import pytest
 
 from dataset_builder.chat_answer import Usage
 from dataset_builder.errors import InputError
+from dataset_builder.estimate import estimate
 from dataset_builder.prices import FREE, PRICES, Price, cost_of, parse_price, price_of
 from dataset_builder.providers import resolve_endpoint
-from eval.estimate import estimate
 
 
 def test_the_cost_of_a_run_by_hand() -> None:

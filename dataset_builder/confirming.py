@@ -7,7 +7,7 @@ import sys
 import click
 
 from dataset_builder.errors import InputError
-from eval.estimate import Estimate
+from dataset_builder.estimate import Estimate
 
 
 def confirm(estimate: Estimate, *, yes: bool) -> None:
