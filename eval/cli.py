@@ -19,6 +19,8 @@ _AT = "eval.commands."
         "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
         "reproduce": Target(_AT + "reproduce:reproduce", "The paper's figures beside the recomputed ones."),
+        "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),
+        "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard of a results folder."),
     },
 )
 def eval_group() -> None:

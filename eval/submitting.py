@@ -1,0 +1,84 @@
+"""Submitting to a results folder of one's own: no account, no network; the owner is the maintainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.errors import InputError
+from eval.answer_set import is_run
+from eval.bundle import MadeBundle, bundle_of_run, bundles_of_dataset
+from eval.dataset import OpenedDataset, locate_dataset
+from eval.rejudging import Rejudged, rejudge
+from eval.results_folder import add_review, add_submission, read_review
+from eval.review import review_submission
+from eval.review_record import Review
+from eval.run_folder import RunFolder
+from eval.submission import Submission, read_submission
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A bundle that was put into a results folder, with its review; ``new`` is False where it stood there."""
+
+    made: MadeBundle
+    review: Review
+    new: bool
+
+
+def bundles_of(
+    target: str, dataset: str | None = None, *, model_repo: str | None = None, note: str | None = None
+) -> tuple[OpenedDataset, Iterator[MadeBundle]]:
+    """The bundles of a run, or of a dataset's published answers, and the dataset.
+
+    Raises InputError for a target that is neither, and as the makers of bundles do.
+    """
+    if is_run(target):
+        run = RunFolder.open(Path(target))
+        found = locate_dataset(dataset or named_dataset(run))
+        return found, iter([bundle_of_run(run, found, model_repo=model_repo, note=note)])
+    found = locate_dataset(target)
+    if model_repo:
+        raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
+    return found, bundles_of_dataset(found)
+
+
+def named_dataset(run: RunFolder) -> str:
+    """The dataset that a run names, as it can be opened."""
+    settings = run.settings
+    if settings.revision and not Path(settings.dataset).is_dir():
+        return f"{settings.dataset.partition('@')[0]}@{settings.revision}"
+    return settings.dataset
+
+
+def submit_locally(
+    bundles: Iterable[MadeBundle],
+    dataset: OpenedDataset,
+    results: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Submitted]:
+    """Put bundles into a results folder, each reviewed: the owner lets their own verdicts in.
+
+    A bundle that stands there with its review is left alone. Raises InputError where another
+    submission has its place.
+    """
+    done = []
+    for made in bundles:
+        progress(made.place)
+        new = add_submission(results, made)
+        review = None if new else read_review(results, made.place)
+        if review is None:
+            submission = read_submission(made.files)
+            reviewed = review_submission(submission, dataset, _rejudged(submission, dataset), adopt=True)
+            add_review(results, made.place, reviewed.files)
+            review = reviewed.review
+        done.append(Submitted(made, review, new))
+    return done
+
+
+def _rejudged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
+    try:
+        return rejudge(submission, dataset)
+    except InputError:
+        return []
