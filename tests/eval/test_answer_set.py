@@ -3,7 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dataset_builder.errors import InputError
+from dataset_builder.errors import InputError, RemoteError
+from dataset_builder.hub import Hub
+from dataset_builder.publish import publish
 from dataset_builder.records import Records
 from dataset_builder.taxonomy import OK
 from eval.answer_set import is_run, load_answers, load_model
@@ -14,6 +16,7 @@ from eval.run_response import RunResponse
 from eval.run_settings import RunSettings
 from eval.scores import compute_scores
 from eval.verdicts import Verdict, hash_text
+from tests.support.hub_server import ALICE
 from tests.support.small_dataset import JUDGE, build_small, small_cases, small_records
 
 
@@ -165,3 +168,15 @@ def test_verdicts_on_no_case_of_the_dataset(built, tmp_path):
     make_run(tmp_path / "run", built, case_ids=["elsewhere"])
     with pytest.raises(InputError, match="does not hold, such as elsewhere"):
         load_answers(str(tmp_path / "run"))
+
+
+def test_a_dataset_on_the_hub(hub, built):
+    publish(built.path, "alice/small", hub=Hub(token=ALICE.token))
+    opened = locate_dataset("alice/small")
+    assert opened.hub_id == "alice/small"
+    assert opened.revision == hub.repo("alice/small").head
+    assert opened.built.cases_hash == built.cases_hash
+    found = load_answers("alice/small@main").provenance()["alpha-1"].dataset
+    assert (found.name, found.hub_id, found.revision) == ("alice/small", "alice/small", opened.revision)
+    with pytest.raises(RemoteError, match="alice/nothing"):
+        locate_dataset("alice/nothing")
