@@ -37,11 +37,19 @@ LONGEST_PAUSE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait: for a connection, for the first byte of an answer, and for the whole of it."""
+    """Seconds to wait: for a connection, for the first byte of an answer, and for the whole of it.
+
+    Many servers send nothing before an answer is complete, so its first byte may take nearly as long.
+    """
 
     connect: float = 10.0
-    first_byte: float = 300.0
-    total: float = 600.0
+    first_byte: float = 600.0
+    total: float = 900.0
+
+    @classmethod
+    def within(cls, seconds: float) -> Self:
+        """For whole answers within some seconds."""
+        return cls(min(cls().connect, seconds), seconds, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Retries:
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     longest_asked_s: float = 120.0
-    patience_s: float = 900.0
+    patience_s: float = 1800.0
 
 
 @dataclass(slots=True)

@@ -27,8 +27,6 @@ from eval.runner import Query, now, outstanding
 from eval.sampling import draw, parse_sample
 
 RUNS: Final = Path("runs")
-# What --temperature takes to send none.
-SERVER_DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

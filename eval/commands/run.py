@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eval.judges.registry import DEFAULT_JUDGE, usage
 
+if TYPE_CHECKING:
+    from eval.run_folder import RunFolder
+    from eval.run_plan import RunPlan
+
 NO_JUDGE = "none"
+# A budget must be more than nothing; a judge that costs nothing does not ask for it.
+_NOTHING = 1e-9
 
 
 class _Temperature(click.ParamType[float | None]):
@@ -49,6 +55,7 @@ class _Temperature(click.ParamType[float | None]):
 @click.option("--seed", type=int, help="Seed of the sampling, where the server takes one.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
 @click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option("--timeout", type=click.FloatRange(1), metavar="S", help="Seconds for a whole answer.  [default: 900]")
 @click.option(
     "--judge",
     default=DEFAULT_JUDGE,
@@ -59,13 +66,16 @@ class _Temperature(click.ParamType[float | None]):
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.pass_context
-def run(ctx: click.Context, /, judge: str, budget: float | None, yes: bool, **wishes: Any) -> None:
+def run(
+    ctx: click.Context, /, judge: str, budget: float | None, timeout: float | None, yes: bool, **wishes: Any
+) -> None:
     """Collect a model's answers, judge them and print its scores.
 
     By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
     from dataset_builder.confirming import confirm
+    from dataset_builder.chat import Timeouts
     from dataset_builder.errors import RemoteError
     from dataset_builder.run_progress import run_progress
     from eval.collecting import collect_run
@@ -86,10 +96,17 @@ def run(ctx: click.Context, /, judge: str, budget: float | None, yes: bool, **wi
         folder = plan.run
         for line in plan.lines():
             click.echo(line)
+        if judge != NO_JUDGE:
+            _check_judge_is_there(plan, judge)
         if plan.queries:
             confirm(plan.estimate, yes=yes)
         try:
-            sitting, stopped = collect_run(plan, budget_usd=budget, progress=run_progress)
+            sitting, stopped = collect_run(
+                plan,
+                budget_usd=budget,
+                timeouts=Timeouts.within(timeout) if timeout else Timeouts(),
+                progress=run_progress,
+            )
         except KeyboardInterrupt:
             click.echo("Stopped. Every answer that came is kept; the same command goes on from there.", err=True)
             sys.exit(130)
@@ -102,7 +119,8 @@ def run(ctx: click.Context, /, judge: str, budget: float | None, yes: bool, **wi
     if stopped:
         raise RemoteError(f"Stopped early: {stopped}")
     if judge != NO_JUDGE:
-        _judge_and_score(ctx, folder.path, judge, wishes["dataset"])
+        left = None if budget is None else max(budget - _spent(folder), _NOTHING)
+        _judge_and_score(ctx, folder.path, judge, wishes["dataset"], budget=left, yes=yes)
 
 
 def _count(statuses: dict[str, str]) -> dict[str, int]:
@@ -111,9 +129,26 @@ def _count(statuses: dict[str, str]) -> dict[str, int]:
     return Counter(statuses.values())
 
 
-def _judge_and_score(ctx: click.Context, path: Path, judge: str, dataset: str) -> None:
+def _check_judge_is_there(plan: RunPlan, spec: str) -> None:
+    """Raise InputError now, and not after the collection, where the judge lacks a key, weights or a file."""
+    import asyncio
+
+    from eval.judges.interface import JudgeOptions
+    from eval.judges.registry import resolve_judge
+
+    judge = resolve_judge(spec, JudgeOptions(dataset=plan.dataset, model=plan.run.settings.model))
+    asyncio.run(judge.aclose())
+
+
+def _spent(folder: RunFolder) -> float:
+    return sum(response.cost or 0.0 for response in folder.every_response())
+
+
+def _judge_and_score(
+    ctx: click.Context, path: Path, judge: str, dataset: str, *, budget: float | None, yes: bool
+) -> None:
     from eval.commands.judge import judge as judge_command
     from eval.commands.score import score
 
-    name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, yes=True)
+    name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, budget=budget, yes=yes)
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

@@ -171,6 +171,18 @@ def test_a_key_that_runs_dry_keeps_what_was_answered(dataset: str, tmp_path: Pat
     assert len(statuses) == 20
 
 
+def test_an_answer_that_takes_too_long_is_an_error(dataset: str, tmp_path: Path) -> None:
+    made = Timeouts.within(1.5)
+    assert (made.connect, made.first_byte, made.total) == (1.5, 1.5, 1.5)
+    with ChatServer(lambda r: Reply(fault="stall")) as server:
+        limited = plan(server, dataset, tmp_path / "run", limit=2)
+        tries = Retries(attempts=1)
+        short = Timeouts.within(0.2)
+        tally, _ = collect_run(limited, timeouts=short, retries=tries, progress=run_progress)
+    assert tally.statuses == {"provider_error": 2}
+    assert {r.error for r in RunFolder.open(tmp_path / "run").responses()} == {"no answer began within 0.2 s"}
+
+
 def test_settings_are_not_mixed(dataset: str, tmp_path: Path) -> None:
     with ChatServer() as server:
         base = ["--model", "m", "--base-url", server.base_url, "--dataset", dataset, "--out", str(tmp_path / "run")]
