@@ -74,8 +74,8 @@ def run(
     By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
-    from dataset_builder.confirming import confirm
     from dataset_builder.chat import Timeouts
+    from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
     from dataset_builder.run_progress import run_progress
     from eval.collecting import collect_run

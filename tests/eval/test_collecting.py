@@ -180,7 +180,7 @@ def test_an_answer_that_takes_too_long_is_an_error(dataset: str, tmp_path: Path)
         short = Timeouts.within(0.2)
         tally, _ = collect_run(limited, timeouts=short, retries=tries, progress=run_progress)
     assert tally.statuses == {"provider_error": 2}
-    assert {r.error for r in RunFolder.open(tmp_path / "run").responses()} == {"no answer began within 0.2 s"}
+    assert all("within 0.2 s" in str(r.error) for r in RunFolder.open(tmp_path / "run").responses())
 
 
 def test_settings_are_not_mixed(dataset: str, tmp_path: Path) -> None:
