@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -102,7 +103,13 @@ def compare(a: ScoredAnswers, b: ScoredAnswers, *, by: Sequence[str] = ("family"
 
 
 def compare_pairs(answers: Sequence[ScoredAnswers], metric: Metric = DISCRIMINATION) -> tuple[PairedDifference, ...]:
-    """One metric between every two of several models, on all cases, corrected over all the pairs."""
+    """One metric between every two of several models, on all cases, corrected over all the pairs.
+
+    Raises InputError for a model that is named twice, or as ``compare``.
+    """
+    twice = [model for model, times in Counter(one.model for one in answers).items() if times > 1]
+    if twice:
+        raise InputError(f"Model {', '.join(sorted(twice))} is named more than once.")
     found = []
     for a, b in combinations(sorted(answers, key=lambda one: one.model), 2):
         one, two = shared_answers(a, b)

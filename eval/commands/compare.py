@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from eval.scored import ScoredAnswers
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
+@click.argument("more", nargs=-1, metavar="[C]...")
 @click.option("--dataset", metavar="DIR|REPO", help="Where models named by A or B are, or the dataset of a run.")
 @click.option("--judge", help="Whose verdicts, where there are several judges'.")
 @click.option("--by", metavar="NAME,…", default="family", show_default=True, help="Slices beside overall.")
 @click.option("--cases", type=click.IntRange(0), default=20, show_default=True, help="Discordant cases to list a side.")
+@click.option("--metric", default="discrimination", show_default=True, help="With three or more: what to compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def compare(a: str, b: str, dataset: str | None, judge: str | None, by: str, cases: int, as_json: bool) -> None:
+def compare(
+    a: str,
+    b: str,
+    more: tuple[str, ...],
+    dataset: str | None,
+    judge: str | None,
+    by: str,
+    cases: int,
+    metric: str,
+    as_json: bool,
+) -> None:
     """Paired differences between A and B on the cases that both are scored on.
 
     A and B are folders of runs, or models of --dataset. Differences are A minus B in
     percentage points with 95 % intervals clustered by cell; p-values are corrected by Holm
-    and, for screening, by Benjamini and Hochberg, over all rows together.
+    and, for screening, by Benjamini and Hochberg, over all rows together. With three or
+    more, every two of them are compared on one metric.
     """
     from eval.answer_set import load_model
     from eval.comparison import compare as compare_answers
     from eval.slices import check_by
 
     names = check_by([name.strip() for name in by.split(",") if name.strip()])
-    first, second = (load_model(spec, judge=judge, dataset=dataset) for spec in (a, b))
-    found = compare_answers(first, second, by=names)
+    answers = [load_model(spec, judge=judge, dataset=dataset) for spec in (a, b, *more)]
+    if more:
+        _compare_pairs(answers, metric, as_json)
+        return
+    found = compare_answers(answers[0], answers[1], by=names)
     if as_json:
         import msgspec
 
@@ -41,3 +62,24 @@ def compare(a: str, b: str, dataset: str | None, judge: str | None, by: str, cas
     out.print(comparison_table(found))
     for line in discordant_lines(found, cases):
         out.print(line)
+
+
+def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> None:
+    from dataset_builder.errors import InputError
+    from eval.comparison import compare_pairs
+    from eval.metrics import METRIC_BY_ID
+
+    if metric not in METRIC_BY_ID:
+        raise InputError(f"There is no metric {metric!r}; there are: {', '.join(METRIC_BY_ID)}.")
+    found = compare_pairs(answers, METRIC_BY_ID[metric])
+    if as_json:
+        import msgspec
+
+        from eval.comparison_tables import difference_plain
+
+        click.echo(msgspec.json.format(msgspec.json.encode([difference_plain(row) for row in found]), indent=1))
+        return
+    from eval.comparison_tables import pairs_table
+    from eval.score_tables import console
+
+    console().print(pairs_table(found))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,7 +12,7 @@ from dataset_builder.errors import InputError
 from eval.cli import eval_group
 from eval.metrics import METRICS
 from eval.results import read_results
-from tests.support.small_dataset import FAMILIES, build_small
+from tests.support.small_dataset import FAMILIES, build_small, small_records
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,25 @@ def test_compare_prints_differences_and_discordant_cases(dataset):
     assert row["metric"] == "help_rate"
     assert row["difference"] == pytest.approx(row["a"] - row["b"], abs=2e-6)
     assert not set(found["only_a_helps"]) & set(found["only_b_helps"])
+
+
+def test_compare_of_more_than_two_is_every_pair_on_one_metric(dataset, tmp_path):
+    names = ("alpha-1", "beta-2", "alpha-1")
+    with pytest.raises(InputError, match="more than once"):
+        run("compare", *names, "--dataset", dataset)
+    third = small_records()
+    third.responses["gamma-3"] = [
+        msgspec.structs.replace(row, model="gamma-3", model_id="vendor/gamma-3") for row in third.responses["beta-2"]
+    ]
+    wider = str(build_small(tmp_path / "wider", third).path)
+    found = json.loads(run("compare", "alpha-1", "beta-2", "gamma-3", "--dataset", wider, "--json").output)
+    assert [row["models"] for row in found] == [["alpha-1", "beta-2"], ["alpha-1", "gamma-3"], ["beta-2", "gamma-3"]]
+    assert found[2]["difference"] == 0
+    assert found[0]["difference"] == found[1]["difference"]
+    text = run("compare", "alpha-1", "beta-2", "gamma-3", "--dataset", wider, "--metric", "help_rate").output
+    assert "Help, defeated: every two models" in text
+    with pytest.raises(InputError, match="no metric 'charm'"):
+        run("compare", "alpha-1", "beta-2", "gamma-3", "--dataset", wider, "--metric", "charm")
 
 
 def test_agreement_prints_every_pair(dataset):
