@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from space.data import SpaceData
-from space.page import SITE, Shell, masthead
+from space.page import SITE, Shell, html, masthead
 from space.pages import PAGES
 
 # Events only read: nothing is gained by letting them wait for each other one by one.
@@ -17,11 +17,11 @@ def build_app(data: SpaceData) -> gr.Blocks:
     first, *others = PAGES
     app: gr.Blocks
     with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True) as app:
-        gr.HTML(masthead(PAGES, first), elem_classes="br-frame", padding=False)
+        html(masthead(PAGES, first))
         first.build(Shell(app, data))
     for page in others:
         with app.route(page.title, page.address):
-            gr.HTML(masthead(PAGES, page), elem_classes="br-frame", padding=False)
+            html(masthead(PAGES, page))
             page.build(Shell(app, data))
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +67,7 @@ class Transcript:
 class Found:
     """One page of what a search finds.
 
-    ``total`` is exact unless ``capped``, and then there are more. ``newer`` and ``older`` say
+    ``total`` is exact unless ``capped``, and then there are more. ``before`` and ``after`` say
     whether there is a page before and after this one.
     """
 
@@ -98,6 +98,7 @@ class Store:
             meta = dict(self._all("SELECT key, value FROM meta"))
             self.total = int(meta["transcripts"])
             self.case_count = int(meta["cases"])
+            self.configs = tuple(meta["configs"].split())
             self._stride = int(meta["models_per_case"])
             self.models = tuple(slug for (slug,) in self._all("SELECT slug FROM models ORDER BY no"))
             self._tags: dict[str, dict[str, str]] = {}
@@ -105,6 +106,9 @@ class Store:
             for facet, value, tag, n in self._all("SELECT facet, value, tag, n FROM facets"):
                 self._tags.setdefault(facet, {})[value] = tag
                 self.counts.setdefault(facet, {})[value] = n
+            self.case_counts: dict[str, dict[str, int]] = {}
+            for label, value, n in self._all("SELECT label, value, n FROM case_counts"):
+                self.case_counts.setdefault(label, {})[value] = n
         except (sqlite3.Error, KeyError, ValueError) as error:
             raise InputError(f"{path}: is no store of transcripts, or a broken one ({error}); delete it") from error
 
@@ -158,9 +162,19 @@ class Store:
         rows = self._all("SELECT data FROM cases WHERE case_id = ?", [case_id])
         return msgspec.json.decode(rows[0][0], type=Case) if rows else None
 
+    def cases_of(self, case_ids: Iterable[str]) -> dict[str, Case]:
+        """Some cases by their ids; those that there are."""
+        wanted = list(dict.fromkeys(case_ids))
+        rows = self._all(f"SELECT data FROM cases WHERE case_id IN ({','.join('?' * len(wanted))})", wanted)  # noqa: S608
+        return {case.case_id: case for (data,) in rows for case in [msgspec.json.decode(data, type=Case)]}
+
     def case_neighbours(self, case_id: str) -> tuple[str | None, str | None]:
         """The ids of the cases before and after one in the dataset's order."""
         return self._beside(case_id, "<", "DESC"), self._beside(case_id, ">", "ASC")
+
+    def last(self) -> int:
+        """A number after every transcript's: the bound of the last page."""
+        return self.case_count * self._stride + 1
 
     def cases(self, *, subtype: str | None = None, start: int = 0, limit: int = PAGE_SIZE) -> tuple[Case, ...]:
         """Cases in the dataset's order, of one subtype or of all, from the ``start``-th on."""

@@ -7,7 +7,8 @@ leaves no store, and its remains are removed by the next one.
 Tables: ``cases`` and ``models`` (numbered), ``transcripts`` (numbered case by case, models in
 order, so that a page is a range of numbers), ``texts`` (the long strings, in the order in which
 they were read), ``labels`` (reviewers' verdicts), ``facets`` (each value with its count and the
-tag that stands for it in the index), ``words`` (the vocabulary, for words half typed), and
+tag that stands for it in the index), ``case_counts`` (cases by label), ``words`` (the vocabulary,
+for words half typed), and
 ``search``: an FTS5 index without a copy of the texts, with a column of tags, so that a filter
 costs what a search word costs.
 """
@@ -27,11 +28,13 @@ from filelock import FileLock
 from dataset_builder.built import BuiltDataset
 from dataset_builder.errors import InputError
 from dataset_builder.fetch import cache_folder
+from dataset_builder.tables import CONFIGS
+from eval.case_table import CaseTable
 from eval.published import RESPONSES, reviews
 from space.facets import FACETS, value_of
 
 # Part of the file's name: a store of another layout is never opened.
-LAYOUT: Final = 1
+LAYOUT: Final = 3
 Progress = Callable[[int, int], None]
 
 _SCHEMA: Final = """
@@ -50,6 +53,8 @@ CREATE TABLE labels (
 ) WITHOUT ROWID;
 CREATE TABLE facets (facet TEXT NOT NULL, value TEXT NOT NULL, tag TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (facet, value)) WITHOUT ROWID;
+CREATE TABLE case_counts (label TEXT NOT NULL, value TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (label, value))
+    WITHOUT ROWID;
 CREATE TABLE words (word TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE search USING fts5 (query, policy, response, tags, content='', columnsize=0,
     tokenize="unicode61 remove_diacritics 2");
@@ -117,6 +122,15 @@ def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress)
         "INSERT INTO cases VALUES (?, ?, ?, ?)",
         ((no, c.case_id, c.defeat_subtype, msgspec.json.encode(c)) for no, c in enumerate(cases)),
     )
+    database.executemany(
+        "INSERT INTO case_counts VALUES (?, ?, ?)",
+        (
+            (label, value, n)
+            for label, values in CaseTable.from_cases(cases).labels.items()
+            for value, n in Counter(values).items()
+            if value is not None
+        ),
+    )
     texts = {case.case_id: (no, case.user_query, case.policy) for no, case in enumerate(cases)}
     found = reviews(built)
     reviewed = {(row.case_id, row.model) for row in found}
@@ -163,6 +177,7 @@ def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress)
     )
     database.execute("DROP TABLE temp.vocabulary")
     meta = {"transcripts": str(text_no), "cases": str(len(cases)), "models_per_case": str(len(splits))}
+    meta["configs"] = " ".join(config.name for config in CONFIGS if built.splits(config.name))
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
 
 

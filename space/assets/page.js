@@ -17,9 +17,28 @@
     shown = link.href;
     const url = withGradioParameters(link.href);
     if (url.href === window.location.href) return;
-    window.history[first ? "replaceState" : "pushState"](null, "", url);
+    // Opening something is a step that Back undoes; typing and filtering are not.
+    const place = (address) => ["case", "of"].map((name) => address.searchParams.get(name)).join(" ");
+    const step = !first && place(url) !== place(new URL(window.location.href));
+    window.history[step ? "pushState" : "replaceState"](null, "", url);
   };
   window.addEventListener("popstate", () => window.location.reload());
+
+  // What was opened by a click comes into view, and the keyboard continues there.
+  let opened = null;
+  const followOpened = () => {
+    const article = document.querySelector(".br-open");
+    const key = article ? article.dataset.key : "";
+    if (key === opened || shown === null) return;
+    const first = opened === null;
+    opened = key;
+    if (first || !article) return;
+    const scroller = article.closest(".br-detail");
+    if (scroller) scroller.scrollTop = 0;
+    article.scrollIntoView({ block: article.getBoundingClientRect().top < 0 ? "start" : "nearest" });
+    const heading = article.querySelector("h2");
+    if (heading) heading.focus({ preventScroll: true });
+  };
 
   const copy = async (button) => {
     const bar = button.closest(".br-link-bar");
@@ -57,12 +76,13 @@
     const masthead = document.querySelector(".br-masthead");
     if (masthead && document.title !== masthead.dataset.title) document.title = masthead.dataset.title;
     followState();
+    followOpened();
   };
   // Gradio draws the page after this script has run, and again whenever an event answers.
   const watch = () => {
     settle();
     new MutationObserver(settle).observe(document.body, {
-      childList: true, subtree: true, attributes: true, attributeFilter: ["href"],
+      childList: true, subtree: true, attributes: true, attributeFilter: ["href", "data-key"],
     });
   };
   if (document.body) watch();

@@ -13,16 +13,18 @@ The state of a page is its query string:
 * One function shows a state: ``show(state) -> (values of the controls …, HTML …, link bar)``. Three things call it:
   ``shell.app.load`` with ``state_of(FIELDS, request)``; the controls' user events (``.input``, ``.submit``,
   ``.select``; never ``.change``, which also fires when ``show`` sets the control); and clicks on our own links.
-* The last output is always ``gr.HTML(elem_classes="br-links")`` with ``link_bar(ADDRESS, FIELDS, state)``: the "Copy
-  link" button, and what ``page.js`` keeps the browser's address bar in step with.
+* The last output is always ``html(classes="br-bar")``, placed under the heading, with
+  ``link_bar(ADDRESS, FIELDS, state)``: the "Copy link" button, and what ``page.js`` keeps the browser's address bar in
+  step with.
 * A link within the page is ``<a href="compare?a=…" data-go="a=…">``, shown in a
-  ``gr.HTML(js_on_load=FOLLOW_LINKS)``, whose ``.click(fn)`` gets ``followed(FIELDS, event)``. A link to another
+  ``html(follow=True)``, whose ``.click(fn)`` gets ``followed(FIELDS, event)``. A link to another
   page is a plain relative ``<a href="transcripts?family=…">`` made with ``links.address``.
 
 Rules that keep the pages alike and safe
 ----------------------------------------
-* Begin with ``gr.HTML(heading(title, lead))``. Text that we did not write goes through ``space.safe_text``, always;
-  titles and definitions come from ``dataset_builder.taxonomy``.
+* Begin with ``html(heading(title, lead))``. Use ``space.page.html``, not ``gr.HTML``, which brings gradio's styles.
+  Text that we did not write goes through ``space.safe_text``, always; titles and definitions come from
+  ``dataset_builder.taxonomy``.
 * Read ``shell.data.now`` once at the start of an event. Keep nothing per visitor (no ``gr.State``). Events are
   queued as any other; give those worth calling from outside an ``api_name``, and the rest ``api_visibility="private"``.
 * Colours only from ``space.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of ``style.css``

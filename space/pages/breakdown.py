@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
-from space.page import Page, Shell, heading
+from space.page import Page, Shell, heading, html
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    gr.HTML(heading("Breakdown", "Where each model helps and where it refuses."))
+    html(heading("Breakdown", "Where each model helps and where it refuses."))
 
 
 PAGE = Page("breakdown", "Breakdown", build)

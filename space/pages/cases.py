@@ -2,14 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import gradio as gr
 
-from space.page import Page, Shell, heading
+from dataset_builder.taxonomy import FAMILIES, SUBTYPES
+from space.case_html import ADDRESS, START, SUBTYPE, examples, how_to_load, sums, taxonomy_tables
+from space.links import Choice, Field, Value, Whole, parse
+from space.page import Page, Shell, followed, heading, html, link_bar, state_of
+
+STEP = 5
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    gr.HTML(heading("Cases", "The cases that models are asked about, and the words this benchmark uses for them."))
+    store = shell.data.store
+    counts = store.case_counts.get("subtype", {})
+    fields: tuple[Field, ...] = (
+        Choice(SUBTYPE, tuple(label.id for label in SUBTYPES if label.id in counts)),
+        Whole(START, 0, max(store.case_count, 1), 0),
+    )
+    html(
+        heading(
+            "Cases",
+            "The requests that models are asked, and the words this benchmark uses for why a rule holds or fails.",
+        )
+    )
+    bar = html(classes="br-bar")
+    html(sums(store.case_count, store.case_counts))
+    with gr.Row(elem_classes="br-columns"):
+        with gr.Column(scale=3, min_width=320, elem_classes="br-list"):
+            html(
+                "<h2>How to load it</h2>"
+                + how_to_load(shell.data.dataset_hub_id, shell.data.dataset_name, store.configs)
+            )
+            terms = html(taxonomy_tables(store.case_counts, fields), follow=True)
+        with gr.Column(scale=2, min_width=320, elem_classes="br-detail"):
+            titles = {family.id: family.title for family in FAMILIES}
+            picked = gr.Dropdown(
+                [
+                    (f"{titles[label.family]}: {label.title} ({counts[label.id]:,})", label.id)
+                    for label in SUBTYPES
+                    if label.id in counts
+                ],
+                label="Examples of a subtype",
+                value=None,
+            )
+            shown = html(follow=True)
+
+    def show(state: Mapping[str, Value]) -> tuple[str, str]:
+        subtype, start = state[SUBTYPE], state[START]
+        if not isinstance(subtype, str):
+            return '<p class="br-note">Choose a subtype to read some of its cases.</p>', link_bar(
+                ADDRESS, fields, state
+            )
+        total = counts.get(subtype, 0)
+        first = start if isinstance(start, int) and start < total else 0
+        found = store.cases(subtype=subtype, start=first, limit=STEP)
+        return examples(subtype, found, first, total, STEP, fields), link_bar(ADDRESS, fields, state)
+
+    def everything(state: Mapping[str, Value]) -> tuple[Any, ...]:
+        return state[SUBTYPE], *show(state)
+
+    def load(request: gr.Request) -> tuple[Any, ...]:
+        return everything(state_of(fields, request))
+
+    def follow(event: gr.EventData) -> tuple[Any, ...]:
+        return everything(followed(fields, event))
+
+    def pick(subtype: str | None) -> tuple[str, str]:
+        """Examples of a subtype, and the link to them, as HTML."""
+        return show(parse(fields, [(SUBTYPE, subtype or "")]))
+
+    outputs = [picked, shown, bar]
+    shell.app.load(load, outputs=outputs, api_visibility="private", show_progress="hidden")
+    for part in (terms, shown):
+        part.click(follow, outputs=outputs, api_visibility="private", show_progress="hidden")
+    picked.input(pick, inputs=picked, outputs=[shown, bar], api_name="examples", show_progress="hidden")
 
 
-PAGE = Page("cases", "Cases", build)
+PAGE = Page(ADDRESS, "Cases", build)

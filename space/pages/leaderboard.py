@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
-from space.page import Page, Shell, heading
+from space.page import Page, Shell, heading, html
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    gr.HTML(
-        heading("Leaderboard", "Which language models can tell rules that deserve compliance from rules that do not?")
-    )
+    html(heading("Leaderboard", "Which language models can tell rules that deserve compliance from rules that do not?"))
 
 
 PAGE = Page("", "Leaderboard", build)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
-from space.page import Page, Shell, heading
+from space.page import Page, Shell, heading, html
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    gr.HTML(heading("Method", "What is measured, how, and what is not."))
+    html(heading("Method", "What is measured, how, and what is not."))
 
 
 PAGE = Page("method", "Method", build)

@@ -1,0 +1,63 @@
+"""The state of the transcripts page: what is searched, which page of it, and what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from dataset_builder.taxonomy import ids
+from space.facets import FACETS, MODEL
+from space.links import Choice, Field, Many, Text, Value, Whole, address, query
+from space.search_query import LONGEST, Search
+
+ADDRESS: Final = "transcripts"
+TEXT, AFTER, BEFORE, CASE, OF, BESIDE = "q", "after", "before", "case", "of", "beside"
+_MOST: Final = 10**15
+# Changing the search closes what is open and goes back to the first page.
+OPENING: Final = (CASE, OF, BESIDE)
+
+
+@dataclass(frozen=True)
+class TranscriptState:
+    """The fields of the page over some models, and links to states of it.
+
+    ``case`` alone opens all answers to a case side by side (those of ``beside``, if any are
+    named); with ``of`` it opens that model's answer.
+    """
+
+    models: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The parts of the state, in the order in which they stand in an address."""
+        return (
+            Text(TEXT, LONGEST),
+            *(Many(facet.id, self.models if facet.id == MODEL else ids(facet.labels)) for facet in FACETS),
+            Whole(AFTER, 0, _MOST),
+            Whole(BEFORE, 1, _MOST),
+            Text(CASE, 200),
+            Choice(OF, self.models),
+            Many(BESIDE, self.models),
+        )
+
+    def href(self, state: Mapping[str, Value], **changes: Value) -> str:
+        """The relative address of a state with some changes."""
+        return address(ADDRESS, self.fields, {**state, **changes})
+
+    def attributes(self, state: Mapping[str, Value], **changes: Value) -> str:
+        """``href`` and ``data-go`` of a link to a state with some changes, for an HTML tag."""
+        go = query(self.fields, {**state, **changes})
+        return f'href="{escape(self.href(state, **changes))}" data-go="{escape(go)}"'
+
+
+def search_of(state: Mapping[str, Value]) -> Search:
+    """What a state searches for."""
+    text = state.get(TEXT)
+    filters: dict[str, Sequence[str]] = {}
+    for facet in FACETS:
+        values = state.get(facet.id)
+        if isinstance(values, tuple) and values:
+            filters[facet.id] = values
+    return Search(text if isinstance(text, str) else "", filters)
