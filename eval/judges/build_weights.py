@@ -1,0 +1,96 @@
+"""From the study's records to the embedded judge's two files, as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dataset_builder.errors import BlindRefusalError
+from dataset_builder.records import Records
+from eval.judges import features
+from eval.judges.embedded import WEIGHTS_FILE, rubric_of
+from eval.judges.heldout import DESIGNS, FAMILY, calibrations, heldout_logits
+from eval.judges.heldout_scores import all_scores
+from eval.judges.training import FEWEST, ITERATIONS, RECIPES, fit, weights_of
+from eval.judges.training_data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
+from eval.judges.weights import COLUMNS, Floats, pack
+
+Told = Callable[[str], None]
+# What the package may carry.
+LARGEST: Final = 2_000_000
+_SETTINGS: Final = ("BITS", "CASE_BITS", "BODY_CHARS", "TAIL_CHARS", "HEAD_WORDS", "TAIL_WORDS", "GRAMS")
+
+
+def train(records: Records, *, heldout: Path | None = None, told: Told = lambda _: None) -> tuple[bytes, bytes]:
+    """Weights and manifest, from the study's records.
+
+    ``heldout`` is a file to keep the held-out logits in, which take most of the time; one that
+    was made from the same data and settings is used again. Raises InputError where the records
+    hold no verdicts.
+    """
+    examples = read_examples(records)
+    told(f"{len(examples)} answers with verdicts, of {len(np.unique(examples.model))} models")
+    matrices = feature_matrices(examples)
+    held = _heldout(matrices, examples, heldout, told)
+    scores = all_scores(held, examples, records.verdict_reviews)
+    told("fitting on everything")
+    everything = np.ones(len(examples), np.bool_)
+    slope, offset = calibrations(held[FAMILY], examples, everything)
+    data = pack(weights_of(fit(matrices, examples, everything, told=told), slope, offset))
+    if len(data) > LARGEST:
+        raise BlindRefusalError(
+            f"the weights take {len(data)} bytes, more than the {LARGEST} that the package may carry"
+        )
+    manifest = _manifest(examples, data, scores)
+    return data, (json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def settings(examples: Examples) -> dict[str, Any]:
+    """All that decides the weights, but for the code itself."""
+    return {
+        "training_data": {
+            "sha256": examples.sha256,
+            "answers": len(examples),
+            "cases": len(np.unique(examples.case_id)),
+            "models": sorted(map(str, np.unique(examples.model))),
+            "families": sorted(map(str, np.unique(examples.family))),
+            "cell_groups": CELL_GROUPS,
+        },
+        "features": {"version": features.VERSION, **{name.lower(): getattr(features, name) for name in _SETTINGS}},
+        "fits": {
+            "fewest_answers": FEWEST,
+            "iterations": ITERATIONS,
+            **{COLUMNS[column]: [recipe._asdict() for recipe in recipes] for column, recipes in RECIPES.items()},
+        },
+    }
+
+
+def _manifest(examples: Examples, data: bytes, scores: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "judge": "embedded",
+        "rubric": rubric_of(data),
+        "weights": {"file": WEIGHTS_FILE.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+        **settings(examples),
+        "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scipy": version("scipy")},
+        "heldout": scores,
+    }
+
+
+def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, Floats]:
+    key = json.dumps(settings(examples), sort_keys=True)
+    if path is not None and path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["settings"]) == key:
+                return {design: file[design] for design in DESIGNS}
+    found = {design: heldout_logits(matrices, examples, design, told) for design in DESIGNS}
+    if path is not None:
+        with path.open("wb") as out:
+            np.savez_compressed(out, settings=np.array(key), **found)  # type: ignore[arg-type]
+    return found
