@@ -74,4 +74,4 @@ async def _collect(
 
 def _detail(cost: float, sitting: Tally) -> str:
     money = f"${cost:.4f}" if sitting.priced else "cost not known"
-    return f"{money}, {sitting.failed} error{'s' * (sitting.failed != 1)}"
+    return f"{money}, {sitting.failed} without an answer"

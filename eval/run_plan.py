@@ -87,7 +87,7 @@ class RunPlan:
         ]
         if self.endpoint is not None and self.endpoint.sends_key_in_clear:
             told.append("Careful: the key is sent to that address unencrypted (http, not https)")
-        return [*told, *self.estimate.lines()]
+        return [*told, *(self.estimate.lines() if self.queries else ["Nothing is left to ask."])]
 
 
 def plan_run(wishes: Wishes) -> RunPlan:

@@ -219,6 +219,10 @@ def test_the_usual_folder_is_found_again_and_follows_the_settings(
             assert command(*base, *extra).exit_code == 0
         assert len(server.requests) == 4
     assert len(list((tmp_path / "runs").glob("a-b-c-*"))) == 2
+    with ChatServer() as server:
+        again = command(*base, "--temperature", "1")
+        assert "Nothing is left to ask." in again.output
+        assert server.requests == []
 
 
 def test_nobody_is_asked_for_money_without_being_there(dataset: str, tmp_path: Path, monkeypatch: Any) -> None:
