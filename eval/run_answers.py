@@ -20,17 +20,11 @@ def run_answers(run: RunFolder, dataset: OpenedDataset, *, judge: str | None = N
     missing = [case_id for case_id in run.settings.case_ids if case_id not in known]
     if missing:
         raise InputError(f"{run.path}: asked cases that {dataset.name} does not hold, such as {missing[0]}.")
-    failed: dict[str, str] = {}
-    answers: dict[str, str] = {}
-    for response in run.responses():
-        answers[response.case_id] = response.response_hash
-        if not response.ok:
-            failed[response.case_id] = response.status
+    failed = {response.case_id: response.status for response in run.responses() if not response.ok}
     return ScoredAnswers.from_verdicts(
         CaseTable.from_cases(known[case_id] for case_id in run.settings.case_ids),
         run.verdicts(judge),
         model=run.settings.model,
         judge=judge,
-        answers=answers,
         failed=failed,
     )

@@ -14,6 +14,7 @@ from eval.published import published_answers, published_models, reviews
 from eval.run_folder import JudgeRecord, RunFolder
 from eval.run_response import RunResponse
 from eval.run_settings import RunSettings
+from eval.scored import REASON_CODES
 from eval.scores import compute_scores
 from eval.verdicts import Verdict, hash_text
 from tests.support.hub_server import ALICE
@@ -112,7 +113,7 @@ def test_a_run(built, tmp_path):
     scores = compute_scores([answers], by=(), resamples=100)
     assert scores.overall.estimate[0, 0] == 0  # helps everywhere: discriminates nowhere
     assert answers.scored.sum() == 71
-    assert not answers.scored[answers.cases.index[first]]
+    assert answers.reason[answers.cases.index[first]] == REASON_CODES["content_filter"]
     assert answers.scored[answers.cases.index[second]]
     provenance = found.provenance()["vendor/new"]
     assert provenance.judge.settings == {"temperature": 0}
