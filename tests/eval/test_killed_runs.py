@@ -9,7 +9,7 @@ from eval.run_folder import RunFolder
 from tests.support import killed_collector
 from tests.support.chat_server import ChatServer, answer
 
-CASES, KILLS = 400, 30
+CASES, KILLS = 600, 30
 
 
 def test_thirty_kills_lose_no_case_and_double_none(tmp_path: Path) -> None:

@@ -56,13 +56,28 @@ def fork(path: Path, url: str, cases: int) -> int:
     return child
 
 
+def size(path: Path) -> int:
+    """Bytes of answers so far."""
+    file = path / "responses.jsonl"
+    return file.stat().st_size if file.exists() else 0
+
+
 def main() -> None:
     path, url, cases, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     rng = random.Random(int(sys.argv[5]))
     killed = 0
     for _ in range(kills):
+        before = size(path)
         child = fork(path, url, cases)
-        time.sleep(rng.uniform(0.0, 0.12))
+        if rng.random() < 0.3:
+            # Anywhere in the start of a sitting.
+            time.sleep(rng.uniform(0.0, 0.06))
+        else:
+            # Anywhere in its work, however slow the machine is.
+            wanted, deadline = before + rng.randrange(1, 2500), time.monotonic() + 10
+            while size(path) < wanted and time.monotonic() < deadline:
+                time.sleep(0.0005)
+            time.sleep(rng.uniform(0.0, 0.004))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
