@@ -60,7 +60,10 @@ def as_plain(figures: Sequence[ReproducedFigure]) -> list[dict[str, Any]]:
 
 def _breakdown(figures: Sequence[ReproducedFigure], heading: str) -> Table:
     """A row a label, a column a metric."""
-    pairs = [(*figure.title.rsplit(": ", 1), figure) for figure in figures]
+    pairs = []
+    for figure in figures:
+        name, _, metric = figure.title.rpartition(": ")
+        pairs.append((name, metric, figure))
     table = new_table(f"{heading}, recomputed ({NOT_AT_HAND})")
     table.add_column("", no_wrap=True)
     found = {metric for _, metric, _ in pairs}

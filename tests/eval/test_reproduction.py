@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from dataset_builder.build import build_dataset
 from dataset_builder.built import BuiltDataset
 from dataset_builder.figures import paper_figures
 from dataset_builder.sources import read_source
+from eval.cli import eval_group
 from eval.metrics import METRICS
 from eval.published import published_answers
 from eval.reproduction import AGREES, EXPLAINED, NOT_AT_HAND, ReproducedFigure, reproduce, unexplained
@@ -34,6 +36,12 @@ def test_every_figure_agrees_or_is_explained(figures):
     explained = {title for title, figure in stated.items() if figure.status == EXPLAINED}
     assert explained == {figure.title for figure in paper_figures() if figure.difference is not None}
     assert all(figure.note for title, figure in stated.items() if title in explained)
+
+
+def test_the_command_ends_well(study):
+    result = CliRunner().invoke(eval_group, ["reproduce", "--dataset", str(study.path)])
+    assert result.exit_code == 0
+    assert "22 figures agree, 4 differ for a known reason, 0 differ" in result.output
 
 
 @pytest.mark.parametrize(
