@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -30,6 +31,7 @@ from eval.leaderboard_schema import (
     HELD,
     PARQUET_NAME,
     SCHEMA_VERSION,
+    VERIFIED,
     Board,
     BoardRow,
     Excluded,
@@ -301,8 +303,7 @@ def _boards(entries: Sequence[_Entry]) -> tuple[list[Board], list[Excluded]]:
     for models in groups.values():
         standing = []
         for runs in models.values():
-            # The newest run of a model stands; the run id decides between two of one time.
-            *earlier, newest = sorted(runs, key=lambda one: (one.bundle.collected_at or "", one.bundle.run_id))
+            *earlier, newest = sorted(runs, key=_standing)
             standing.append(newest)
             superseded += [
                 Excluded(
@@ -310,7 +311,7 @@ def _boards(entries: Sequence[_Entry]) -> tuple[list[Board], list[Excluded]]:
                     model=one.bundle.model.name,
                     status=SUPERSEDED,
                     judge=one.judge.judge,
-                    reason=f"a newer run of the model stands: {newest.place}",
+                    reason=f"a newer or better checked run of the model stands: {newest.place}",
                 )
                 for one in earlier
             ]
@@ -318,6 +319,16 @@ def _boards(entries: Sequence[_Entry]) -> tuple[list[Board], list[Excluded]]:
     return _with_ids(
         sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
     ), superseded
+
+
+def _standing(one: _Entry) -> tuple[bool, bool, str, str]:
+    """Which run of a model stands: a verified one before others, then the newest, then by its id."""
+    try:
+        time = datetime.fromisoformat(one.bundle.collected_at or "")
+    except ValueError:
+        return one.judge.status == VERIFIED, False, "", one.bundle.run_id
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return one.judge.status == VERIFIED, True, time.astimezone(UTC).isoformat(), one.bundle.run_id
 
 
 def _board(entries: Sequence[_Entry]) -> Board:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,8 +18,7 @@ from dataset_builder import __version__
 from dataset_builder.build import PARQUET
 from dataset_builder.errors import InputError
 from dataset_builder.records import Case, Record
-from dataset_builder.tables import split_of_model, table_of
-from eval.answer_set import AnswerSet
+from dataset_builder.tables import table_of
 from eval.bundle_schema import (
     BUNDLE,
     RESPONSES,
@@ -37,17 +36,13 @@ from eval.bundle_schema import (
     BundleVerdict,
 )
 from eval.dataset import OpenedDataset, check_same_cases
-from eval.model_identity import published_model, run_model
+from eval.model_identity import run_model
 from eval.provenance import run_provenance
-from eval.published import RESPONSES as PUBLISHED
-from eval.published import published_answers
 from eval.results import Results
 from eval.results_builder import build_results
 from eval.run_answers import run_answers
 from eval.run_folder import RunFolder
 from eval.run_response import RunResponse
-from eval.run_settings import ALL_CASES
-from eval.scored import PUBLISHED_RUBRIC
 from eval.scores import compute_scores
 from eval.verdicts import Verdict, hash_text
 
@@ -130,21 +125,6 @@ def bundle_of_run(
         results=results,
         note=note,
     )
-
-
-def bundles_of_dataset(dataset: OpenedDataset) -> Iterator[MadeBundle]:
-    """A bundle for each model whose answers came with the dataset, with the published verdicts.
-
-    Raises InputError for a dataset without answers.
-    """
-    found = AnswerSet(dataset, published_answers(dataset.built))
-    scores = compute_scores(found.answers)
-    results = build_results(
-        scores, found.provenance(), corrected=found.corrected(), judge_agreement=found.judge_agreement()
-    )
-    asked = case_hashes(dataset.built.cases())
-    for one in results:
-        yield _published(dataset, one, asked)
 
 
 def make_bundle(
@@ -236,64 +216,6 @@ def _run_id(run: BundleRun, answers: Sequence[BundleAnswer], verdicts: Sequence[
 def _answer(response: RunResponse) -> BundleAnswer:
     values: dict[str, Any] = msgspec.structs.asdict(response)
     return BundleAnswer(**(values | msgspec.structs.asdict(values.pop("usage"))))
-
-
-def _published(dataset: OpenedDataset, results: Results, asked: dict[str, str]) -> MadeBundle:
-    origin = results.provenance
-    judge = origin.judge
-    rows = dataset.built.table(PUBLISHED, split_of_model(origin.model.name)).to_pylist()
-    answers = [
-        BundleAnswer(
-            case_id=row["case_id"],
-            query_hash=asked[row["case_id"]],
-            status=row["status"],
-            response=row["response"],
-            response_hash=row["response_hash"] or _EMPTY,
-            reasoning=None,
-            finish_reason=None,
-            served_model=None,
-            cost=None,
-            latency_s=None,
-            attempts=None,
-            error=None,
-            collected_at=row["collected_at"],
-            **{name: row[name] for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")},
-        )
-        for row in rows
-    ]
-    verdicts = [published_verdict(row, judge.judge) for row in rows if row["status"] == "ok"]
-    return make_bundle(
-        kind="published",
-        model=published_model(origin.model.name, origin.model.id),
-        dataset=dataset,
-        run=BundleRun(
-            sample=ALL_CASES,
-            case_ids=[row["case_id"] for row in rows],
-            model=origin.model.id,
-            temperature=origin.sampling.temperature,
-            max_tokens=origin.sampling.max_tokens,
-        ),
-        answers=answers,
-        verdicts=verdicts,
-        judges=[BundleJudge(judge=judge.judge, rubric=judge.rubric)],
-        results=results,
-        run_id=PUBLISHED_RUN,
-    )
-
-
-def published_verdict(row: dict[str, Any], judge: str) -> Verdict:
-    """The published verdict in a row of the dataset's answers, as a Verdict."""
-    return Verdict(
-        case_id=row["case_id"],
-        response_hash=row["response_hash"] or _EMPTY,
-        judge=judge,
-        rubric=PUBLISHED_RUBRIC,
-        response_type=row["response_type"],
-        engages_with_defeat=row["engages_with_defeat"],
-        independent_harm=row["independent_harm"],
-        unscored_reason=row["unscored_reason"],
-        reasoning=row["verdict_reasoning"],
-    )
 
 
 def case_hashes(cases: Iterable[Case]) -> dict[str, str]:

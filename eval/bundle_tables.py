@@ -38,7 +38,10 @@ def read_rows(
     columns are not those of ``record``.
     """
     table = read_table(source, record, name, columns)
-    return {column: table.column(column).to_pylist() for column in table.column_names}
+    try:
+        return {column: table.column(column).to_pylist() for column in table.column_names}
+    except _FAULTS as error:
+        raise _refused(name, f"cannot be read as Parquet ({_short(error)})", "write it again") from None
 
 
 def read_table(source: Path | bytes, record: type[Record], name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -49,9 +52,9 @@ def read_table(source: Path | bytes, record: type[Record], name: str, columns: S
     expected = schema_of(record)
     texts = [field.name for field in expected if pa.types.is_string(field.type)]
     try:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else source
-        with pq.ParquetFile(stream, read_dictionary=texts, **_THRIFT) as file:
+        with pq.ParquetFile(_stream(source), **_THRIFT) as file:
             _check_footer(file, expected, name)
+        with pq.ParquetFile(_stream(source), read_dictionary=texts, **_THRIFT) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
         table.validate(full=True)
         _check_texts(table, name)
@@ -63,6 +66,10 @@ def read_table(source: Path | bytes, record: type[Record], name: str, columns: S
         if not expected.field(field.name).nullable and table.column(field.name).null_count:
             raise _refused(name, f"column {field.name} has empty places", "every row needs a value there")
     return table
+
+
+def _stream(source: Path | bytes) -> Any:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
 def _check_footer(file: pq.ParquetFile, expected: pa.Schema, name: str) -> None:

@@ -50,21 +50,31 @@ def run_model(model: str, repo: str | None = None) -> BundleModel:
     """The model of a run, from how it was asked for; ``repo`` is its own repository on the Hub."""
     prefix, _, rest = model.partition("/")
     plain = rest if rest and prefix in PROVIDER_BY_ID else model
-    name = repo or plain
+    name = _line(repo or plain)
     organization, _, bare = name.rpartition("/")
     slug = slug_of(organization or (prefix if rest else _OF_NO_ONE), bare)
     known = _known(plain)
-    return BundleModel(
-        slug=slug, name=_line(name), id=_line(model), repo=repo, family=known.family, weights=known.weights
-    )
+    return BundleModel(slug=slug, name=name, id=_line(model), repo=repo, family=known.family, weights=known.weights)
 
 
 def published_model(name: str, model_id: str) -> BundleModel:
     """A model whose answers came with the dataset."""
     known = _known(model_id)
     return BundleModel(
-        slug=slug_of(STUDY, name), name=_line(name), id=_line(model_id), family=known.family, weights=known.weights
+        slug=slug_of(STUDY, _line(name)),
+        name=_line(name),
+        id=_line(model_id),
+        family=known.family,
+        weights=known.weights,
     )
+
+
+def fits_slug(model: BundleModel) -> bool:
+    """Whether a model's slug says the same as its name, so that nobody's folder holds another's model."""
+    organization, _, bare = model.name.rpartition("/")
+    if organization:
+        return model.slug == slug_of(organization, bare)
+    return "__" in model.slug and model.slug == slug_of(model.slug.partition("__")[0], bare)
 
 
 def _known(model_id: str) -> _Known:

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from dataset_builder import __version__
 from eval.audit import audit, verdict_of
-from eval.bundle import MadeBundle, bundles_of_dataset, to_parquet
+from eval.bundle import to_parquet
 from eval.bundle_schema import RESPONSES, RESULTS, VERDICTS, BundleVerdict
 from eval.dataset import OpenedDataset
+from eval.earlier import FINGERPRINTS, fingerprint_bytes, fingerprints_of
 from eval.leaderboard_schema import COMMUNITY, HELD, VERIFIED, Status
 from eval.protocol import departures_of
+from eval.published_bundles import bundles_of_dataset
 from eval.rejudging import Rejudged
 from eval.results import JudgeInfo, Results
 from eval.results_builder import build_results
@@ -124,6 +125,7 @@ def review_submission(
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )
     extra = {f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()}
+    extra[FINGERPRINTS] = fingerprint_bytes(fingerprints_of(submission.texts()))
     return MadeReview(review, review_files(review, verdicts, extra), scored)
 
 
@@ -161,7 +163,7 @@ def _audits(submission: Submission, rejudged: Sequence[Rejudged], seed: int) -> 
 
 def _published(submission: Submission, dataset: OpenedDataset) -> tuple[ReviewedJudge | None, str | None]:
     """The dataset's own verdicts where the submission is what the dataset holds; else what is wrong."""
-    ours = _published_bundles(dataset).get(submission.place)
+    ours = bundles_of_dataset(dataset).get(submission.place) if dataset.built.splits("responses") else None
     if ours is None:
         return None, f"{dataset.name} holds no published answers of {submission.bundle.model.name}"
     if any(submission.files.get(name) != ours.files.get(name) for name in (RESPONSES, VERDICTS, RESULTS)):
@@ -185,26 +187,3 @@ def _published(submission: Submission, dataset: OpenedDataset) -> tuple[Reviewed
         ),
         None,
     )
-
-
-class _ByHash:
-    """A dataset as a key: two of the same cases hold the same published answers."""
-
-    def __init__(self, dataset: OpenedDataset) -> None:
-        self.dataset = dataset
-
-    def __hash__(self) -> int:
-        return hash(self.dataset.built.manifest.to_json())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByHash) and self.dataset.built.manifest == other.dataset.built.manifest
-
-
-@lru_cache(maxsize=1)
-def _all_published(key: _ByHash) -> Mapping[str, MadeBundle]:
-    return {made.place: made for made in bundles_of_dataset(key.dataset)}
-
-
-def _published_bundles(dataset: OpenedDataset) -> Mapping[str, MadeBundle]:
-    """The bundles that we make of a dataset's answers, by place; kept for the next of its 18 models."""
-    return _all_published(_ByHash(dataset)) if dataset.built.splits("responses") else {}

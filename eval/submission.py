@@ -22,16 +22,14 @@ from eval.bundle_schema import (
     RUN,
     VERDICTS,
     Bundle,
-    BundleAnswer,
     BundleRun,
-    BundleVerdict,
 )
-from eval.bundle_tables import read_rows
 from eval.case_table import CaseTable
 from eval.dataset import OpenedDataset
 from eval.protocol import departures_of
 from eval.results import DatasetInfo, JudgeInfo, ModelInfo, Provenance, Sampling
 from eval.scored import ScoredAnswers
+from eval.table_reader import read_apart
 from eval.verdicts import Verdict
 
 Columns = dict[str, list[Any]]
@@ -134,8 +132,8 @@ def read_submission(files: Mapping[str, bytes]) -> Submission:
     if bundle is not None:
         problems += _check_files(files, bundle)
     run = _decode(files, RUN, BundleRun, problems)
-    answers = _columns(files, RESPONSES, BundleAnswer, problems)
-    verdicts = _columns(files, VERDICTS, BundleVerdict, problems) if VERDICTS in files else None
+    answers = _columns(files, RESPONSES, problems)
+    verdicts = _columns(files, VERDICTS, problems) if VERDICTS in files else None
     if problems or bundle is None or run is None or answers is None:
         raise DataError("The submission cannot be read", problems)
     return Submission(dict(files), bundle, run, answers, verdicts)
@@ -172,12 +170,12 @@ def _check_files(files: Mapping[str, bytes], bundle: Bundle) -> list[Problem]:
     return problems
 
 
-def _columns(files: Mapping[str, bytes], name: str, record: type[Any], problems: list[Problem]) -> Columns | None:
+def _columns(files: Mapping[str, bytes], name: str, problems: list[Problem]) -> Columns | None:
     if name not in files:
         problems.append(Problem(name, "is missing", "docs/submitting.md says what a bundle holds"))
         return None
     try:
-        return read_rows(files[name], record, name)
+        return read_apart(name, files[name])
     except DataError as error:
         problems += error.problems
         return None

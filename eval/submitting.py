@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.errors import InputError
+from dataset_builder.errors import DataError, InputError
 from eval.answer_set import is_run
-from eval.bundle import MadeBundle, bundle_of_run, bundles_of_dataset
+from eval.bundle import MadeBundle, bundle_of_run
 from eval.dataset import OpenedDataset, locate_dataset
-from eval.rejudging import Rejudged, rejudge
-from eval.results_folder import add_review, add_submission, read_review
-from eval.review import review_submission
+from eval.published_bundles import bundles_of_dataset
+from eval.results_folder import SUBMISSIONS, add_review, add_submission, read_review
 from eval.review_record import Review
 from eval.run_folder import RunFolder
-from eval.submission import Submission, read_submission
+from eval.submission_report import Rejudge, maintainers_verdicts, report_on_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Submitted:
 
 def bundles_of(
     target: str, dataset: str | None = None, *, model_repo: str | None = None, note: str | None = None
-) -> tuple[OpenedDataset, Iterator[MadeBundle]]:
+) -> tuple[OpenedDataset, list[MadeBundle]]:
     """The bundles of a run, or of a dataset's published answers, and the dataset.
 
     Raises InputError for a target that is neither, and as the makers of bundles do.
@@ -37,11 +36,11 @@ def bundles_of(
     if is_run(target):
         run = RunFolder.open(Path(target))
         found = locate_dataset(dataset or named_dataset(run))
-        return found, iter([bundle_of_run(run, found, model_repo=model_repo, note=note)])
+        return found, [bundle_of_run(run, found, model_repo=model_repo, note=note)]
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
-    return found, bundles_of_dataset(found)
+    return found, list(bundles_of_dataset(found).values())
 
 
 def named_dataset(run: RunFolder) -> str:
@@ -57,28 +56,26 @@ def submit_locally(
     dataset: OpenedDataset,
     results: Path,
     progress: Callable[[str], None] = lambda _: None,
+    rejudge: Rejudge = maintainers_verdicts,
 ) -> list[Submitted]:
     """Put bundles into a results folder, each reviewed: the owner lets their own verdicts in.
 
     A bundle that stands there with its review is left alone. Raises InputError where another
-    submission has its place.
+    submission has its place, DataError with all problems where one is not fit to be submitted.
     """
     done = []
     for made in bundles:
         progress(made.place)
+        folder = results / SUBMISSIONS / made.place
+        review = read_review(results, made.place) if folder.is_dir() else None
+        if review is not None and not add_submission(results, made):
+            done.append(Submitted(made, review, False))
+            continue
+        report = report_on_files(made.files, [dataset], most_unscored=None, adopt=True, seed=None, rejudge=rejudge)
+        if report.problems or report.reviewed is None:
+            raise DataError(f"{made.place} cannot be submitted", report.problems)
+        review = report.reviewed.review
         new = add_submission(results, made)
-        review = None if new else read_review(results, made.place)
-        if review is None:
-            submission = read_submission(made.files)
-            reviewed = review_submission(submission, dataset, _rejudged(submission, dataset), adopt=True)
-            add_review(results, made.place, reviewed.files)
-            review = reviewed.review
+        add_review(results, made.place, report.reviewed.files)
         done.append(Submitted(made, review, new))
     return done
-
-
-def _rejudged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-    try:
-        return rejudge(submission, dataset)
-    except InputError:
-        return []
