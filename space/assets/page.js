@@ -71,6 +71,18 @@
     if (button.classList.contains("br-show-all")) showAll(button);
   });
 
+  // Gradio's text boxes notice keys that write a character, but no deletion, paste or input method:
+  // those are passed on as a key, so that a search follows them too.
+  let typed = false;
+  document.addEventListener("keypress", (event) => { typed = event.isTrusted; }, true);
+  document.addEventListener("input", (event) => {
+    const box = event.target;
+    if (!typed && box instanceof Element && box.matches('[data-testid="textbox"]')) {
+      box.dispatchEvent(new KeyboardEvent("keypress", { bubbles: true }));
+    }
+    typed = false;
+  });
+
   const settle = () => {
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");

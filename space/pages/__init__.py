@@ -11,8 +11,9 @@ The state of a page is its query string:
 * ``FIELDS`` (``space.links``) names every part of the state: filters, models, slice, what is open. Where the values on
   offer come from the data, make the fields inside ``build``.
 * One function shows a state: ``show(state) -> (values of the controls …, HTML …, link bar)``. Three things call it:
-  ``shell.app.load`` with ``state_of(FIELDS, request)``; the controls' user events (``.input``, ``.submit``,
-  ``.select``; never ``.change``, which also fires when ``show`` sets the control); and clicks on our own links.
+  ``shell.app.load`` with ``state_of(FIELDS, request)``; the controls' user events (``.input`` alone: ``page.js`` sees
+  to it that a text box raises it for every edit; never ``.change``, which also fires when ``show`` sets the control);
+  and clicks on our own links.
 * The last output is always ``html(classes="br-bar")``, placed under the heading, with
   ``link_bar(ADDRESS, FIELDS, state)``: the "Copy link" button, and what ``page.js`` keeps the browser's address bar in
   step with.

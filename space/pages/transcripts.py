@@ -37,7 +37,7 @@ def build(shell: Shell) -> None:
             '<p class="br-notice">This dataset holds cases but no answers. Serve one that was built from the study, or '
             "look at the cases themselves on the <a href='cases'>Cases</a> page.</p>"
         )
-    controls: dict[str, gr.components.Component] = {
+    controls: dict[str, gr.Textbox | gr.Dropdown] = {
         TEXT: gr.Textbox(
             label="Search in request, rule and answer",
             placeholder='words, or a "phrase in quotes"',
@@ -81,7 +81,7 @@ def build(shell: Shell) -> None:
     for part in (results, opened):
         part.click(follow, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
     gr.on(
-        [event for control in controls.values() for event in _user_events(control)],
+        [control.input for control in controls.values()],
         search,
         inputs=inputs,
         outputs=parts,
@@ -140,10 +140,6 @@ def _filter(facet: Facet, store: Store) -> gr.Dropdown:
         min_width=150,
         elem_id=f"filter-{facet.id}",
     )
-
-
-def _user_events(control: Any) -> list[Any]:
-    return [control.input, control.submit] if isinstance(control, gr.Textbox) else [control.input]
 
 
 def _state_of_controls(links: TranscriptState, values: Mapping[str, Any]) -> dict[str, Value]:

@@ -1,0 +1,82 @@
+"""A server over the small dataset, one over the study's, and pages in Debian's Chromium that tolerate no error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.space_data import build_space_dataset, write_results
+from tests.support.space_server import serving
+
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+ARGUMENTS += ["--disable-component-update", "--disable-sync"]
+# A slow machine must not fail a test that is right.
+PATIENCE = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    path = os.environ.get("BLIND_REFUSAL_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs Chromium: install it, or set BLIND_REFUSAL_CHROMIUM to its path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def space_url(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
+    """A server over the small dataset with the hostile cases. Asks for the browser first, so that it may skip."""
+    folder: Path = tmp_path_factory.mktemp("space")
+    built = build_space_dataset(folder / "dataset")
+    with serving(built.path, write_results(built.path, folder / "results"), folder / "cache") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def study_url(tmp_path_factory: pytest.TempPathFactory, browser: Any, study_dataset: Path) -> Iterator[str]:
+    """A server over the study's dataset."""
+    folder: Path = tmp_path_factory.mktemp("study-space")
+    with serving(study_dataset, write_results(study_dataset, folder / "results"), folder / "cache") as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a context of its own; at the end no page may have logged an error or called another host."""
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def go(address: str, **options: Any) -> Any:
+        options.setdefault("viewport", {"width": 1440, "height": 1000})
+        context = browser.new_context(**options)
+        context.set_default_timeout(PATIENCE)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: said.type == "error" and faults.append(f"console: {said.text}"))
+        page.on("pageerror", lambda error: faults.append(f"page: {error}"))
+        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+                or faults.append(f"request: {request.url}")
+            ),
+        )
+        page.goto(address)
+        page.wait_for_selector("h1")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert faults == []

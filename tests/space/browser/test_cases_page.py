@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.hostile import strings
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+
+
+def test_taxonomy_examples_and_their_answers(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/cases")
+    total = 72 + len(strings())
+    page.get_by_text(f"{total} cases").first.wait_for()
+    assert 'load_dataset("path/to/dataset", "cases", split="test")' in page.locator("pre").inner_text()
+    row = page.locator("tr", has_text="The rule answered a need that is long gone")
+    assert row.locator(".num").inner_text() == str(len(strings()))
+    row.get_by_role("link", name="examples").click()
+    page.locator("article h2", has_text="Obsolete").wait_for()
+    assert page.url.endswith("/cases?subtype=obsolete")
+    assert page.locator("article section").count() == 5
+    page.locator("article").get_by_role("link", name="Next").click()
+    page.get_by_text(f"6 to 10 of {len(strings())}").wait_for()
+
+    other = open_page(page.url)
+    other.get_by_text(f"6 to 10 of {len(strings())}").wait_for()
+    other.get_by_role("link", name="What the models answered").first.click()
+    other.locator(".br-card").first.wait_for()
+    assert "/transcripts?case=hostile-005" in other.url

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from space.safe_text import safe
+from tests.support.hostile import strings, text_of
+from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def count(page: Any) -> str:
+    return str(page.locator(".br-count").inner_text())
+
+
+def wait_for_count(page: Any, text: str) -> None:
+    page.locator(".br-count", has_text=re.compile(f"^{re.escape(text)}")).wait_for()
+
+
+def choose(page: Any, facet: str, option: str) -> None:
+    """Pick an option of a filter as the keyboard does."""
+    field = page.locator(f"#filter-{facet} input")
+    field.click()
+    field.fill(option)
+    field.press("Enter")
+    field.press("Escape")
+
+
+def test_search_filter_page_and_open(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts")
+    total = 2 * (72 + len(strings()))
+    wait_for_count(page, f"{total} answers")
+    assert page.title() == "Transcripts · Blind refusal"
+
+    # Every one of 9 cases about a school has two answers.
+    page.get_by_label("Search in request, rule and answer").fill("scho")
+    wait_for_count(page, "18 answers")
+    assert page.locator(".br-pager").count() == 0
+    choose(page, "model", PLAIN_MODEL)
+    wait_for_count(page, "9 answers")
+    assert set(page.locator(".br-model").all_inner_texts()) == {PLAIN_MODEL}
+    assert "q=scho&model=beta-2" in page.url
+
+    page.locator("a.br-item").nth(2).click()
+    article = page.locator("article.br-open")
+    article.wait_for()
+    assert f"{PLAIN_MODEL} answered" in article.inner_text()
+    assert page.evaluate("document.activeElement.tagName") == "H2"
+    opened = page.url
+    article.get_by_role("link", name="Next", exact=True).click()
+    page.wait_for_function(f"location.href !== {opened!r}")
+    # The neighbour within what was searched, not the other model's answer.
+    assert f"of={PLAIN_MODEL}" in page.url
+    assert page.locator(".br-count").inner_text() == "9 answers"
+    page.go_back()
+    page.wait_for_function(f"location.href === {opened!r}")
+    page.locator("article.br-open").wait_for()
+    assert page.get_by_label("Search in request, rule and answer").input_value() == "scho"
+
+
+def test_pages_forward_and_back(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts")
+    page.locator("a.br-item").first.wait_for()
+    first = page.locator("a.br-item").first.get_attribute("href")
+    pager = page.get_by_role("navigation", name="Pages of results").first
+    pager.get_by_role("link", name="Next").click()
+    page.wait_for_function(f"document.querySelector('a.br-item').getAttribute('href') !== {first!r}")
+    assert "after=" in page.url
+    page.get_by_role("navigation", name="Pages of results").first.get_by_role("link", name="Previous").click()
+    page.wait_for_function("location.search.startsWith('?before=')")
+    shown = page.locator("a.br-item").first
+    page.wait_for_function("!document.querySelector('.br-pager a')?.textContent.includes('First')")
+    assert shown.inner_text()
+    page.get_by_role("navigation", name="Pages of results").first.get_by_role("link", name="Last").click()
+    page.locator(".br-case", has_text="hostile").or_(page.locator(".br-case")).first.wait_for()
+
+
+def test_side_by_side_and_one_answer(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts?case=control:school:1")
+    cards = page.locator(".br-card")
+    cards.first.wait_for()
+    assert cards.count() == 2
+    assert page.locator(".br-card h3").all_inner_texts() == [HOSTILE_MODEL, PLAIN_MODEL]
+    cards.nth(1).get_by_role("link").click()
+    page.get_by_text(f"{PLAIN_MODEL} answered").wait_for()
+    page.get_by_role("link", name="All models on this case").click()
+    cards.first.wait_for()
+    page.get_by_role("link", name="Close").click()
+    page.wait_for_function("!document.querySelector('.br-open')")
+
+
+def test_human_labels_stand_beside_the_judges(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts?reviewed=yes")
+    page.locator("a.br-item").first.click()
+    table = page.locator("article table", has_text="Reviewer 1")
+    table.wait_for()
+    assert [cell.strip() for cell in table.locator("tbody th").all_inner_texts()] == [
+        "judge-1",
+        "Reviewer 1",
+        "Reviewer 2",
+    ]
+
+
+def test_a_copied_link_opens_the_same_state_elsewhere(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts")
+    wait_for_count(page, "2")
+    page.get_by_label("Search in request, rule and answer").fill("school")
+    wait_for_count(page, "18 answers")
+    choose(page, "family", "Control")
+    wait_for_count(page, "6 answers")
+    page.locator("a.br-item").nth(3).click()
+    page.locator("article.br-open").wait_for()
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_text("Copied.").wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+
+    other = open_page(link)
+    other.locator("article.br-open").wait_for()
+    assert count(other) == "6 answers"
+    for selector in ("article.br-open", ".br-list", "#filter-family", ".br-bar"):
+        assert other.locator(selector).first.inner_text() == page.locator(selector).first.inner_text()
+    assert other.get_by_label("Search in request, rule and answer").input_value() == "school"
+
+
+def test_a_hostile_address_opens_the_plain_page(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(
+        f"{space_url}/transcripts?model=<script>&after=-5&case=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E&of=x"
+    )
+    page.get_by_text("There is no transcript of the case").wait_for()
+    assert page.locator("article img").count() == 0
+    assert count(page) == f"{2 * (72 + len(strings()))} answers"
+
+
+def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url: str) -> None:
+    """Each stands in a rule, request, answer, reasoning, list and search; none runs, links or turns the text around."""
+    page = open_page(
+        f"{space_url}/transcripts?model={HOSTILE_MODEL}&subtype=obsolete&case=hostile-000&of={HOSTILE_MODEL}"
+    )
+    page.locator("article.br-open").wait_for()
+    page.evaluate("window.__alive = true")
+    before = page.evaluate(ELEMENTS)
+    for number, text in enumerate(strings()):
+        key = f"hostile-{number:03}"
+        # The page's own way: a click on a link to another state.
+        page.evaluate(GO, f"subtype=obsolete&case={key}&of={HOSTILE_MODEL}")
+        page.wait_for_function(f"document.querySelector('article.br-open')?.dataset.key === '{key} {HOSTILE_MODEL}'")
+        shown = page.evaluate(
+            "[...document.querySelectorAll('article.br-open .br-panel > .br-text')].map(e => e.textContent)"
+        )
+        expected = text_of(safe(text))
+        assert shown == [expected, expected, expected], text
+        assert not DIRECTION.search("".join(shown))
+        inside = page.evaluate(
+            "[...document.querySelectorAll('article.br-open .br-text *, article.br-open h2 *')].map(e => e.outerHTML)"
+        )
+        assert all(re.fullmatch(r'<span class="br-odd">U\+[0-9A-F]+</span>', one) for one in inside), text
+    assert page.evaluate(ELEMENTS) == before
+    for text in strings():
+        page.evaluate(GO, f"case=hostile-000&q={'x'}")
+        field = page.get_by_label("Search in request, rule and answer")
+        field.fill(text.replace("\n", " ").replace("\r", " ")[:200])
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.__alive") is True
+    assert page.evaluate("window.__ran") is None
+    assert page.title() == "Transcripts · Blind refusal"
+
+
+# What must not come to be: counted over the whole document.
+ELEMENTS = """['script', 'style', 'iframe', 'img', 'object', 'embed', 'form', 'base', 'meta', 'link', 'video',
+  'template', 'math', '.br-masthead', '.br-state', '.br-copy'].map((name) => document.querySelectorAll(name).length)"""
+GO = """(go) => { const link = document.querySelector('.br-pager a[data-go]');
+  link.dataset.go = go; link.click(); }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_narrow_and_in_both_schemes(open_page: OpenPage, space_url: str, scheme: str) -> None:
+    for path in (
+        "transcripts",
+        "transcripts?case=hostile-061",
+        "transcripts?case=control:school:1&of=beta-2",
+        "cases?subtype=obsolete",
+    ):
+        page = open_page(f"{space_url}/{path}", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        page.locator(".br-state").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(23, 24, 26)"}[scheme]
+        page.context.close()
+
+
+def test_the_keyboard_reaches_search_filters_and_results(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts")
+    page.locator("a.br-item").first.wait_for()
+    reached = []
+    for _ in range(45):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.className + ' ' + (document.activeElement.ariaLabel || '')")
+        )
+    joined = "\n".join(reached)
+    assert reached[0].startswith("br-skip")
+    for part in ("br-copy", "Search in request", "Model", "br-item"):
+        assert part in joined, part
+
+
+@pytest.mark.study
+def test_the_study_is_searched(open_page: OpenPage, study_url: str) -> None:
+    page = open_page(f"{study_url}/transcripts?type=deflects&engages=yes&family=content_defeat")
+    page.locator("a.br-item").first.click()
+    article = page.locator("article.br-open")
+    article.wait_for()
+    assert "Why the judge (" in article.inner_text()
+    page.get_by_role("link", name="All models on this case").click()
+    page.locator(".br-card").nth(17).wait_for()
+    assert page.locator(".br-card").count() == 18
