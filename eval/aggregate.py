@@ -112,12 +112,7 @@ def aggregate(
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
-    made, manifest = build_leaderboard(results, datasets, progress)
-    files = {FILE_NAME: _board_bytes(made), PARQUET_NAME: parquet_of(made)}
-    manifest = msgspec.structs.replace(
-        manifest, files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    )
-    files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    made, manifest, files = aggregated_files(results, datasets, progress)
     # The manifest last: where it names the hashes of the two others, all three are of one making.
     changed = False
     for name, data in files.items():
@@ -126,6 +121,19 @@ def aggregate(
             write_file(path, data)
             changed = True
     return Aggregated(made, manifest, changed)
+
+
+def aggregated_files(
+    results: Path, datasets: Sequence[OpenedDataset], progress: Callable[[str], None] = lambda _: None
+) -> tuple[Leaderboard, ResultsManifest, dict[str, bytes]]:
+    """The same with the bytes of the three files by name; nothing is written."""
+    made, manifest = build_leaderboard(results, datasets, progress)
+    files = {FILE_NAME: _board_bytes(made), PARQUET_NAME: parquet_of(made)}
+    manifest = msgspec.structs.replace(
+        manifest, files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    )
+    files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    return made, manifest, files
 
 
 def build_leaderboard(

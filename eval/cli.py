@@ -20,7 +20,9 @@ _AT = "eval.commands."
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
         "reproduce": Target(_AT + "reproduce:reproduce", "The paper's figures beside the recomputed ones."),
         "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),
-        "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard of a results folder."),
+        "review": Target(_AT + "review:review", "Check what was submitted: for maintainers."),
+        "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard from the submissions."),
+        "withdraw": Target(_AT + "withdraw:withdraw", "Take a submission off the leaderboard."),
     },
 )
 def eval_group() -> None:

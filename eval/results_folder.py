@@ -114,8 +114,8 @@ def write_file(path: Path, content: bytes) -> None:
 def decode(path: Path, kind: type[T]) -> T:
     """A JSON file as a struct. Raises DataError where it is too large, unreadable or not of that kind."""
     try:
-        if path.is_symlink() or not path.is_file():
-            raise DataError("A results folder is not whole", [Problem(str(path), "no such file, or no plain one")])
+        if not path.is_file():
+            raise DataError("A results folder is not whole", [Problem(str(path), "no such file")])
         if path.stat().st_size > LARGEST_JSON:
             raise DataError("A file is too large", [Problem(str(path), f"more than {LARGEST_JSON:,} bytes")])
         return msgspec.json.decode(path.read_bytes(), type=kind)

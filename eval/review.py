@@ -56,12 +56,14 @@ def review_submission(
     adopt: bool = False,
     seed: int | None = None,
     at: str | None = None,
+    accept: str | None = None,
 ) -> MadeReview:
     """Review a submission that passed the checks.
 
     ``rejudged`` are the maintainers' verdicts, the offline judge's first. ``flags`` and ``held`` are
     findings of the checks that make it `community`, or hold it. ``adopt`` lets the submitter's own
     verdicts in beside ours. ``seed`` draws the audit's sample (default: at random, and recorded).
+    ``accept`` is why a person lets in what would be held.
     """
     seed = secrets.randbits(32) if seed is None else seed
     flags = list(dict.fromkeys([*flags, *departures_of(submission.run)]))
@@ -110,6 +112,10 @@ def review_submission(
                     results=_results_path(submission, *who),
                 )
             )
+    if held and accept is not None:
+        flags = [*(f"a person let this in ({accept}): {reason}" for reason in held), *flags]
+        held, base = [], COMMUNITY
+        judges = [msgspec.structs.replace(one, status=COMMUNITY) for one in judges]
     overall: Status = HELD if held else base
     content = sorted((v for one in rejudged for v in one.verdicts), key=lambda v: v.key)
     verdicts = to_parquet(BundleVerdict, [_row(v) for v in content]) if content else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_builder.errors import DataError, InputError, Problem
+from eval.bundle_schema import BUNDLE
 from eval.dataset import OpenedDataset
 from eval.earlier import read_earlier
 from eval.leaderboard_schema import FILE_NAME, Board, BoardRow, Status, read_leaderboard
@@ -110,8 +111,13 @@ def report_on_files(
     adopt: bool = False,
     seed: int | None = _PREVIEW_SEED,
     rejudge: Rejudge = maintainers_verdicts,
+    standing: bool = False,
+    accept: str | None = None,
 ) -> SubmissionReport:
-    """The same for a bundle's files in memory; the other arguments are those of the checks and the review."""
+    """The same for a bundle's files in memory; other arguments are those of the checks and the review.
+
+    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held.
+    """
     try:
         submission = read_submission(files)
     except DataError as error:
@@ -120,7 +126,7 @@ def report_on_files(
     checked = check_submission(submission, datasets, earlier, most_unscored=most_unscored)
     if checked.problems or checked.dataset is None:
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
-    if results and (there := _standing(submission, results)):
+    if results and not standing and (there := _standing(submission, results)):
         return SubmissionReport((there,), submission=submission)
     made = review_submission(
         submission,
@@ -130,6 +136,7 @@ def report_on_files(
         held=checked.held,
         adopt=adopt,
         seed=seed,
+        accept=accept,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
@@ -137,13 +144,11 @@ def report_on_files(
 
 
 def _standing(submission: Submission, results: Path) -> Problem | None:
-    folder = results / SUBMISSIONS / submission.place
-    if not folder.is_dir():
+    told = results / SUBMISSIONS / submission.place / BUNDLE
+    if not told.is_file():
         return None
-    try:
-        same = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == submission.files
-    except OSError:
-        same = False
+    # It names the hash of every other file.
+    same = told.read_bytes() == submission.files[BUNDLE]
     if same:
         return Problem(submission.place, "this very submission is there already")
     return Problem(submission.place, "another submission of this run is there", "history stays: withdraw that one")

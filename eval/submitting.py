@@ -9,12 +9,15 @@ from pathlib import Path
 from dataset_builder.errors import DataError, InputError
 from eval.answer_set import is_run
 from eval.bundle import MadeBundle, bundle_of_run
+from eval.bundle_schema import BUNDLE
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.published_bundles import bundles_of_dataset
 from eval.results_folder import SUBMISSIONS, add_review, add_submission, read_review
 from eval.review_record import Review
 from eval.run_folder import RunFolder
+from eval.submission import read_submission
 from eval.submission_report import Rejudge, maintainers_verdicts, report_on_files
+from eval.upload import open_upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,15 @@ class Submitted:
 def bundles_of(
     target: str, dataset: str | None = None, *, model_repo: str | None = None, note: str | None = None
 ) -> tuple[OpenedDataset, list[MadeBundle]]:
-    """The bundles of a run, or of a dataset's published answers, and the dataset.
+    """The bundles of a run, of a dataset's published answers, or one that stands in a folder or zip; and the dataset.
 
-    Raises InputError for a target that is neither, and as the makers of bundles do.
+    Raises InputError for a target that is none of these, and as the makers of bundles do.
     """
+    if is_bundle(target):
+        if dataset is None or model_repo or note:
+            raise InputError(f"{target} is a bundle: name its dataset with --dataset; the rest is in its bundle.json.")
+        files = open_upload(Path(target))
+        return locate_dataset(dataset), [MadeBundle(read_submission(files).bundle, files)]
     if is_run(target):
         run = RunFolder.open(Path(target))
         found = locate_dataset(dataset or named_dataset(run))
@@ -41,6 +49,12 @@ def bundles_of(
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
     return found, list(bundles_of_dataset(found).values())
+
+
+def is_bundle(target: str) -> bool:
+    """Whether this names a bundle's folder or a zip file."""
+    path = Path(target)
+    return (path / BUNDLE).is_file() or (path.is_file() and path.suffix.lower() == ".zip")
 
 
 def named_dataset(run: RunFolder) -> str:

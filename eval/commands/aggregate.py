@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from eval.leaderboard_schema import Leaderboard
+
 
 @click.command()
-@click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
+@click.argument("results", metavar="RESULTS|REPO")
 @click.option(
     "--dataset",
     "datasets",
@@ -18,22 +22,37 @@ import click
     metavar="DIR|REPO[@REV]",
     help="Whose cases were answered; give it once for each dataset.",
 )
-def aggregate(results: Path, datasets: tuple[str, ...]) -> None:
-    """Rebuild the leaderboard of a results folder from its submissions.
+@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
+    """Rebuild the leaderboard from the submissions and their reviews alone.
 
-    RESULTS is a folder that `eval submit --results` made, or a copy of a results repository. Doing it
-    again changes nothing; every submission is listed with its place or with the reason why it has none.
+    RESULTS is a folder that `eval submit --results` made; REPO a results repository on the Hub, which gets
+    one commit. Doing it again changes nothing; every submission is listed with its place or with the
+    reason why it has none.
     """
     from eval.aggregate import aggregate as aggregate_folder
     from eval.dataset import locate_dataset
+    from eval.results_repo import ResultsRepo
+    from eval.reviewing import aggregate_repo
 
-    done = aggregate_folder(results, [locate_dataset(one) for one in datasets])
-    for board in done.leaderboard.boards:
+    opened = [locate_dataset(one) for one in datasets]
+    if Path(results).exists() or "/" not in results:
+        done = aggregate_folder(Path(results), opened)
+        made, changed = done.leaderboard, done.changed
+    else:
+        from dataset_builder.hub import Hub
+
+        made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
+    _show(made)
+    click.echo(f"{results}: {'rebuilt' if changed else 'nothing has changed'}")
+
+
+def _show(made: Leaderboard) -> None:
+    for board in made.boards:
         click.echo(f"{board.judge} (rubric {board.rubric}), {board.n_cases:,} cases of {board.dataset}:")
         for row in board.rows:
             value = row.metrics[board.ranked_by]
             shown = "no value" if value.estimate is None else f"{100 * value.estimate:6.1f}"
             click.echo(f"  {row.rank or '-':>3}  {shown}  {row.model}  ({row.status})")
-    for one in done.leaderboard.excluded:
+    for one in made.excluded:
         click.echo(f"left out: {one.bundle}{f' by {one.judge}' if one.judge else ''}: {one.status}: {one.reason}")
-    click.echo(f"{results}: {'rebuilt' if done.changed else 'nothing has changed'}")

@@ -3,30 +3,103 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from eval.bundle import MadeBundle
+    from eval.dataset import OpenedDataset
+
 
 @click.command()
-@click.argument("target", metavar="RUN|DATASET")
-@click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="A results folder of your own.")
+@click.argument("target", metavar="RUN|DATASET|BUNDLE")
+@click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Into a results folder of your own.")
+@click.option("--repo", metavar="NS/NAME", help="To a results repository on the Hub, as a pull request.")
 @click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, where it is not the one that it names.")
-@click.option("--model-repo", metavar="ORG/MODEL", help="The model's own repository on the Hub.")
+@click.option("--model-repo", metavar="ORG/MODEL", help="The model on the Hub; with --repo also a request to its page.")
+@click.option("--dataset-id", metavar="NS/NAME", help="With --model-repo: the dataset's repository, if it is a folder.")
 @click.option("--note", help="A remark for readers of the leaderboard.")
-def submit(target: str, results: Path | None, dataset: str | None, model_repo: str | None, note: str | None) -> None:
-    """Submit a finished RUN, or the answers that came with a DATASET, to a leaderboard.
+@click.option("--dry-run", is_flag=True, help="Check it, say what would be public, and send nothing.")
+@click.option("--yes", is_flag=True, help="Send without asking.")
+@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+def submit(
+    target: str,
+    results: Path | None,
+    repo: str | None,
+    dataset: str | None,
+    model_repo: str | None,
+    dataset_id: str | None,
+    note: str | None,
+    dry_run: bool,
+    yes: bool,
+    token_env: str,
+) -> None:
+    """Submit a finished RUN, the answers that came with a DATASET, or a BUNDLE that other software wrote.
 
-    With --results it goes into a folder on this machine: no account, no network. Then
-    `eval aggregate` rebuilds the leaderboard.
+    With --results it goes into a folder on this machine: no account, no network; `eval aggregate` then
+    rebuilds its leaderboard. With --repo it is checked as the maintainers will, you are shown what will
+    be public, and a pull request is opened.
     """
     from eval.submitting import bundles_of, submit_locally
 
-    if results is None:
-        raise click.UsageError("Where to? Give --results DIR.")
+    if (results is None) == (repo is None):
+        raise click.UsageError("Where to? Give --results DIR or --repo NS/NAME.")
     found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
+    if repo is not None:
+        for made in bundles:
+            _hand_in(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
+        return
+    assert results is not None  # noqa: S101 - one of the two was given
+    if dry_run:
+        raise click.UsageError("--dry-run is for --repo.")
     done = submit_locally(bundles, found, results, progress=lambda place: click.echo(f"reviewing {place}", err=True))
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
         click.echo(f"{'added' if one.new else 'stands already'}: {one.made.place}: {one.review.status}; {judges}")
         for reason in one.review.reasons:
             click.echo(f"  {reason}")
+
+
+def _hand_in(
+    made: MadeBundle,
+    dataset: OpenedDataset,
+    name: str,
+    model_repo: str | None,
+    dataset_id: str | None,
+    token_env: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    from dataset_builder.errors import DataError
+    from dataset_builder.hub import Hub
+    from dataset_builder.hub_patience import Patience
+    from eval.hub_submission import check_for_repo, check_model_repo, hand_in, hand_in_model_card, public_lines
+    from eval.results_repo import ResultsRepo
+
+    hub = Hub(token_env=token_env, patience=Patience(notice=lambda step: click.echo(step, err=True)))
+    repo = ResultsRepo(hub, name)
+    account = hub.whoami()
+    if model_repo:
+        check_model_repo(hub, model_repo)
+    report = check_for_repo(made.files, [dataset], repo)
+    if not report.ok:
+        raise DataError(f"{made.place} would be refused", report.problems)
+    for line in (*public_lines(made.files, account, repo), *report.lines()):
+        click.echo(line)
+    for preview in report.rows:
+        value = preview.row.metrics["discrimination"]
+        shown = "no value" if value.estimate is None else f"discrimination {100 * value.estimate:.1f} points"
+        present = len(preview.board.rows) if preview.board else 0
+        click.echo(f"by {preview.judge}: {shown}, rank {preview.row.rank or '-'} beside {present} rows")
+    if dry_run:
+        click.echo("dry run: nothing was sent")
+        return
+    if not yes:
+        click.confirm("Send it?", abort=True)
+    done = hand_in(report, repo)
+    click.echo(f"pull request: {done.pr_url}")
+    if model_repo:
+        card = hand_in_model_card(report, hub, model_repo, dataset_id=dataset_id, source_url=repo.url)
+        click.echo(f"pull request: {card.pr_url}")

@@ -1,0 +1,73 @@
+"""``blind-refusal eval review``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from eval.submission_report import SubmissionReport
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS|REPO")
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    default=["build/dataset"],
+    show_default=True,
+    metavar="DIR|REPO[@REV]",
+    help="Whose cases may be answered; give it once for each dataset.",
+)
+@click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")
+@click.option("--merge", is_flag=True, help="Merge the requests that nothing refuses, and add their reviews.")
+@click.option("--comment", "say", is_flag=True, help="Put the findings on each request.")
+@click.option("--again", is_flag=True, help="In a folder: review what has a review too.")
+@click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
+@click.option("--reason", help="Why.")
+@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+def review(
+    results: str,
+    datasets: tuple[str, ...],
+    number: int | None,
+    merge: bool,
+    say: bool,
+    again: bool,
+    accept: str | None,
+    reason: str | None,
+    token_env: str,
+) -> None:
+    """Check what was submitted, judge it again and audit its verdicts: for maintainers.
+
+    RESULTS is a folder; REPO a results repository on the Hub, of which the open pull requests are
+    reviewed, and what was merged without a review.
+    """
+    from eval.dataset import locate_dataset
+    from eval.results_repo import ResultsRepo
+    from eval.reviewing import review_folder, review_repo, review_requests
+
+    if bool(accept) != bool(reason):
+        raise click.UsageError("--accept and --reason belong together.")
+    accepted = {accept: reason} if accept and reason else {}
+    opened = [locate_dataset(one) for one in datasets]
+    if Path(results).exists() or "/" not in results:
+        for place, report in review_folder(Path(results), opened, accept=accepted, again=again).items():
+            _show(place, report)
+        return
+    from dataset_builder.hub import Hub
+
+    repo = ResultsRepo(Hub(token_env=token_env), results)
+    for one in review_requests(repo, opened, number=number, merge=merge, say=say):
+        _show(f"pull request {one.request.number} by {one.request.author}", one.report)
+        click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
+    for place, report in review_repo(repo, opened, accept=accepted).items():
+        _show(place, report)
+
+
+def _show(what: str, report: SubmissionReport) -> None:
+    click.echo(f"{what}: {report.status or 'refused'}")
+    for line in report.lines():
+        click.echo(f"  {line}")
