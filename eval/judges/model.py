@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dataset_builder.chat import ChatClient
 from dataset_builder.chat_answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED, ChatAnswer
@@ -32,8 +32,34 @@ MAX_TOKENS: Final = 4000
 _TRIES: Final = 2
 
 
+class Host(Protocol):
+    """Where a model is."""
+
+    @property
+    def host(self) -> str:
+        """Its host, for the record."""
+        ...
+
+
+class Asked(Protocol):
+    """What a model judge asks: a ChatClient, or whatever answers like one."""
+
+    @property
+    def endpoint(self) -> Host:
+        """Where it is."""
+        ...
+
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The end of one request."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
 class ModelJudge:
-    """A model judge over an open ChatClient, which it closes; made by ``make``.
+    """A model judge over an open client, which it closes; made by ``make``.
 
     ``price`` is for providers that do not tell what an answer costs.
     """
@@ -44,7 +70,7 @@ class ModelJudge:
     def __init__(
         self,
         model: str,
-        client: ChatClient,
+        client: Asked,
         *,
         price: Price | None = None,
         show_reasoning: bool = False,
