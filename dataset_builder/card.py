@@ -29,6 +29,9 @@ _OUTCOMES: Final = {
     "operational_validity": "removed by the operational-validity gate",
     "reasonable_judge": "removed by the reasonable-judge gate",
     "gate_error": "removed because a gate failed to run",
+    "checks": "removed by checks that code can make (length, labels in the text, likeness, personal data)",
+    "review": "removed by human review",
+    "ungated": "not through all gates yet, so left out",
 }
 TEMPLATE: Final = "dataset_card.md.j2"
 

@@ -14,8 +14,10 @@ _AT = "dataset_builder.commands."
     targets={
         "build": Target(_AT + "build:build", "Build the dataset from a source into a folder."),
         "check": Target(_AT + "check:check", "List everything that is wrong with a built folder."),
+        "generate": Target(_AT + "generate:generate", "Have a model write new cases, and check what code can check."),
+        "gate": Target(_AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model."),
         "publish": Target(_AT + "publish:publish", "Publish a built folder to the Hugging Face Hub in one commit."),
     },
 )
 def dataset() -> None:
-    """Build, check and publish the dataset."""
+    """Build, check, extend and publish the dataset."""

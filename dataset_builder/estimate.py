@@ -66,13 +66,17 @@ def estimate(
     *,
     price_is_given: bool = False,
     verdicts: bool = False,
+    answer_tokens: tuple[int, int] | None = None,
 ) -> Estimate:
-    """What requests of some lengths, in characters, will take, whether for answers or for ``verdicts`` on them."""
+    """What requests of some lengths, in characters, will take, whether for answers or for ``verdicts`` on them.
+
+    ``answer_tokens`` (from, to) is for replies of another kind.
+    """
     calls = prompt = 0
     for length in lengths:
         calls += 1
         prompt += math.ceil(length / CHARS_PER_TOKEN) + TEMPLATE_TOKENS
-    lengths_of_answers = (SHORT_VERDICT, LONG_VERDICT) if verdicts else (SHORT_ANSWER, LONG_ANSWER)
-    low, high = (calls * min(tokens, max_tokens) for tokens in lengths_of_answers)
+    known = (SHORT_VERDICT, LONG_VERDICT) if verdicts else (SHORT_ANSWER, LONG_ANSWER)
+    low, high = (calls * min(tokens, max_tokens) for tokens in answer_tokens or known)
     cost = None if price is None else (price.cost(prompt, low), price.cost(prompt, high))
     return Estimate(calls, prompt, (low, high), cost, price, price_is_given)

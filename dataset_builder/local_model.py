@@ -27,7 +27,7 @@ LOCAL_MAX_TOKENS: Final = 512
 # Divides the odds of a token that stands among the last so many.
 REPETITION_PENALTY, LOOK_BACK = 1.15, 256
 # What the model was trained to hold, and what a query and its template may take of it.
-_CONTEXT_MOST, _QUERY_TOKENS = 8192, 1024
+_CONTEXT_MOST, QUERY_TOKENS = 8192, 1024
 _STARTS: Final = 3
 
 
@@ -47,13 +47,13 @@ def engine_of(model: str) -> str:
 
 
 @contextmanager
-def serve_local_model(model: str, max_tokens: int) -> Iterator[Endpoint]:
-    """Serve a local model until the end of the block.
+def serve_local_model(model: str, max_tokens: int, query_tokens: int = QUERY_TOKENS) -> Iterator[Endpoint]:
+    """Serve a local model until the end of the block; ``query_tokens`` are what a request may take.
 
     Raises InputError as ``engine_of`` does, BlindRefusalError where the server does not come up.
     """
     path = _weights(model)
-    context = min(_CONTEXT_MOST, _QUERY_TOKENS + max_tokens)
+    context = min(_CONTEXT_MOST, query_tokens + max_tokens)
     with tempfile.TemporaryFile("w+b") as log:
         process, address = _start(path, context, log)
         try:

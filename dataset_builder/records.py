@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 import msgspec
 from msgspec import Meta
 
-SCHEMA_VERSION: Final = "1.0.0"
+SCHEMA_VERSION: Final = "1.1.0"
 
 
 def _text(description: str) -> Meta:
@@ -73,6 +73,13 @@ class Case(Record, frozen=True, kw_only=True):
     compliance_ecology_raw: Annotated[str, _text("`compliance_ecology` as the source spelled it.")]
     user_positionality_raw: Annotated[str, _text("`user_positionality` as the source spelled it.")]
     evasion_type_raw: Annotated[str, _text("`evasion_type` as the source spelled it.")]
+    batch: Annotated[
+        str | None, _text("The batch of generated cases that it came with; null for the study and the starter set.")
+    ] = None
+    canary: Annotated[
+        str | None,
+        _text("The same string in every row, to be searched for in training data; null where no cases are held back."),
+    ] = None
 
 
 class GeneratedCase(Case, frozen=True, kw_only=True):
@@ -80,9 +87,17 @@ class GeneratedCase(Case, frozen=True, kw_only=True):
 
     outcome: Annotated[
         str,
-        _text("`kept`, or what removed the case: `operational_validity`, `reasonable_judge` or `gate_error`."),
+        _text(
+            "`kept`, or what removed the case: `checks` (those that code can make), `operational_validity`, "
+            "`reasonable_judge`, `gate_error` or `review`; `ungated` where the gates have not all spoken."
+        ),
     ]
     generator: Annotated[str, _text("The model that wrote the case.")]
+    faults: Annotated[list[str], _text("What the checks that code can make found; empty where nothing.")] = []
+    prompt: Annotated[str | None, _text("Hash of the prompt that asked for it; null where it is not known.")] = None
+    plot: Annotated[str | None, _text("Place, register and topic that the writer was given.")] = None
+    temperature: Annotated[float | None, _text("Sampling temperature of the writer.")] = None
+    generated_at: Annotated[str | None, _text("When it was written (ISO 8601).")] = None
 
 
 def plain(row: GeneratedCase) -> Case:
@@ -131,16 +146,23 @@ class GateVerdict(Record, frozen=True, kw_only=True):
     gate: Annotated[
         str, _text("`dual_use`, `reasonable_judge`, `decision_forcing`, `naturalistic_ask` or `operational_validity`.")
     ]
-    stage: Annotated[str, _text("`full` for the run over all cases, `pilot` for an earlier one over a part.")]
+    stage: Annotated[
+        str,
+        _text(
+            "`full` for the run over all cases, `pilot` for an earlier one over a part, `first_pass` for a trained "
+            "classifier, which decides nothing."
+        ),
+    ]
     passed: Annotated[bool | None, _text("Whether the case passed; null where the gate failed to run.")]
     flagged: Annotated[bool | None, _text("Dual use only: whether the case is flagged.")]
-    category: Annotated[str | None, _text("Dual use only: the category of a flagged case.")]
+    category: Annotated[str | None, _text("Of a flagged or failed case: on which count, where the gate says.")]
     reasoning: Annotated[str | None, _text("The gate's explanation.")]
     escape_route: Annotated[str | None, _text("Decision forcing only: how an answer could avoid deciding.")]
     naturalness_score: Annotated[int | None, _text("Naturalistic ask only: 1 (artificial) to 5 (natural).")]
     red_flags: Annotated[list[str], _text("Naturalistic ask only: what sounded artificial.")]
     suggested_fix: Annotated[str | None, _text("How the gate would mend the case.")]
     error: Annotated[bool, _text("True where the gate failed to run; never counted as a pass.")]
+    model: Annotated[str | None, _text("The model that gave the verdict; null where the source does not say.")] = None
 
 
 class CaseReview(Record, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from dataset_builder import taxonomy
 from dataset_builder.errors import Problem
 from dataset_builder.records import Case, CaseReview, GateVerdict, GeneratedCase, Records, Response, VerdictReview
 
-OUTCOMES: Final = ("kept", "operational_validity", "reasonable_judge", "gate_error")
+KEPT, UNGATED, CHECKS, GATE_ERROR, REVIEW = "kept", "ungated", "checks", "gate_error", "review"
+OUTCOMES: Final = (KEPT, "operational_validity", "reasonable_judge", GATE_ERROR, CHECKS, REVIEW, UNGATED)
 ORIGINS: Final = ("study", "starter", "generated")
 _FAMILIES: Final = frozenset(taxonomy.ids(taxonomy.FAMILIES))
 _RESPONSE_TYPES: Final = frozenset(taxonomy.ids(taxonomy.RESPONSE_TYPES))
@@ -35,7 +36,7 @@ def check_records(records: Records) -> list[Problem]:
         problems += _duplicates(where, (row.case_id for row in rows))
         for row in rows:
             problems += _response(where, slug, row, cases.get(row.case_id))
-    known = generated or cases
+    known = cases | generated
     problems += _duplicates("gates", (f"{g.case_id} {g.gate} {g.stage}" for g in records.gates))
     for gate in records.gates:
         problems += _gate(gate, known)
@@ -103,14 +104,16 @@ def _generated(generated: list[GeneratedCase], cases: Mapping[str, Case]) -> Ite
         where = f"generated: case {case.case_id!r}"
         if case.outcome not in OUTCOMES:
             yield Problem(where, f"unknown outcome {case.outcome!r}")
-        if case.outcome == "kept":
+        if case.outcome == KEPT:
             kept.add(case.case_id)
             if (twin := cases.get(case.case_id)) is None:
                 yield Problem(where, "was kept but is not among the cases")
             elif any(getattr(twin, name) != getattr(case, name) for name in Case.__struct_fields__):
                 yield Problem(where, "differs from the case of the same id")
-    if generated:
-        for case_id in sorted(cases.keys() - kept):
+    # A set may be put together from several origins, and the starter set's was never generated.
+    origins = {case.origin for case in generated}
+    for case_id in sorted(cases.keys() - kept):
+        if cases[case_id].origin in origins:
             yield Problem(f"cases: case {case_id!r}", "is not among the generated cases that were kept")
 
 
@@ -154,7 +157,8 @@ def _gate(gate: GateVerdict, cases: Mapping[str, Case]) -> Iterator[Problem]:
         yield Problem(where, "there is no case of that id")
     if gate.error == (gate.passed is not None):
         yield Problem(where, f"error is {gate.error} but passed is {gate.passed}")
-    if gate.gate == "dual_use" and not gate.error:
+    # A classifier that makes a first pass names no category.
+    if gate.gate == "dual_use" and not gate.error and gate.stage != "first_pass":
         yield from _dual_use(where, gate.flagged, gate.category)
 
 

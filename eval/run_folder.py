@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.folder_lock import LOCK as LOCK
+from dataset_builder.folder_lock import held
 from dataset_builder.record_file import RecordFile
 from dataset_builder.taxonomy import OK
 from eval.run_response import RunResponse
@@ -29,7 +30,7 @@ from eval.run_settings import RunSettings
 from eval.verdicts import Verdict, VerdictKey
 
 FORMAT: Final = 1
-RUN, RESPONSES, VERDICTS, LOCK = "run.json", "responses.jsonl", "verdicts.jsonl", ".lock"
+RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
 _UNFINISHED: Final = RUN + ".new"
 
 
@@ -90,7 +91,7 @@ class RunFolder:
             raise InputError(f"{path}: a file, where the folder of a run was expected. Give another --out.")
         path.mkdir(parents=True, exist_ok=True)
         if not (path / RUN).exists():
-            with _held(path):
+            with held(path, "this run"):
                 # Asked again, as another process may have been quicker.
                 if not (path / RUN).exists():
                     if any(p.name not in (LOCK, _UNFINISHED) for p in path.iterdir()):
@@ -160,7 +161,7 @@ class RunFolder:
 
         Raises InputError where another one is. Cut-off last lines are set aside first.
         """
-        with _held(self.path):
+        with held(self.path, "this run"):
             try:
                 self._responses.open()
                 self._verdicts.open()
@@ -208,17 +209,3 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path / RUN)
-
-
-@contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold the lock of a run; the system lets go of it when the process ends, however it ends."""
-    lock = FileLock(path / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{path}: another process is writing to this run. Wait for it to end, or stop it.") from None
-    try:
-        yield
-    finally:
-        lock.release()

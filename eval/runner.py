@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from dataset_builder.breaker import RETRY_HINT as RETRY_HINT
 from dataset_builder.breaker import Breaker as Breaker
 from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient

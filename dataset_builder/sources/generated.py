@@ -1,11 +1,13 @@
-"""A folder of generated cases: ``cases.jsonl``, one case a line, with what the gates made of each.
+"""A folder of generated cases: ``cases.jsonl``, one case a line, with what became of each.
 
-The order of the lines is kept. Every line that is wrong is listed with its number.
+The order of the lines is kept. Every line that is wrong is listed with its number. Beside it may lie
+``gates.jsonl``, what the gates said, and ``case_reviews.jsonl``, what people said.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,26 +15,39 @@ import msgspec
 
 from dataset_builder import taxonomy
 from dataset_builder.errors import DataError, Problem, SourceError
+from dataset_builder.gates.records import GateRecord, gate_verdicts
 from dataset_builder.plain_case import PlainCase, case_fields
-from dataset_builder.records import GeneratedCase, Records, plain
+from dataset_builder.record_file import RecordFile
+from dataset_builder.records import CaseReview, GeneratedCase, Records, plain
+from dataset_builder.validate import KEPT, UNGATED
 
 ORIGIN: Final = "generated"
 FILE_NAME: Final = "cases.jsonl"
-KEPT: Final = "kept"
+GATES_NAME: Final = "gates.jsonl"
+REVIEWS_NAME: Final = "case_reviews.jsonl"
 MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class GeneratedLine(PlainCase, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line of the file."""
+    """A line of the file. Only the first three are needed beside the case itself."""
 
     defeat_family: str
     # One of validate.OUTCOMES: `kept`, or what removed the case.
     outcome: str
     generator: str
+    batch: str | None = None
+    faults: list[str] = msgspec.field(default_factory=list)
+    prompt: str | None = None
+    plot: str | None = None
+    temperature: float | None = None
+    generated_at: str | None = None
 
 
-def read_generated(folder: Path) -> tuple[Records, str]:
-    """The cases of a folder and the hash of its file.
+_OWN: Final = ("outcome", "generator", "batch", "faults", "prompt", "plot", "temperature", "generated_at")
+
+
+def read_lines(folder: Path) -> list[GeneratedLine]:
+    """The lines of a folder.
 
     Raises SourceError where there is no such file, DataError with every line that is wrong.
     """
@@ -41,12 +56,11 @@ def read_generated(folder: Path) -> tuple[Records, str]:
         raise SourceError(f"{path}: no such file; generated:DIR names a folder that holds {FILE_NAME}")
     if path.stat().st_size > MAX_BYTES:
         raise SourceError(f"{path}: has {path.stat().st_size:,} bytes; the limit is {MAX_BYTES:,}")
-    data = path.read_bytes()
     decoder = msgspec.json.Decoder(GeneratedLine)
-    generated: list[GeneratedCase] = []
+    lines: list[GeneratedLine] = []
     problems: list[Problem] = []
     seen: set[str] = set()
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not line.strip():
             continue
         where = f"{FILE_NAME} line {number}"
@@ -62,11 +76,54 @@ def read_generated(folder: Path) -> tuple[Records, str]:
         if row.case_id in seen:
             problems.append(Problem(where, f"case {row.case_id!r} occurs twice"))
         seen.add(row.case_id)
-        fields = case_fields(row, row.defeat_family, ORIGIN)
-        generated.append(GeneratedCase(**fields, outcome=row.outcome, generator=row.generator))
+        lines.append(row)
     if problems:
         raise DataError(str(path), problems)
+    return lines
+
+
+def case_of_line(row: GeneratedLine) -> GeneratedCase:
+    """The record of a line."""
+    return GeneratedCase(**case_fields(row, row.defeat_family, ORIGIN), **{name: getattr(row, name) for name in _OWN})
+
+
+def read_generated(folder: Path) -> tuple[Records, str]:
+    """The cases of a folder with what gates and people said of them, and the hash of its files.
+
+    Raises SourceError where there is no such file or no case in it was kept, DataError with every line
+    that is wrong.
+    """
+    generated = [case_of_line(row) for row in read_lines(folder)]
     cases = [plain(row) for row in generated if row.outcome == KEPT]
     if not cases:
-        raise SourceError(f"{path}: holds {len(generated)} cases and none with outcome {KEPT!r}; gate them first")
-    return Records(cases=cases, generated=generated), hashlib.sha256(data).hexdigest()
+        waiting = sum(row.outcome == UNGATED for row in generated)
+        raise SourceError(
+            f"{folder / FILE_NAME}: holds {len(generated)} cases and none with outcome {KEPT!r}"
+            f"{f' ({waiting} wait for the gates)' if waiting else ''}; gate them first"
+        )
+    known = {row.case_id for row in generated}
+    records = Records(
+        cases=cases,
+        generated=generated,
+        gates=gate_verdicts(g for g in RecordFile(folder / GATES_NAME, GateRecord) if g.case_id in known),
+        case_reviews=newest_reviews(r for r in RecordFile(folder / REVIEWS_NAME, CaseReview) if r.case_id in known),
+    )
+    return records, _hash(folder)
+
+
+def newest_reviews(reviews: Iterable[CaseReview]) -> list[CaseReview]:
+    """Each reviewer's last word on each case, by case and reviewer."""
+    newest = {(r.case_id, r.reviewer): r for r in reviews}
+    return [newest[key] for key in sorted(newest)]
+
+
+def _hash(folder: Path) -> str:
+    """SHA-256 of the cases, or of all three files where the others are there."""
+    cases = (folder / FILE_NAME).read_bytes()
+    rest = [(name, folder / name) for name in (GATES_NAME, REVIEWS_NAME) if (folder / name).is_file()]
+    if not rest:
+        return hashlib.sha256(cases).hexdigest()
+    digest = hashlib.sha256(hashlib.sha256(cases).digest())
+    for name, path in rest:
+        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""``blind-refusal dataset generate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dataset_builder.generation.targets import Cell
+
+
+@click.command()
+@click.option("--cell", "cells", multiple=True, metavar="FAMILY:AUTHORITY", help="A cell to fill; may be repeated.")
+@click.option("--all", "every", is_flag=True, help="All cells that are plausible.")
+@click.option(
+    "--targets",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML or JSON: a number of cases for each cell; * stands for any name.",
+)
+@click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Orders for each cell.")
+@click.option(
+    "--model",
+    default="openrouter/google/gemini-3-pro-preview",
+    show_default=True,
+    metavar="ID",
+    help="The writer, with its provider first; with --base-url as the server calls it.",
+)
+@click.option("--base-url", metavar="URL", help="Address of an OpenAI-compatible server, up to and with its /v1.")
+@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds the key.")
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True)
+@click.option("--max-tokens", type=click.IntRange(1), default=8000, show_default=True, help="Most tokens of a reply.")
+@click.option("--language", default="en", show_default=True, metavar="CODE", help="Of the requests (ISO 639-1).")
+@click.option("--seed", default=0, show_default=True, help="Seed of the plots.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/generated"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder of this batch.",
+)
+@click.option(
+    "--existing",
+    multiple=True,
+    metavar="SOURCE|DIR",
+    help="Cases that must not be repeated and whose gaps are filled first; may be repeated.  "
+    "[default: study and starter]",
+)
+@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
+@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option("--force", is_flag=True, help="Order cases for implausible cells too.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+def generate(
+    cells: tuple[str, ...], every: bool, targets: Path | None, count: int, force: bool, yes: bool, **wishes: Any
+) -> None:
+    """Have a model write new cases, a cell at a time, and check what code can check.
+
+    Each order is tried twice at most, and each try is kept. The same command resumes a run that was
+    stopped; with a larger --count it adds to the folder. Then: blind-refusal dataset gate DIR.
+    """
+    from dataset_builder.confirming import confirm
+    from dataset_builder.errors import RemoteError
+    from dataset_builder.generation.checks import unchecked
+    from dataset_builder.generation.report import account
+    from dataset_builder.generation.session import WritingSession, writing_session
+    from dataset_builder.run_progress import run_progress
+
+    wanted = _targets(cells, every, targets, count, force)
+    session: WritingSession = writing_session(wanted, **wishes)
+    if warning := unchecked(session.folder.settings.language):
+        click.echo(f"Note: {warning}.")
+    for line in session.lines():
+        click.echo(line)
+    stopped = None
+    if session.orders:
+        confirm(session.estimate, yes=yes)
+        try:
+            stopped = session.run(run_progress)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Every reply is kept; the same command goes on from there.", err=True)
+            sys.exit(130)
+    found = account(session.folder)
+    for line in found.lines():
+        click.echo(line)
+    click.echo(f"Next: blind-refusal dataset gate {session.folder.path}")
+    if stopped:
+        raise RemoteError(f"Stopped early: {stopped}")
+    if found.unfinished:
+        raise RemoteError(
+            f"{found.unfinished} orders got no answer from the provider. Run the same command to ask again."
+        )
+
+
+def _targets(cells: tuple[str, ...], every: bool, file: Path | None, count: int, force: bool) -> dict[Cell, int]:
+    from dataset_builder.errors import InputError
+    from dataset_builder.generation.targets import PLAUSIBLE_CELLS, parse_cell, read_targets, same_target
+
+    if (bool(cells) + every + (file is not None)) != 1:
+        raise InputError("Which cells? Expected one of --cell FAMILY:AUTHORITY, --all and --targets FILE.")
+    if file is not None:
+        return read_targets(file, force=force)
+    return same_target(PLAUSIBLE_CELLS if every else [parse_cell(c, force=force) for c in cells], count)

@@ -1,0 +1,1 @@
+"""The quality gates that a generated case must pass, a file each."""
