@@ -1,4 +1,4 @@
-"""Where the results come from: a folder with results files below it, or a dataset repository on the Hub.
+"""Where the results come from: a results folder, or a dataset repository on the Hub that holds one.
 
 A source has a version that changes whenever its files do: the names, sizes and times of a
 folder's files, or the commit of a repository. ``ResultsWatcher`` looks at it now and then and
@@ -14,14 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from dataset_builder.errors import BlindRefusalError, DataError, InputError, Problem
-from eval.results import FILE_NAME, Results, read_results
+from dataset_builder.errors import BlindRefusalError, InputError
+from eval.leaderboard_schema import FILE_NAME
+from eval.results import FILE_NAME as RESULTS_NAME
 from space.data import Snapshot, SpaceData
+from space.snapshot import NOTHING, find_results, read_snapshot
+from space.store import Store
 
 POLL_SECONDS: Final = 60.0
-# A Space should fall over a wrong folder at once, not read a whole disk.
-MAX_FILES: Final = 5_000
 _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
+# What the pages read of a results repository; the rest of it is the maintainers'.
+_PATTERNS: Final = (FILE_NAME, f"**/{RESULTS_NAME}", RESULTS_NAME, "**/responses.parquet", "**/verdicts.parquet")
 
 
 class ResultsSource(Protocol):
@@ -34,34 +37,41 @@ class ResultsSource(Protocol):
         """All results with their version. Raises InputError where they cannot be read."""
 
 
+class NoSource:
+    """No results at all: the pages show the cases and transcripts, and say how a leaderboard is made."""
+
+    def version(self) -> str:  # noqa: D102
+        return NOTHING.version
+
+    def read(self) -> Snapshot:  # noqa: D102
+        return NOTHING
+
+
 class FolderSource:
-    """Every ``results.json`` below a folder."""
+    """A folder with ``leaderboard.json``, or with nothing but ``results.json`` files below it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def version(self) -> str:  # noqa: D102
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: no such folder; expected one that 'blind-refusal eval aggregate' made")
+        board = self.path / FILE_NAME
+        # The leaderboard is written last, so its time is that of the whole.
+        files = [board] if board.is_file() else find_results(self.path)
         digest = hashlib.sha256()
-        for file in self._files():
+        for file in files:
             facts = file.stat()
             digest.update(f"{file.relative_to(self.path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     def read(self) -> Snapshot:  # noqa: D102
         version = self.version()
-        return Snapshot(_read_all(self.path, self._files()), version)
-
-    def _files(self) -> list[Path]:
-        if not self.path.is_dir():
-            raise InputError(f"{self.path}: no such folder; expected one with {FILE_NAME} files below it")
-        files = sorted(self.path.rglob(FILE_NAME))
-        if len(files) > MAX_FILES:
-            raise InputError(f"{self.path}: more than {MAX_FILES:,} {FILE_NAME} files below it; name a narrower folder")
-        return files
+        return read_snapshot(self.path, version)
 
 
 class HubSource:
-    """Every ``results.json`` of a dataset repository on the Hub, at the newest commit of a revision."""
+    """A results repository on the Hub, at the newest commit of a revision."""
 
     def __init__(self, repo: str, revision: str) -> None:
         from dataset_builder.hub import Hub
@@ -72,14 +82,16 @@ class HubSource:
         return self._hub.head(self.repo, "dataset", self.revision)
 
     def read(self) -> Snapshot:  # noqa: D102
-        folder, commit = self._hub.download_snapshot(
-            self.repo, "dataset", self.revision, [f"**/{FILE_NAME}", FILE_NAME]
-        )
-        return Snapshot(_read_all(folder, sorted(folder.rglob(FILE_NAME))), commit)
+        folder, commit = self._hub.download_snapshot(self.repo, "dataset", self.revision, _PATTERNS)
+        return read_snapshot(folder, commit)
 
 
 class ResultsWatcher:
-    """Keeps ``data.now`` in step with a source, from a thread of its own."""
+    """Keeps ``data.now`` in step with a source, from a thread of its own.
+
+    ``prepare`` is called with a new version before it is shown and may return the store with its
+    transcripts; what it raises keeps that version from being shown.
+    """
 
     def __init__(
         self,
@@ -88,8 +100,9 @@ class ResultsWatcher:
         *,
         every: float = POLL_SECONDS,
         say: Callable[[str], None] = lambda text: None,
+        prepare: Callable[[Snapshot], Store | None] = lambda snapshot: None,
     ) -> None:
-        self._data, self._source, self._every, self._say = data, source, every, say
+        self._data, self._source, self._every, self._say, self._prepare = data, source, every, say, prepare
         self._tried = data.now.version
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="results-watcher", daemon=True)
@@ -107,14 +120,15 @@ class ResultsWatcher:
         """Look once: swap in a new version, or note why it cannot be read."""
         try:
             version = self._source.version()
-            if version == self._tried and self._data.now.notice is None:
-                return
             if version == self._data.now.version:
-                self._data.swap(Snapshot(self._data.now.results, version))
+                if self._data.now.notice is not None:
+                    self._data.keep(None)
+                self._tried = version
             elif version != self._tried:
                 self._tried = version
-                self._data.swap(self._source.read())
-                self._say(f"New results: {len(self._data.now.results)} files.")
+                new = self._source.read()
+                self._data.swap(new, self._prepare(new))
+                self._say(f"New results: {sum(len(board.rows) for board in new.boards)} rows.")
         except (BlindRefusalError, OSError) as error:
             first = str(error).splitlines()[0]
             self._data.keep(f"Newer results could not be read, so these are the ones before: {first}")
@@ -125,28 +139,16 @@ class ResultsWatcher:
             self.look()
 
 
-def open_source(spec: str) -> ResultsSource:
+def open_source(spec: str | None) -> ResultsSource:
     """The source of a folder or of ``NAMESPACE/NAME[@REVISION]``; raises InputError for anything else."""
+    if spec is None:
+        return NoSource()
     if Path(spec).is_dir():
         return FolderSource(Path(spec))
     name, _, revision = spec.partition("@")
     if Path(spec).exists() or not _REPO.fullmatch(name):
         raise InputError(
-            f"{spec}: neither a folder nor the name of a repository; expected a folder with {FILE_NAME} files, as "
-            "'blind-refusal eval score' writes them, or NAMESPACE/NAME[@REVISION] on the Hugging Face Hub"
+            f"{spec}: neither a folder nor the name of a repository; expected a results folder, as "
+            "'blind-refusal eval aggregate' leaves it, or NAMESPACE/NAME[@REVISION] on the Hugging Face Hub"
         )
     return HubSource(name, revision or "main")
-
-
-def _read_all(folder: Path, files: list[Path]) -> tuple[Results, ...]:
-    problems, found = [], []
-    for file in files:
-        try:
-            found.append(read_results(file))
-        except InputError as error:
-            problems.append(Problem(str(file.relative_to(folder)), str(error)))
-    if problems:
-        raise DataError(f"{folder}: not all results can be read", problems)
-    if not found:
-        raise InputError(f"{folder}: no {FILE_NAME} below it; 'blind-refusal eval score' writes one for each model")
-    return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
@@ -14,10 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dataset_builder.built import BuiltDataset
 from dataset_builder.errors import InputError
 from eval.dataset import locate_dataset
-from space.data import SpaceData
-from space.results_source import ResultsSource, ResultsWatcher, open_source
+from space.data import Snapshot, SpaceData
+from space.results_source import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
 from space.store import Store
-from space.store_build import ensure_store
+from space.store_build import MoreAnswers, ensure_store
+from space.submitted import submitted_runs
 
 
 def open_data(dataset: str, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
@@ -28,14 +30,20 @@ def open_data(dataset: str, results: ResultsSource, store_cache: Path | None = N
     opened = locate_dataset(dataset)
     snapshot = results.read()
     return SpaceData(
-        store=Store(prepare_store(opened.built, store_cache)),
+        store=store_of(opened.built, snapshot, store_cache),
         dataset_name=opened.hub_id or Path(opened.name).resolve().name,
         dataset_hub_id=opened.hub_id,
+        built=opened.built,
         now=snapshot,
     )
 
 
-def prepare_store(built: BuiltDataset, folder: Path | None = None) -> Path:
+def store_of(built: BuiltDataset, snapshot: Snapshot, folder: Path | None = None) -> Store:
+    """The transcripts of a dataset and of the runs submitted on it."""
+    return Store(prepare_store(built, folder, submitted_runs(snapshot, built)))
+
+
+def prepare_store(built: BuiltDataset, folder: Path | None = None, more: Sequence[MoreAnswers] = ()) -> Path:
     """The store of a dataset, built with a progress bar on standard error if somebody watches."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -48,11 +56,22 @@ def prepare_store(built: BuiltDataset, folder: Path | None = None) -> Path:
     )
     with bar:
         task = bar.add_task("Preparing the transcripts", total=None)
-        return ensure_store(built, folder, lambda done, total: bar.update(task, completed=done, total=total))
+        return ensure_store(built, folder, lambda done, total: bar.update(task, completed=done, total=total), more)
 
 
-def serve(dataset: str, results: str, *, host: str, port: int, store_cache: Path | None = None) -> None:
-    """Serve until interrupted. Raises InputError for what cannot be opened or a port that is taken."""
+def serve(
+    dataset: str,
+    results: str | None,
+    *,
+    host: str,
+    port: int,
+    store_cache: Path | None = None,
+    poll: float = POLL_SECONDS,
+) -> None:
+    """Serve until interrupted, looking for new results every ``poll`` seconds.
+
+    Raises InputError for what cannot be opened or a port that is taken.
+    """
     _check_port(host, port)
     # Before gradio is imported, which reads it then: no page of ours calls anybody.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -62,7 +81,12 @@ def serve(dataset: str, results: str, *, host: str, port: int, store_cache: Path
     from space.app import build_app
     from space.theme import launch_settings
 
-    watcher = ResultsWatcher(data, source, say=lambda text: print(text, file=sys.stderr))
+    def transcripts(snapshot: Snapshot) -> Store | None:
+        return None if data.built is None else store_of(data.built, snapshot, store_cache)
+
+    watcher = ResultsWatcher(
+        data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
+    )
     watcher.start()
     app = build_app(data)
     # Printed by us, and only once the port answers.

@@ -18,9 +18,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from filelock import FileLock
@@ -67,28 +68,42 @@ PRAGMA temp_store = MEMORY; PRAGMA page_size = 8192;
 _INDEX_MEMORY: Final = 32 * 2**20
 
 
-def store_path(built: BuiltDataset, folder: Path | None = None) -> Path:
+class MoreAnswers(Protocol):
+    """One more model's answers to the dataset's cases, from elsewhere; ``key`` changes whenever they do."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+
+    def rows(self, built: BuiltDataset) -> Iterable[dict[str, Any]]:
+        """Rows with the columns of the dataset's own answers, and ``reviewed``."""
+
+
+def store_path(built: BuiltDataset, folder: Path | None = None, more: Sequence[MoreAnswers] = ()) -> Path:
     """Where the store of a dataset stands: in ``folder``, or in the user's cache."""
-    key = hashlib.sha256(built.manifest.to_json()).hexdigest()[:20]
+    content = built.manifest.to_json() + "".join(f"\n{one.key}" for one in more).encode()
+    key = hashlib.sha256(content).hexdigest()[:20]
     return (folder or cache_folder() / "space") / f"transcripts-{LAYOUT}-{key}.sqlite"
 
 
 def ensure_store(
-    built: BuiltDataset, folder: Path | None = None, progress: Progress = lambda done, total: None
+    built: BuiltDataset,
+    folder: Path | None = None,
+    progress: Progress = lambda done, total: None,
+    more: Sequence[MoreAnswers] = (),
 ) -> Path:
-    """The path of a dataset's store, building it if it is not there.
+    """The path of a dataset's store, building it if it is not there; ``more`` holds answers from elsewhere.
 
     ``progress`` is called with the transcripts done and in all. Two processes that want the same
     store build it once. Raises InputError where the folder cannot be written.
     """
-    path = store_path(built, folder)
+    path = store_path(built, folder, more)
     if path.is_file():
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             if not path.is_file():
-                _build(built, path, progress)
+                _build(built, path, progress, more)
     except (OSError, sqlite3.OperationalError) as error:
         raise InputError(
             f"{path.parent}: the transcripts cannot be prepared there ({error}); "
@@ -97,7 +112,7 @@ def ensure_store(
     return path
 
 
-def _build(built: BuiltDataset, path: Path, progress: Progress) -> None:
+def _build(built: BuiltDataset, path: Path, progress: Progress, more: Sequence[MoreAnswers]) -> None:
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
@@ -106,7 +121,7 @@ def _build(built: BuiltDataset, path: Path, progress: Progress) -> None:
             database.executescript(_FAST + _SCHEMA)
             database.execute("INSERT INTO search (search, rank) VALUES ('hashsize', ?)", [_INDEX_MEMORY])
             database.execute("BEGIN")
-            _fill(database, built, progress)
+            _fill(database, built, progress, more)
             database.execute("COMMIT")
         finally:
             database.close()
@@ -115,7 +130,7 @@ def _build(built: BuiltDataset, path: Path, progress: Progress) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress) -> None:
+def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress, more: Sequence[MoreAnswers]) -> None:
     cases = built.cases()
     splits = built.splits(RESPONSES)
     database.executemany(
@@ -140,13 +155,14 @@ def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress)
     counts: Counter[tuple[str, str]] = Counter()
     numbers: dict[tuple[str, str], int] = {}
     text_no = 0
-    for model_no, split in enumerate(splits):
-        rows = list(_rows(built, split, reviewed))
+    sources = [partial(_rows, built, split, reviewed) for split in splits] + [partial(one.rows, built) for one in more]
+    for model_no, source in enumerate(sources):
+        rows = list(source())
         if rows:
             database.execute("INSERT INTO models VALUES (?, ?, ?)", [model_no, rows[0]["model"], rows[0]["model_id"]])
         for row in sorted(rows, key=lambda r: texts[r["case_id"]][0]):
             case_no, query, policy = texts[row["case_id"]]
-            no = case_no * len(splits) + model_no + 1
+            no = case_no * len(sources) + model_no + 1
             held = [(f.id, value) for f in FACETS if (value := value_of(f, row)) is not None]
             counts.update(held)
             if (row["case_id"], row["model"]) in reviewed:
@@ -176,7 +192,7 @@ def _fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress)
         "GROUP BY term"
     )
     database.execute("DROP TABLE temp.vocabulary")
-    meta = {"transcripts": str(text_no), "cases": str(len(cases)), "models_per_case": str(len(splits))}
+    meta = {"transcripts": str(text_no), "cases": str(len(cases)), "models_per_case": str(len(sources))}
     meta["configs"] = " ".join(config.name for config in CONFIGS if built.splits(config.name))
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
 

@@ -78,6 +78,6 @@ def theme() -> gr.themes.Base:
 def launch_settings() -> dict[str, Any]:
     """What ``Blocks.launch`` takes for the looks: theme, style sheet and script."""
     assets = files("space") / "assets"
-    style = (assets / "style.css").read_text(encoding="utf-8")
+    style = "".join((assets / name).read_text(encoding="utf-8") for name in ("style.css", "results.css"))
     script = (assets / "page.js").read_text(encoding="utf-8")
     return {"theme": theme(), "css": css_variables() + style, "head": f"<script>{script}</script>"}

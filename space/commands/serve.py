@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.option("--dataset", required=True, metavar="DIR|REPO", help="A built dataset: a folder, or NAMESPACE/NAME.")
-@click.option("--results", required=True, metavar="DIR|REPO", help="Results files: a folder above them, or a repo.")
+@click.option("--results", metavar="DIR|REPO", help="A results folder or repo; without one only cases and answers.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option(
@@ -17,7 +17,8 @@ import click
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the prepared transcripts are kept; by default the user's cache folder.",
 )
-def serve(dataset: str, results: str, host: str, port: int, store_cache: Path | None) -> None:
+@click.option("--poll", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between two looks.")
+def serve(dataset: str, results: str | None, host: str, port: int, store_cache: Path | None, poll: float) -> None:
     """Show the leaderboard and the transcripts in a browser.
 
     The transcripts are prepared once for each version of the dataset and kept in the cache. New
@@ -25,4 +26,4 @@ def serve(dataset: str, results: str, host: str, port: int, store_cache: Path | 
     """
     from space.serving import serve as run
 
-    run(dataset, results, host=host, port=port, store_cache=store_cache)
+    run(dataset, results, host=host, port=port, store_cache=store_cache, poll=poll)

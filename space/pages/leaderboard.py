@@ -2,12 +2,263 @@
 
 from __future__ import annotations
 
-from space.page import Page, Shell, heading, html
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final
+
+import gradio as gr
+import pandas as pd
+from gradio.events import api
+
+from eval.leaderboard_schema import Board
+from space.answer_line import QUESTION, answer
+from space.board_html import agreement_line, board_table, board_title
+from space.board_state import (
+    BOARD,
+    COLUMNS,
+    CORRECTED,
+    DOWN,
+    FAMILIES,
+    LONGEST,
+    OPENNESS,
+    SORT,
+    STATUS,
+    TEXT,
+    BoardState,
+    board_field,
+    board_of,
+    wanted_of,
+)
+from space.board_table import (
+    STATUSES,
+    WEIGHTS,
+    as_csv,
+    as_json,
+    board_frame,
+    choose,
+    columns_of,
+    families_of,
+)
+from space.citation import BIBTEX
+from space.data import Snapshot, SpaceData
+from space.figure_look import Look, or_reason
+from space.figures import Point, signature
+from space.links import Text, Value, address, parse
+from space.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.safe_text import safe
+from space.transcript_state import TranscriptState
+from space.window import READ_WINDOW, window_box
+
+_X: Final = "control_help_rate"
+_Y: Final = "help_rate"
+_SAVE: Final = """
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-save]');
+  if (!button) return;
+  const link = document.querySelector('a.br-state');
+  const text = await server.saved(button.dataset.save, link ? new URL(link.href).search : '');
+  const type = button.dataset.save === 'csv' ? 'text/csv' : 'application/json';
+  const saved = document.createElement('a');
+  saved.href = URL.createObjectURL(new Blob([text], {type: type + ';charset=utf-8'}));
+  saved.download = 'blind-refusal-leaderboard.' + button.dataset.save;
+  saved.click();
+  URL.revokeObjectURL(saved.href);
+});
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-cite]');
+  if (!button) return;
+  const said = element.querySelector('.br-cited');
+  try {
+    await navigator.clipboard.writeText(element.querySelector('pre').textContent);
+    said.textContent = 'Copied.';
+  } catch {
+    said.textContent = 'Select the text above and copy it.';
+  }
+});
+"""
+_SAVED: Final = (
+    '<div class="br-actions"><button type="button" class="br-button" data-save="csv">Download CSV</button> '
+    '<button type="button" class="br-button" data-save="json">Download JSON</button> '
+    '<details class="br-cite"><summary class="br-button">Cite</summary>'
+    f'<pre>{escape(BIBTEX)}</pre><p><button type="button" class="br-button" data-cite="1">Copy BibTeX</button> '
+    '<span class="br-cited" role="status"></span></p></details></div>'
+)
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    html(heading("Leaderboard", "Which language models can tell rules that deserve compliance from rules that do not?"))
+    data = shell.data
+    html(heading("Do language models refuse blindly?", QUESTION))
+    bar = html(classes="br-bar")
+    first = html()
+    with gr.Row(elem_classes="br-filters"):
+        judge = gr.Dropdown(
+            [], label="Judge", info="Rankings by different judges are never mixed", min_width=280, filterable=False
+        )
+        text = gr.Textbox(
+            label="Search", info="Model, id, family or organisation", max_length=LONGEST, lines=1, max_lines=1,
+            min_width=160,
+        )  # fmt: skip
+        corrected = gr.Checkbox(
+            label="Show corrected rates", info="Beside the raw ones: what they would be without the judge's errors",
+            min_width=240,
+        )  # fmt: skip
+    with gr.Accordion("Filters and columns", open=False), gr.Row(elem_classes="br-filters"):
+        families = gr.Dropdown([], label="Model family", multiselect=True, min_width=180)
+        weights = gr.Dropdown([(v, k) for k, v in WEIGHTS.items()], label="Weights", multiselect=True, min_width=160)
+        status = gr.Dropdown([(v, k) for k, v in STATUSES.items()], label="Status", multiselect=True, min_width=160)
+        columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
+    table = html(follow=True)
+
+    def saved(kind: str, query: str) -> str:
+        """The rows on the page as a file's text."""
+        return download(data.now, "json" if kind == "json" else "csv", query)
+
+    gr.HTML(_SAVED, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
+    html(
+        "<h2>Help where it is due, and where it is not</h2><p class='br-note'>Each point is a model, with 95 % "
+        "intervals: how often it helps where the rule deserves compliance (across) and where it does not (up). On the "
+        "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
+    )
+    plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
+    sort = gr.Textbox(visible="hidden", label="Order")
+    window = window_box()
+
+    controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
+    names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
+    parts = [first, table, plot, sort, bar]
+
+    def everything(state: Mapping[str, Value], look: str) -> list[Any]:
+        now = data.now
+        return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
+
+    def load(request: gr.Request, look: str) -> list[Any]:
+        return everything(state_of(BoardState(data.now).fields, request), look)
+
+    def follow(look: str, event: gr.EventData) -> list[Any]:
+        return everything(followed(BoardState(data.now).fields, event), look)
+
+    def change(*values: Any) -> list[Any]:
+        *chosen, order, look = values
+        now = data.now
+        state = _state(now, dict(zip(names, chosen, strict=True)), str(order or ""))
+        return [_families(now, state), *_show(data, now, state, Look.of(look))]
+
+    def rows(query: str = "") -> str:
+        """The leaderboard at an address such as ``family=GLM+5&sort=help_rate``, as JSON."""
+        return download(data.now, "json", query)
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    table.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    events = [control.input for control in controls]
+    gr.on(
+        events,
+        change,
+        [*controls, sort, window],
+        [families, *parts],
+        js=READ_WINDOW,
+        trigger_mode="always_last",
+        **quiet,
+    )
+    api(rows, api_name="leaderboard")
+
+
+def download(now: Snapshot, kind: str, query: str) -> str:
+    """The rows of a state as a file's text: ``csv`` or ``json``; empty where there is no board."""
+    state = parse(BoardState(now).fields, query)
+    board = board_of(now, state)
+    if board is None or now.leaderboard is None:
+        return ""
+    frame = choose(board_frame(board), wanted_of(state))
+    return as_csv(frame) if kind == "csv" else as_json(now.leaderboard, board, list(frame.index))
+
+
+def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
+    """First screen, table, figure, order, link bar."""
+    links, board = BoardState(now), board_of(now, state)
+    notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
+    bar = link_bar("", links.fields, state)
+    first = notice + answer(board, data.store)
+    order = f"{state[SORT]} {'down' if state[DOWN] else 'up'}"
+    if board is None or now.leaderboard is None:
+        return [first, "", None, order, bar]
+    whole = board_frame(board)
+    frame = choose(whole, wanted_of(state))
+    shown = _listed(state[COLUMNS])
+    rows = board_table(
+        frame,
+        [column for column in columns_of(now.leaderboard) if column.id in shown],
+        board,
+        sort=str(state[SORT]),
+        descending=bool(state[DOWN]),
+        corrected=bool(state[CORRECTED]),
+        attributes=lambda changes: links.attributes(state, changes),
+        links=TranscriptState(data.store.models),
+        breakdown=lambda key: _breakdown(board, now, key),
+    )
+    return [first, _above(board, frame, whole) + rows, or_reason(look, signature, points(whole, frame)), order, bar]
+
+
+def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
+    """The models of a board as points of the signature plot; those not chosen are faint."""
+    kept = set(chosen.index)
+    found = []
+    for _, row in whole.iterrows():
+        x, y = ([float(row.get(f"{name}{end}", float("nan"))) for end in ("", "_low", "_high")] for name in (_X, _Y))
+        found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=row["key"] not in kept))
+    return found
+
+
+def _above(board: Board, frame: pd.DataFrame, whole: pd.DataFrame) -> str:
+    count = f"{len(frame)} of {len(whole)} models" if len(frame) < len(whole) else f"{len(whole)} models"
+    agreement = agreement_line(board.judge_agreement)
+    judged = f"judged by {safe(board.judge)} (rubric {safe(board.rubric)})"
+    measured = f"; agreement with people on what an answer does, as kappa: {agreement}" if agreement else ""
+    origin = "" if board.origin == "study" else f" The cases are {safe(board.origin)} cases, not the study's."
+    return f'<p class="br-note" role="status">{count}, {board.n_cases:,} cases, {judged}{measured}.{origin}</p>'
+
+
+def _breakdown(board: Board, now: Snapshot, key: str) -> str:
+    fields = (board_field(now), Text("model"))
+    return address("breakdown", fields, {BOARD: board.id, "model": key})
+
+
+def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
+    board = board_of(now, state)
+    made = now.leaderboard
+    several = [(column.title, column.id) for column in columns_of(made)] if made else []
+    return [
+        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        state[TEXT],
+        state[CORRECTED],
+        _families(now, state),
+        _listed(state[OPENNESS]),
+        _listed(state[STATUS]),
+        gr.update(choices=several, value=_listed(state[COLUMNS])),
+    ]
+
+
+def _families(now: Snapshot, state: Mapping[str, Value]) -> Any:
+    board = board_of(now, state)
+    chosen = _listed(state[FAMILIES])
+    on_offer = list(families_of(board)) if board else []
+    return gr.update(choices=list(dict.fromkeys([*on_offer, *chosen])), value=chosen)
+
+
+def _state(now: Snapshot, values: Mapping[str, Any], order: str) -> dict[str, Value]:
+    """A state from what stands in the controls, through the same gate as an address."""
+    sort, _, down = order.partition(" ")
+    pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or "")), (SORT, sort)]
+    pairs += [(DOWN, "1")] if down == "down" else []
+    pairs += [(CORRECTED, "1")] if values[CORRECTED] else []
+    for name in (FAMILIES, OPENNESS, STATUS, COLUMNS):
+        pairs += [(name, str(value)) for value in values[name] or ()]
+    return parse(BoardState(now).fields, pairs)
+
+
+def _listed(value: Value) -> list[str]:
+    return list(value) if isinstance(value, tuple) else []
 
 
 PAGE = Page("", "Leaderboard", build)

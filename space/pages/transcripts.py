@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from dataset_builder.taxonomy import UNSCORED_REASONS
-from space.facets import AUTHORITY, ENGAGES, FACETS, FAMILY, MODEL, SUBTYPE, TYPE, Facet
+from space.facets import AUTHORITY, ENGAGES, FACET_BY_ID, FACETS, FAMILY, MODEL, SUBTYPE, TYPE, Facet
 from space.links import Value, parse
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
 from space.search_query import LONGEST
@@ -22,8 +21,8 @@ _ALWAYS_SHOWN = (MODEL, TYPE, ENGAGES, FAMILY, SUBTYPE, AUTHORITY)
 
 def build(shell: Shell) -> None:
     """Make the page."""
+    # Newer results may bring transcripts along, so every event takes the store of its moment.
     store = shell.data.store
-    links = TranscriptState(store.models)
     html(
         heading(
             "Transcripts",
@@ -58,28 +57,44 @@ def build(shell: Shell) -> None:
             opened = html(follow=True)
 
     parts, inputs = [results, opened, bar], list(controls.values())
-    show = partial(_show, store, links)
 
-    def all_of(state: Mapping[str, Value]) -> list[Any]:
-        values = [list(value) if isinstance(value := state[name], tuple) else value for name in controls]
-        return [*values, *show(state)]
+    def at_hand() -> tuple[Store, TranscriptState]:
+        now = shell.data.store
+        return now, TranscriptState(now.models)
+
+    def all_of(now: Store, links: TranscriptState, state: Mapping[str, Value]) -> list[Any]:
+        values: dict[str, Any] = {
+            name: list(value) if isinstance(value := state[name], tuple) else value for name in controls
+        }
+        values[MODEL] = gr.update(choices=_choices(FACET_BY_ID[MODEL], now), value=values[MODEL])
+        return [*values.values(), *_show(now, links, state)]
 
     def load(request: gr.Request) -> list[Any]:
-        return all_of(state_of(links.fields, request))
+        now, links = at_hand()
+        return all_of(now, links, state_of(links.fields, request))
 
     def follow(event: gr.EventData) -> list[Any]:
-        return all_of(followed(links.fields, event))
+        now, links = at_hand()
+        return all_of(now, links, followed(links.fields, event))
 
     def search(*values: Any) -> tuple[str, str, str]:
-        return show(_state_of_controls(links, dict(zip(controls, values, strict=True))))
+        now, links = at_hand()
+        return _show(now, links, _state_of_controls(links, dict(zip(controls, values, strict=True))))
 
     def transcripts_at(address: str) -> tuple[str, str, str]:
         """The page at an address such as ``q=rent&model=grok-4``: list, open transcript and link, as HTML."""
-        return show(parse(links.fields, address))
+        now, links = at_hand()
+        return _show(now, links, parse(links.fields, address))
 
     shell.app.load(load, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
     for part in (results, opened):
-        part.click(follow, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
+        part.click(
+            follow,
+            outputs=[*inputs, *parts],
+            api_visibility="private",
+            show_progress="hidden",
+            trigger_mode="multiple",
+        )
     gr.on(
         [control.input for control in controls.values()],
         search,
@@ -122,24 +137,26 @@ def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case
 
 def _filter(facet: Facet, store: Store) -> gr.Dropdown:
     """A control for one facet, with how many answers each value has."""
-    counts = store.counts.get(facet.id, {})
-    if facet.id == MODEL:
-        choices = [(f"{slug} ({counts.get(slug, 0):,})", slug) for slug in store.models]
-    else:
-        # A reason that never occurs is no choice; any other label is one, with its 0.
-        rare = facet.labels == UNSCORED_REASONS or facet.id == SUBTYPE
-        choices = [
-            (f"{label.title} ({counts.get(label.id, 0):,})", label.id)
-            for label in facet.labels
-            if label.id in counts or not rare
-        ]
     return gr.Dropdown(
-        choices=choices,
+        choices=_choices(facet, store),
         label=facet.title,
         multiselect=True,
         min_width=150,
         elem_id=f"filter-{facet.id}",
     )
+
+
+def _choices(facet: Facet, store: Store) -> list[tuple[str, str]]:
+    counts = store.counts.get(facet.id, {})
+    if facet.id == MODEL:
+        return [(f"{slug} ({counts.get(slug, 0):,})", slug) for slug in store.models]
+    # A reason that never occurs is no choice; any other label is one, with its 0.
+    rare = facet.labels == UNSCORED_REASONS or facet.id == SUBTYPE
+    return [
+        (f"{label.title} ({counts.get(label.id, 0):,})", label.id)
+        for label in facet.labels
+        if label.id in counts or not rare
+    ]
 
 
 def _state_of_controls(links: TranscriptState, values: Mapping[str, Any]) -> dict[str, Value]:
