@@ -19,9 +19,13 @@ _AT = "eval.commands."
         "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
         "reproduce": Target(_AT + "reproduce:reproduce", "The paper's figures beside the recomputed ones."),
+        "import-log": Target(_AT + "import_log:import_log", "Make a run of a log that Inspect wrote."),
+        "export": Target(_AT + "export:export", "Write a run as a log of Inspect, a shared record, or rows."),
         "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),
         "review": Target(_AT + "review:review", "Check what was submitted: for maintainers."),
         "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard from the submissions."),
+        "request": Target(_AT + "request:request", "Ask for the evaluation of a model."),
+        "worker": Target(_AT + "worker:worker", "Evaluate the models that were asked for."),
         "withdraw": Target(_AT + "withdraw:withdraw", "Take a submission off the leaderboard."),
     },
 )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dataset_builder.errors import DataError, Problem
-from dataset_builder.hub_requests import PullRequest, changes_of, comment_on, merge_request, open_requests
+from dataset_builder.hub_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.aggregate import aggregated_files
 from eval.dataset import OpenedDataset
 from eval.leaderboard_schema import Leaderboard
-from eval.results_folder import REVIEWS, SUBMISSIONS, add_review, is_place, places, read_review
+from eval.request_queue import RequestQueue
+from eval.results_folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, is_place, places, read_review
 from eval.results_repo import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.submission import files_of
 from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
@@ -27,6 +28,8 @@ class ReviewedRequest:
     request: PullRequest
     report: SubmissionReport
     merged: bool = False
+    # It asks for an evaluation, instead of handing in a run; the report has only problems.
+    for_queue: bool = False
 
 
 def review_requests(
@@ -49,7 +52,11 @@ def review_requests(
         if number not in (None, request.number):
             continue
         progress(f"pull request {request.number}: {request.title}")
-        report = report_on_request(repo, request, datasets, rejudge=rejudge)
+        changes = changes_of(repo.hub, repo.name, KIND, request.ref)
+        if path := queued_path(changes):
+            done.append(_review_queued(repo, request, path, merge=merge))
+            continue
+        report = report_on_request(repo, request, changes, datasets, rejudge=rejudge)
         if say:
             text = "\n".join(["Checked by blind-refusal:", "", *(f"- {line}" for line in report.lines()[:_SHOWN])])
             comment_on(repo.hub, repo.name, KIND, request.number, text)
@@ -64,12 +71,12 @@ def review_requests(
 def report_on_request(
     repo: ResultsRepo,
     request: PullRequest,
+    changes: Changes,
     datasets: Sequence[OpenedDataset],
     *,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> SubmissionReport:
     """Check what a pull request would add."""
-    changes = changes_of(repo.hub, repo.name, KIND, request.ref)
     only = "a submission adds the files of one run below submissions/ and nothing else"
     problems = [Problem(path, "would be changed", only) for path in sorted(changes.changed)]
     problems += [Problem(path, "would be deleted", only) for path in changes.deleted]
@@ -95,6 +102,23 @@ def report_on_request(
         what = f"is not the folder that its bundle.json names, {SUBMISSIONS}/{report.submission.place}"
         return SubmissionReport((*report.problems, Problem(folder, what)), submission=report.submission)
     return report
+
+
+def queued_path(changes: Changes) -> str | None:
+    """The path of the request for an evaluation that is all that a pull request adds; None where it is none."""
+    if changes.changed or changes.deleted or len(changes.added) != 1:
+        return None
+    (path,) = changes.added
+    return path if PurePosixPath(path).parent.as_posix() == REQUESTS and path.endswith(".json") else None
+
+
+def _review_queued(repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool) -> ReviewedRequest:
+    queue = RequestQueue(repo)
+    data = repo.hub.read_file(repo.name, KIND, path, request.ref)
+    problems = queue.check_new(path, data, request.author)
+    if merge and not problems:
+        merge_request(repo.hub, repo.name, KIND, request.number, "Into the queue.")
+    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, for_queue=True)
 
 
 def commit_review(repo: ResultsRepo, place: str, files: dict[str, bytes]) -> None:

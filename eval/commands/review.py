@@ -61,7 +61,11 @@ def review(
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
     for one in review_requests(repo, opened, number=number, merge=merge, say=say):
-        _show(f"pull request {one.request.number} by {one.request.author}", one.report)
+        what = f"pull request {one.request.number} by {one.request.author}"
+        if one.for_queue and not one.report.problems:
+            click.echo(f"{what}: fit for the queue")
+        else:
+            _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
     for place, report in review_repo(repo, opened, accept=accepted).items():
         _show(place, report)
