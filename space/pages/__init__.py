@@ -17,9 +17,10 @@ The state of a page is its query string:
 * The last output is always ``html(classes="br-bar")``, placed under the heading, with
   ``link_bar(ADDRESS, FIELDS, state)``: the "Copy link" button, and what ``page.js`` keeps the browser's address bar in
   step with.
-* A link within the page is ``<a href="compare?a=…" data-go="a=…">``, shown in a
-  ``html(follow=True)``, whose ``.click(fn)`` gets ``followed(FIELDS, event)``. A link to another
-  page is a plain relative ``<a href="transcripts?family=…">`` made with ``links.address``.
+* A link within the page is ``<a href="compare?a=…" data-go="a=…">``, shown in a ``html(follow=True)``, whose
+  ``.click(fn)`` gets ``followed(FIELDS, event)``. Leave its ``trigger_mode`` alone: "always_last" forgets which link it
+  was, and with "multiple" answers can overtake each other. A link to another page is a plain relative
+  ``<a href="transcripts?family=…">`` made with ``links.address``.
 
 Rules that keep the pages alike and safe
 ----------------------------------------

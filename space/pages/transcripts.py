@@ -88,13 +88,7 @@ def build(shell: Shell) -> None:
 
     shell.app.load(load, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
     for part in (results, opened):
-        part.click(
-            follow,
-            outputs=[*inputs, *parts],
-            api_visibility="private",
-            show_progress="hidden",
-            trigger_mode="multiple",
-        )
+        part.click(follow, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
     gr.on(
         [control.input for control in controls.values()],
         search,

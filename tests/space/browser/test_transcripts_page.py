@@ -109,7 +109,7 @@ def test_human_labels_stand_beside_the_judges(open_page: OpenPage, space_url: st
 
 def test_a_copied_link_opens_the_same_state_elsewhere(open_page: OpenPage, space_url: str) -> None:
     page = open_page(f"{space_url}/transcripts")
-    wait_for_count(page, "2")
+    page.locator(".br-count").wait_for()
     page.get_by_label("Search in request, rule and answer").fill("school")
     wait_for_count(page, "18 answers")
     choose(page, "family", "Control")
@@ -124,7 +124,7 @@ def test_a_copied_link_opens_the_same_state_elsewhere(open_page: OpenPage, space
     other = open_page(link)
     other.locator("article.br-open").wait_for()
     assert count(other) == "6 answers"
-    for selector in ("article.br-open", ".br-list", "#filter-family", ".br-bar"):
+    for selector in ("article.br-open", ".br-list", "#filter-family"):
         assert other.locator(selector).first.inner_text() == page.locator(selector).first.inner_text()
     assert other.get_by_label("Search in request, rule and answer").input_value() == "school"
 
@@ -148,9 +148,10 @@ def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url
     before = page.evaluate(ELEMENTS)
     for number, text in enumerate(strings()):
         key = f"hostile-{number:03}"
-        # The page's own way: a click on a link to another state.
-        page.evaluate(GO, f"subtype=obsolete&case={key}&of={HOSTILE_MODEL}")
-        page.wait_for_function(f"document.querySelector('article.br-open')?.dataset.key === '{key} {HOSTILE_MODEL}'")
+        # The page's own way: a click on a link to another state, repeated as a click is ignored while one is answered.
+        page.wait_for_function(
+            GO, arg=[f"subtype=obsolete&case={key}&of={HOSTILE_MODEL}", f"{key} {HOSTILE_MODEL}"], polling=100
+        )
         shown = page.evaluate(
             "[...document.querySelectorAll('article.br-open .br-panel > .br-text')].map(e => e.textContent)"
         )
@@ -163,10 +164,9 @@ def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url
         assert all(re.fullmatch(r'<span class="br-odd">U\+[0-9A-F]+</span>', one) for one in inside), text
     assert page.evaluate(ELEMENTS) == before
     for text in strings():
-        page.evaluate(GO, f"case=hostile-000&q={'x'}")
-        field = page.get_by_label("Search in request, rule and answer")
-        field.fill(text.replace("\n", " ").replace("\r", " ")[:200])
-    page.wait_for_timeout(500)
+        page.get_by_label("Search in request, rule and answer").fill(text.replace("\n", " ").replace("\r", " ")[:200])
+    # The last string has been searched once nothing but it stands in the address.
+    page.wait_for_function("location.search.includes('toString')")
     assert page.evaluate("window.__alive") is True
     assert page.evaluate("window.__ran") is None
     assert page.title() == "Transcripts · Blind refusal"
@@ -175,8 +175,15 @@ def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url
 # What must not come to be: counted over the whole document.
 ELEMENTS = """['script', 'style', 'iframe', 'img', 'object', 'embed', 'form', 'base', 'meta', 'link', 'video',
   'template', 'math', '.br-masthead', '.br-state', '.br-copy'].map((name) => document.querySelectorAll(name).length)"""
-GO = """(go) => { const link = document.querySelector('.br-pager a[data-go]');
-  link.dataset.go = go; link.click(); }"""
+NAME = """(() => { const e = document.activeElement;
+  return [e.className, e.ariaLabel, ...[...(e.labels || [])].map((l) => l.innerText)].join(' '); })()"""
+GO = """([go, key]) => {
+  if (document.querySelector('article.br-open')?.dataset.key === key) return true;
+  const link = document.querySelector('.br-pager a[data-go]');
+  link.dataset.go = go;
+  link.click();
+  return false;
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -201,9 +208,7 @@ def test_the_keyboard_reaches_search_filters_and_results(open_page: OpenPage, sp
     reached = []
     for _ in range(45):
         page.keyboard.press("Tab")
-        reached.append(
-            page.evaluate("document.activeElement.className + ' ' + (document.activeElement.ariaLabel || '')")
-        )
+        reached.append(page.evaluate(NAME))
     joined = "\n".join(reached)
     assert reached[0].startswith("br-skip")
     for part in ("br-copy", "Search in request", "Model", "br-item"):
