@@ -40,6 +40,8 @@ class WritingSession:
     existing: Existing
     orders: list[History]
     budget: float | None
+    # US dollars that count as spent beside those of writing.
+    spent_elsewhere: float = 0.0
 
     @property
     def estimate(self) -> Estimate:
@@ -89,7 +91,11 @@ class WritingSession:
                     max_tokens=settings.max_tokens,
                     price=self.choice.known_price,
                 )
-                budget = Budget(self.budget, spent=spent_on_writing(self.folder), call_cost=expected.call_cost)
+                budget = Budget(
+                    self.budget,
+                    spent=spent_on_writing(self.folder) + self.spent_elsewhere,
+                    call_cost=expected.call_cost,
+                )
                 return await write_cases(
                     self.folder, self.orders, asker, index, concurrency=concurrency, budget=budget, seen=seen
                 )
