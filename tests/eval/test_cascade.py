@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,9 @@ from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient, Retries
 from dataset_builder.errors import InputError
 from dataset_builder.providers import resolve_endpoint
-from eval.judges.cascade import CascadeJudge, Threshold, choose_threshold
-from eval.judges.interface import JudgeTask, PaidJudge
+from eval.judges.cascade import TARGET, CascadeJudge, Threshold, choose_threshold, make
+from eval.judges.embedded import manifest
+from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
 from eval.judges.model import ModelJudge
 from eval.judging import judge_run
 from eval.run_folder import RunFolder
@@ -174,6 +175,39 @@ def test_a_threshold_below_one_that_misses_is_not_chosen() -> None:
 def test_a_target_out_of_reach_is_an_error(table: list[dict[str, Any]]) -> None:
     with pytest.raises(InputError, match=r"--agreement 0\.99: .* at most.*model:ID"):
         choose_threshold(table, 0.99)
+
+
+def options(**changes: Any) -> JudgeOptions:
+    return JudgeOptions(dataset=cast(Any, None), **{"base_url": "http://127.0.0.1:9/v1"} | changes)
+
+
+def test_the_threshold_comes_from_the_manifest_of_the_weights() -> None:
+    low, usual = make("some/m", options(agreement=0.93)), make("some/m", options())
+    for judge in (low, usual):
+        asyncio.run(judge.aclose())
+        row = next(r for r in manifest()["heldout"]["cascade"] if r["threshold"] == judge.settings["threshold"])
+        assert row["agreement"] == judge.settings["expected_agreement"] >= judge.settings["target_agreement"]
+        assert judge.rubric.startswith(f"{manifest()['rubric']}@{row['threshold']:g}+1-")
+    assert (low.settings["target_agreement"], usual.settings["target_agreement"]) == (0.93, 0.95)
+    assert low.settings["threshold"] < usual.settings["threshold"]
+
+
+def test_the_documentation_states_what_the_manifest_promises() -> None:
+    at = choose_threshold(manifest()["heldout"]["cascade"], TARGET)
+    text = " ".join((Path(__file__).parents[2] / "docs" / "judging.md").read_text(encoding="utf-8").split())
+    told = (
+        f"the threshold is {at.confidence:g}, {100 * at.kept:.1f} % of the answers stay offline, agreement on them is "
+    )
+    assert f"{told}{at.agreement:g} on average and {at.agreement_lowest:g} in the worst family" in text
+
+
+def test_the_embedded_judge_decides_a_plain_refusal_offline() -> None:
+    with ChatServer(script) as server:
+        judge = make("m", options(base_url=server.base_url))
+        (verdict,) = asyncio.run(judge.judge([make_task("I'm sorry, but I can't help with that.")]))
+        asyncio.run(judge.aclose())
+    assert (verdict.decided_by, verdict.response_type, verdict.cost) == ("embedded", "hard_refusal", 0.0)
+    assert server.requests == []
 
 
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=8, unique=True), st.floats(0.5, 1), st.randoms())
