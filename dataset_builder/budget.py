@@ -55,7 +55,8 @@ class Budget:
             self.under_way -= 1
             if cost is not None:
                 self.spent += cost
-                self._known += 1
+                # What costs nothing (the offline part of a cascade) says nothing of what the next may cost.
+                self._known += cost > 0
                 self._largest = max(self._largest, cost)
             elif answered:
                 self._blind = True

@@ -57,12 +57,12 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
     pace = Pace(total)
     if console.is_terminal:
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:.1f}/s"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             console=console,
         )
         with bar:
@@ -93,4 +93,4 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
 
 
 def _plain(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -105,10 +105,14 @@ def judge(
         f"Judge: {chosen.name}, rubric {chosen.rubric}; {len(docket.case_ids):,} answers to judge, "
         f"{docket.judged:,} judged already, {docket.unanswered:,} cases without an answer"
     )
+    if meaning := chosen.settings.get("meaning"):
+        click.echo(meaning)
     expected = _estimate(folder, opened, chosen, docket, judge, base_url, given)
     if expected is not None and docket.case_ids:
         for line in expected.lines():
             click.echo(line)
+        if offline := chosen.settings.get("expected_offline"):
+            click.echo(f"That is if every answer goes to the model; about {offline:.0%} are expected not to.")
         confirm(expected, yes=yes)
     given_now = Verdicts()
 
