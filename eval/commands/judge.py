@@ -106,7 +106,7 @@ def judge(
         f"{docket.judged:,} judged already, {docket.unanswered:,} cases without an answer"
     )
     if meaning := chosen.settings.get("meaning"):
-        click.echo(meaning)
+        click.echo(f"Note: {meaning}.")
     expected = _estimate(folder, opened, chosen, docket, judge, base_url, given)
     if expected is not None and docket.case_ids:
         for line in expected.lines():
