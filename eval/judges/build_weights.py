@@ -16,7 +16,7 @@ from dataset_builder.errors import BlindRefusalError
 from dataset_builder.records import Records
 from eval.judges import features
 from eval.judges.embedded import WEIGHTS_FILE, rubric_of
-from eval.judges.heldout import DESIGNS, FAMILY, calibrations, heldout_logits
+from eval.judges.heldout import DESIGNS, FAMILY, heldout_logits, slopes
 from eval.judges.heldout_scores import all_scores
 from eval.judges.training import FEWEST, ITERATIONS, RECIPES, fit, weights_of
 from eval.judges.training_data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
@@ -42,8 +42,8 @@ def train(records: Records, *, heldout: Path | None = None, told: Told = lambda 
     scores = all_scores(held, examples, records.verdict_reviews)
     told("fitting on everything")
     everything = np.ones(len(examples), np.bool_)
-    slope, offset = calibrations(held[FAMILY], examples, everything)
-    data = pack(weights_of(fit(matrices, examples, everything, told=told), slope, offset))
+    found = fit(matrices, examples, everything, told=told)
+    data = pack(weights_of(found, slopes(held[FAMILY], examples, everything)))
     if len(data) > LARGEST:
         raise BlindRefusalError(
             f"the weights take {len(data)} bytes, more than the {LARGEST} that the package may carry"

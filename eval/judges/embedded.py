@@ -127,7 +127,7 @@ class EmbeddedJudge:
             "response_type": label,
             "engages_with_defeat": bool(chances.engages_with_defeat[row] > 0.5),
             "independent_harm": bool(chances.independent_harm[row] > 0.5),
-            "confidence": float(chances.response_type[row, chosen]),
+            "confidence": round(float(chances.response_type[row, chosen]), 4),
             "reasoning": _reasoning(label, finder.find(row, *_DECIDED_BY[label])) if finder else None,
         }
 
@@ -164,5 +164,5 @@ def manifest() -> dict[str, Any]:
 
 def _reasoning(label: str, cues: list[str]) -> str:
     if not cues:
-        return f"Trained weights chose {label}; no single phrase stood out."
-    return f"Trained weights chose {label}; strongest cues: {', '.join(f'“{cue}”' for cue in cues)}."
+        return f"Trained weights chose {label}; no phrase stood out."
+    return f"Trained weights chose {label}; strongest phrases: {', '.join(f'“{cue}”' for cue in cues)}."

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.judges.training import fit, logits_of, platt, targets
+from eval.judges.training import fit, logits_of, targets, temperature
 from eval.judges.training_data import CELL_GROUPS, Examples, Matrices
 from eval.judges.weights import COLUMNS, HARD_IF_NOT, HELPS, Floats, sigmoid
 
@@ -31,14 +31,11 @@ def heldout_logits(
     return logits
 
 
-def calibrations(logits: Floats, examples: Examples, rows: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Slope and offset of each column, fitted on some rows of held-out logits."""
+def slopes(logits: Floats, examples: Examples, rows: NDArray[np.bool_]) -> Floats:
+    """The calibrating slope of each column, fitted on some rows of held-out logits."""
     yes, applies = targets(examples)
-    pairs = []
-    for column in range(len(COLUMNS)):
-        used = rows & applies[:, column]
-        pairs.append(platt(logits[used, column], yes[used, column]))
-    return np.array([slope for slope, _ in pairs]), np.array([offset for _, offset in pairs])
+    used = rows[:, None] & applies
+    return np.array([temperature(logits[used[:, c], c], yes[used[:, c], c]) for c in range(len(COLUMNS))])
 
 
 def heldout_probabilities(logits: Floats, examples: Examples) -> Floats:
@@ -47,8 +44,7 @@ def heldout_probabilities(logits: Floats, examples: Examples) -> Floats:
     found = np.empty_like(logits)
     for name in np.unique(family):
         mine = family == name
-        slope, offset = calibrations(logits, examples, ~mine)
-        found[mine] = sigmoid(logits[mine] * slope + offset)
+        found[mine] = sigmoid(logits[mine] * slopes(logits, examples, ~mine))
     return found
 
 

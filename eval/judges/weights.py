@@ -30,16 +30,12 @@ _STEPS: Final = 127
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Weights of shape (slots, columns); ``slope`` and ``offset`` of shape (columns,) calibrate a logit.
-
-    The calibrated logit is slope x (sum of weights + bias) + offset.
-    """
+    """Weights of shape (slots, columns); the calibrated logit is slope x (sum of weights + bias)."""
 
     answer: NDArray[np.float32]
     case: NDArray[np.float32]
     bias: Floats
     slope: Floats
-    offset: Floats
 
     def logits(self, answers: Sequence[Block], cases: Sequence[Block] = ()) -> Floats:
         """Uncalibrated logits, shape (items, columns), of the blocks of ``answer_blocks`` and ``case_blocks``.
@@ -57,7 +53,7 @@ class Weights:
 
     def probabilities(self, logits: Floats) -> Floats:
         """Calibrated probabilities of a yes, shape (items, columns)."""
-        return sigmoid(logits * self.slope + self.offset)
+        return sigmoid(logits * self.slope)
 
 
 def sigmoid(values: Floats) -> Floats:
@@ -81,11 +77,7 @@ def pack(weights: Weights) -> bytes:
 
     A weight is kept as a signed byte of its root, so that small weights keep their precision.
     """
-    arrays: dict[str, NDArray[np.generic]] = {
-        "bias": weights.bias,
-        "slope": weights.slope,
-        "offset": weights.offset,
-    }
+    arrays: dict[str, NDArray[np.generic]] = {"bias": weights.bias, "slope": weights.slope}
     for name, table in (("answer", weights.answer), ("case", weights.case)):
         top = np.maximum(np.abs(table).max(axis=0), np.float32(1e-12))
         arrays[f"{name}_top"] = top
@@ -117,7 +109,7 @@ def unpack(data: bytes, sha256: str | None = None) -> Weights:
             f"the embedded judge's weights have the shapes {answer.shape} and {case.shape}, which this version "
             "does not read: train them anew with 'python -m eval.judges.train'"
         )
-    return Weights(answer, case, arrays["bias"], arrays["slope"], arrays["offset"])
+    return Weights(answer, case, arrays["bias"], arrays["slope"])
 
 
 def _table(steps: NDArray[np.int8], top: NDArray[np.float32]) -> NDArray[np.float32]:
