@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,14 @@ def build_dataset(
     sources: Sequence[Source],
     out: Path,
     progress: Callable[[str], None] | None = None,
+    *,
+    canary: str | None = None,
+    held_back: bool = False,
 ) -> Manifest:
     """Write records as a dataset folder at ``out`` and return its manifest.
+
+    ``canary`` is the string that the cases carry where some are held back; ``held_back`` says that these
+    are they.
 
     The folder is made beside ``out`` and renamed when it is whole; an older build there is
     replaced, anything else is left alone. Raises DataError with every problem in the records,
@@ -53,7 +60,8 @@ def build_dataset(
     out.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
     try:
-        manifest = _write(records, sources, workshop, progress or (lambda _: None))
+        facts = Facts(records=records, sources=tuple(sources), splits=(), canary=canary, held_back=held_back)
+        manifest = _write(facts, workshop, progress or (lambda _: None))
         workshop.chmod(0o755)
         _put_in_place(workshop, out)
     except BaseException:
@@ -74,7 +82,8 @@ def cases_hash(cases: Sequence[Case]) -> str:
     return digest.hexdigest()
 
 
-def _write(records: Records, sources: Sequence[Source], folder: Path, progress: Callable[[str], None]) -> Manifest:
+def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manifest:
+    records = facts.records
     splits: list[SplitFacts] = []
     files: dict[str, FileEntry] = {}
     for split in splits_of(records):
@@ -85,16 +94,18 @@ def _write(records: Records, sources: Sequence[Source], folder: Path, progress: 
         files[name] = _entry(folder / name, split)
         table = split.table
         splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
-    facts = Facts(records=records, sources=tuple(sources), splits=tuple(splits))
-    for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kind))):
+    facts = replace(facts, splits=tuple(splits))
+    for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         files[name] = _entry(folder / name, None)
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         builder_version=__version__,
         cases_hash=cases_hash(records.cases),
-        sources=list(sources),
+        sources=list(facts.sources),
         files=files,
+        canary=facts.canary,
+        held_back=facts.held_back,
     )
     (folder / FILE_NAME).write_bytes(manifest.to_json())
     return manifest

@@ -18,11 +18,13 @@ import yaml
 
 from dataset_builder import __version__, normalise, taxonomy
 from dataset_builder.built import data_path
+from dataset_builder.extend import part
 from dataset_builder.figures import Figure, recompute
 from dataset_builder.kappa import Kappa, cohen_kappa
 from dataset_builder.manifest import Source
-from dataset_builder.records import SCHEMA_VERSION, Case, Records, columns_of
+from dataset_builder.records import SCHEMA_VERSION, Case, GeneratedCase, Records, columns_of
 from dataset_builder.tables import CONFIGS, DEFAULT_CONFIG, Config
+from dataset_builder.validate import KEPT
 
 _OUTCOMES: Final = {
     "kept": "kept",
@@ -66,17 +68,57 @@ class ModelRow:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Generated cases that were added to another source: how many were written, and what became of them."""
+
+    name: str
+    generators: list[str]
+    languages: list[str]
+    written: int
+    kept: int
+    removed: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that the card says about a set of records."""
 
     records: Records
     sources: tuple[Source, ...]
     splits: tuple[SplitFacts, ...]
+    canary: str | None = None
+    held_back: bool = False
 
     @property
     def kind(self) -> str:
         """The kind of the first source: ``study``, ``starter`` or ``generated``."""
         return self.sources[0].kind
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of all sources, each once."""
+        return list(dict.fromkeys(source.kind for source in self.sources))
+
+    @cached_property
+    def base(self) -> Records:
+        """The records of the first source alone."""
+        return part(self.records, lambda case: case.origin == self.kind) if len(self.kinds) > 1 else self.records
+
+    @cached_property
+    def batches(self) -> list[Batch]:
+        """The batches of generated cases that were added to another source."""
+        if len(self.kinds) < 2:
+            return []
+        rows: dict[str, list[GeneratedCase]] = {}
+        for case in self.records.generated:
+            if case.origin != self.kind:
+                rows.setdefault(case.batch or "", []).append(case)
+        return [_batch(name, cases) for name, cases in rows.items()]
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of the requests, as ISO 639-1 codes."""
+        return sorted({case.language for case in self.records.cases})
 
     @property
     def configs(self) -> list[Config]:
@@ -91,12 +133,12 @@ class Facts:
     @cached_property
     def figures(self) -> list[Figure]:
         """The paper's figures, recomputed; empty for a source that is not the study."""
-        return recompute(self.records) if self.kind == "study" else []
+        return recompute(self.base) if self.kind == "study" else []
 
     @cached_property
     def outcomes(self) -> dict[str, int]:
         """What became of the generated cases."""
-        return dict(sorted(Counter(case.outcome for case in self.records.generated).items()))
+        return dict(sorted(Counter(case.outcome for case in self.base.generated).items()))
 
     @cached_property
     def models(self) -> list[ModelRow]:
@@ -122,7 +164,7 @@ class Facts:
 
     def respelled(self) -> dict[str, int]:
         """How many generated cases have a label whose spelling the source had otherwise, by column."""
-        cases: Sequence[Case] = self.records.generated or self.records.cases
+        cases: Sequence[Case] = self.base.generated or self.base.cases
         raw = [name for name in Case.__struct_fields__ if name.endswith("_raw")]
         changed = {
             name.removesuffix("_raw"): sum(getattr(c, name) != getattr(c, name.removesuffix("_raw")) for c in cases)
@@ -133,7 +175,7 @@ class Facts:
     @property
     def generators(self) -> list[str]:
         """The models that wrote the generated cases."""
-        return sorted({case.generator for case in self.records.generated})
+        return sorted({case.generator for case in self.base.generated})
 
     @property
     def without_condition(self) -> int:
@@ -167,11 +209,24 @@ class Facts:
     def reviewers(self) -> Kappa:
         """Agreement of the two reviewers on whole cases."""
         passed: dict[str, dict[str, bool]] = {}
-        for review in self.records.case_reviews:
+        for review in self.base.case_reviews:
             passed.setdefault(review.reviewer, {})[review.case_id] = review.passed
         one, two = (passed.get(name, {}) for name in ("reviewer_1", "reviewer_2"))
         shared = sorted(one.keys() & two.keys())
         return cohen_kappa([one[c] for c in shared], [two[c] for c in shared])
+
+
+def _batch(name: str, cases: Sequence[GeneratedCase]) -> Batch:
+    outcomes = Counter(case.outcome for case in cases)
+    kept = outcomes.pop(KEPT, 0)
+    return Batch(
+        name,
+        sorted({case.generator for case in cases}),
+        sorted({case.language for case in cases}),
+        len(cases),
+        kept,
+        ", ".join(f"{n} {_OUTCOMES[outcome]}" for outcome, n in sorted(outcomes.items())),
+    )
 
 
 def render_card(facts: Facts) -> str:
@@ -211,9 +266,9 @@ def front_matter(facts: Facts) -> dict[str, Any]:
     n = len(facts.records.cases)
     size = next(label for limit, label in _SIZES if n < limit)
     return {
-        "pretty_name": "Blind Refusal" if facts.kind == "study" else f"Blind Refusal ({facts.kind} cases)",
+        "pretty_name": _name(facts),
         "license": "cc-by-4.0",
-        "language": sorted({case.language for case in facts.records.cases}),
+        "language": facts.languages,
         "task_categories": ["text-generation", "text-classification"],
         "tags": ["benchmark", "refusal", "over-refusal", "alignment", "safety", "ethics", "llm-as-judge"],
         "size_categories": [size],
@@ -222,6 +277,11 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "configs": [_config_entry(facts, config) for config in facts.configs],
         "dataset_info": [_info_entry(facts, config) for config in facts.configs],
     }
+
+
+def _name(facts: Facts) -> str:
+    name = "Blind Refusal" if facts.kind == "study" else f"Blind Refusal ({facts.kind} cases)"
+    return name + (", extended" if len(facts.kinds) > 1 else "") + (", held back" if facts.held_back else "")
 
 
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (float("inf"), "n>100K"))

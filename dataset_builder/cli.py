@@ -14,6 +14,7 @@ _AT = "dataset_builder.commands."
     targets={
         "build": Target(_AT + "build:build", "Build the dataset from a source into a folder."),
         "check": Target(_AT + "check:check", "List everything that is wrong with a built folder."),
+        "diff": Target(_AT + "diff:diff", "List what changed from one built dataset to another."),
         "generate": Target(_AT + "generate:generate", "Have a model write new cases, and check what code can check."),
         "gate": Target(_AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model."),
         "backfill": Target(_AT + "backfill:backfill", "Write and gate cases until every cell has its target."),

@@ -41,6 +41,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cases_hash: str
     sources: list[Source]
     files: dict[str, FileEntry]
+    # Where cases are held back: the string that every case of both parts carries.
+    canary: str | None = None
+    # True for the private companion, which must never be published.
+    held_back: bool = False
 
     def to_json(self) -> bytes:
         """The manifest as indented JSON with sorted keys, so that equal manifests are equal bytes."""

@@ -98,6 +98,11 @@ def publish(
     tell = progress or (lambda _: None)
     _check_names(repo, tag, create_pr)
     manifest = read_manifest(folder)
+    if manifest.held_back and not private:
+        raise InputError(
+            f"{folder}: holds the cases that are held back, which are worth nothing once they are public. Publish the "
+            "public part, or keep these in a repo of your own with --private."
+        )
     tell("hashing the build")
     files = local_files(folder, manifest)
     hub = hub or Hub()

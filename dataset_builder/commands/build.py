@@ -23,16 +23,55 @@ import click
     show_default=True,
     help="The folder to make; an older build there is replaced whole.",
 )
+@click.option(
+    "--add", multiple=True, metavar="generated:DIR", help="Generated cases to add to the source; may be repeated."
+)
+@click.option(
+    "--hold-out",
+    "share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Hold back about this share of the generated cases, in a private companion of the build.",
+)
+@click.option("--hold-out-seed", default=0, show_default=True, help="Decides which; keep it from release to release.")
+@click.option(
+    "--hold-out-dir", type=click.Path(path_type=Path), metavar="DIR", help="The companion.  [default: OUT-held-back]"
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def build(source: str, out: Path, quiet: bool) -> None:
-    """Build the dataset from a source into a folder that load_dataset opens."""
+def build(
+    source: str,
+    out: Path,
+    add: tuple[str, ...],
+    share: float | None,
+    hold_out_seed: int,
+    hold_out_dir: Path | None,
+    quiet: bool,
+) -> None:
+    """Build the dataset from a source into a folder that load_dataset opens.
+
+    The same sources give the same bytes. Cases that are held back are marked, and those that stay, by a
+    canary string.
+    """
     from dataset_builder.build import build_dataset
+    from dataset_builder.extend import extend
+    from dataset_builder.hold_out import hold_out
     from dataset_builder.progress import download_progress
-    from dataset_builder.sources import read_source
+    from dataset_builder.sources import GENERATED, read_source
     from dataset_builder.summary import summary
 
     with download_progress("study archive", quiet=quiet) as progress:
         read = read_source(source, progress=progress)
-    manifest = build_dataset(read.records, [read.source], out)
+    added = [read_source(name) for name in add]
+    sources = [read.source, *(other.source for other in added)]
+    records, canary = extend(read, added).records, None
+    if share is not None:
+        records, private, canary = hold_out(records, share, hold_out_seed)
+        companion = hold_out_dir or out.with_name(out.name + "-held-back")
+        theirs = [one for one in sources if one.kind == GENERATED]
+        held = build_dataset(private, theirs, companion, canary=canary, held_back=True)
+        if not quiet:
+            click.echo(summary(held, companion))
+            click.echo("these are held back: keep them private\n")
+    manifest = build_dataset(records, sources, out, canary=canary)
     if not quiet:
         click.echo(summary(manifest, out))

@@ -70,9 +70,10 @@ def test_what_is_removed_is_replaced_until_the_targets_are_met(tmp_path: Path) -
 
 
 def test_what_stays_short_is_said(tmp_path: Path) -> None:
-    done, asked = backfill(
-        lambda r: verdict(r, passes=False) if is_gate(r) else case(r), tmp_path / "g", "control:school: 2", "--rounds", "3"
-    )  # fmt: skip
+    def script(request: Request) -> Reply:
+        return verdict(request, passes=False) if is_gate(request) else case(request)
+
+    done, asked = backfill(script, tmp_path / "g", "control:school: 2", "--rounds", "3")
     assert isinstance(done.exception, InputError)
     assert "control:school: 2 short" in str(done.exception)
     # Three rounds of two orders, and three gates on each.

@@ -1,0 +1,26 @@
+"""``blind-refusal dataset diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path), metavar="OLD")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def diff(old: Path, new: Path, as_json: bool) -> None:
+    """List what changed from one built dataset to another: cases added, removed and changed, and other rows."""
+    from dataset_builder.built import BuiltDataset
+    from dataset_builder.diff import diff_datasets
+
+    found = diff_datasets(BuiltDataset.open(old), BuiltDataset.open(new))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.plain(), indent=1))
+        return
+    for line in found.lines():
+        click.echo(line)

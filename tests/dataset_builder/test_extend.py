@@ -1,0 +1,169 @@
+"""Extended versions: what is added, what must not change, what is held back, and what changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from dataset_builder.build import build_dataset
+from dataset_builder.built import BuiltDataset
+from dataset_builder.check_folder import check_folder
+from dataset_builder.cli import dataset
+from dataset_builder.diff import diff_datasets
+from dataset_builder.errors import DataError, InputError
+from dataset_builder.hold_out import canary_of, hold_out
+from dataset_builder.manifest import Source
+from dataset_builder.publish import publish
+from dataset_builder.records import Records
+from dataset_builder.sources.generated import read_generated
+from dataset_builder.sources.starter import read_starter
+from tests.support.case_writer import case, gate_of, is_gate, verdict
+from tests.support.chat_server import ChatServer, Reply, Request
+
+STARTER = read_starter().cases
+
+
+def script(request: Request) -> Reply:
+    """Clubs fail the reasonable judge."""
+    if not is_gate(request):
+        return case(request)
+    return verdict(request, passes="Authority: Club" not in request.query or gate_of(request) != "reasonable_judge")
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve generated cases of two cells, of which six are kept."""
+    out = tmp_path_factory.mktemp("batch") / "g"
+    with ChatServer(script) as server:
+        model = ("--model", "m", "--base-url", server.base_url, "--yes")
+        cells = ("--cell", "control:school", "--cell", "content_defeat:club", "--count", "6")
+        for command in (("generate", *cells, "--existing", "starter", "--out", str(out)), ("gate", str(out))):
+            done = CliRunner().invoke(dataset, [*command, *model])
+            assert done.exit_code == 0, done.output
+    return out
+
+
+def build(*arguments: str) -> Result:
+    return CliRunner().invoke(dataset, ["build", *arguments])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_an_extended_version(batch: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        done = build("--source", "starter", "--add", f"generated:{batch}", "--out", str(tmp_path / name))
+        assert done.exit_code == 0, done.output
+    assert files(tmp_path / "one") == files(tmp_path / "two"), "a release can be rebuilt byte for byte"
+    assert check_folder(tmp_path / "one") == []
+    built = BuiltDataset.open(tmp_path / "one")
+    assert len(built.cases()) == len(STARTER) + 6
+    # No case of the base changed, and new ones say where they come from.
+    assert built.cases()[: len(STARTER)] == STARTER
+    settings = json.loads((batch / "generation.json").read_text())["settings"]
+    assert {(c.origin, c.batch) for c in built.cases()[len(STARTER) :]} == {("generated", settings["batch"])}
+    assert built.table("by_rule", "control").num_rows == sum(not c.defeated for c in STARTER) + 6
+    generated = built.table("generated", "test").to_pylist()
+    assert sorted(row["outcome"] for row in generated) == ["kept"] * 6 + ["reasonable_judge"] * 6
+    assert [source.kind for source in built.manifest.sources] == ["starter", "generated"]
+    text = (tmp_path / "one" / "README.md").read_text()
+    assert "Blind Refusal (starter cases), extended" in text
+    assert f"| `{settings['batch']}` | m | en | 12 | 6 | 6 removed by the reasonable-judge gate |" in text
+
+
+def test_ids_must_not_clash(batch: Path, tmp_path: Path) -> None:
+    added = ("--add", f"generated:{batch}")
+    done = build("--source", "starter", *added, *added, "--out", str(tmp_path / "out"))
+    assert isinstance(done.exception, DataError)
+    assert len(done.exception.problems) == 12
+    assert not (tmp_path / "out").exists()
+    done = build("--source", "starter", "--add", "starter", "--out", str(tmp_path / "out"))
+    assert "only generated:DIR can be added" in str(done.exception)
+
+
+def test_what_changed(batch: Path, tmp_path: Path) -> None:
+    build("--source", "starter", "--out", str(tmp_path / "old"))
+    build("--source", "starter", "--add", f"generated:{batch}", "--out", str(tmp_path / "new"))
+    done = CliRunner().invoke(dataset, ["diff", str(tmp_path / "old"), str(tmp_path / "new")])
+    assert "cases: 6 added, 0 removed, 0 changed, 112 as they were" in done.output
+    assert "generated: 0 rows -> 12" in done.output
+    same = CliRunner().invoke(dataset, ["diff", str(tmp_path / "new"), str(tmp_path / "new")])
+    assert same.output == "nothing differs\n"
+    told = json.loads(CliRunner().invoke(dataset, ["diff", f"{tmp_path}/new", f"{tmp_path}/old", "--json"]).output)
+    assert (len(told["removed"]), told["added"], told["unchanged"]) == (6, [], 112)
+
+
+def test_a_changed_case_is_named_with_its_columns(tmp_path: Path) -> None:
+    other = [msgspec.structs.replace(STARTER[0], policy="Another.", stakes_if_caught="existential"), *STARTER[1:]]
+    for name, cases in (("a", STARTER), ("b", other)):
+        build_dataset(Records(cases=cases), [Source(kind="starter", content_hash=name)], tmp_path / name)
+    found = diff_datasets(BuiltDataset.open(tmp_path / "a"), BuiltDataset.open(tmp_path / "b"))
+    assert [(c.case_id, c.columns) for c in found.changed] == [(STARTER[0].case_id, ["policy", "stakes_if_caught"])]
+    assert found.unchanged == len(STARTER) - 1
+
+
+def test_cases_are_held_back(batch: Path, tmp_path: Path) -> None:
+    arguments = ("--source", "starter", "--add", f"generated:{batch}", "--hold-out", "0.5", "--hold-out-seed", "3")
+    done = build(*arguments, "--out", str(tmp_path / "d"))
+    assert done.exit_code == 0, done.output
+    public, private = BuiltDataset.open(tmp_path / "d"), BuiltDataset.open(tmp_path / "d-held-back")
+    assert check_folder(public.path) == check_folder(private.path) == []
+    kept = {case.case_id for case in read_generated(batch)[0].cases}
+    mine, theirs = {c.case_id for c in public.cases()}, {c.case_id for c in private.cases()}
+    assert theirs
+    assert theirs < kept
+    assert mine | theirs == {c.case_id for c in STARTER} | kept
+    assert not mine & theirs
+    # Nothing of what is held back stands in any table of the public part.
+    for path in public.path.rglob("*.parquet"):
+        assert not any(case_id.encode() in path.read_bytes() for case_id in theirs)
+    for config in ("generated", "gates"):
+        assert theirs.isdisjoint(public.table(config, "test").column("case_id").to_pylist())
+    canary = canary_of(3)
+    for built in (public, private):
+        assert {c.canary for c in built.cases()} == {canary}
+        assert canary in (built.path / "README.md").read_text()
+        assert built.manifest.canary == canary
+    assert private.manifest.held_back
+    assert "Do not publish them" in (private.path / "README.md").read_text()
+    with pytest.raises(InputError, match="worth nothing once they are public"):
+        publish(private.path, "alice/held", dry_run=True)
+    # The mark is no part of what is asked: answers to both builds can be compared.
+    unmarked = tmp_path / "plain"
+    records = Records(cases=[c for c in [*STARTER, *read_generated(batch)[0].cases] if c.case_id in mine])
+    build_dataset(records, [Source(kind="starter", content_hash="x")], unmarked)
+    assert BuiltDataset.open(unmarked).cases_hash == public.cases_hash
+
+
+def test_who_is_held_back_does_not_hang_on_the_others(batch: Path) -> None:
+    records = read_generated(batch)[0]
+    whole = {c.case_id for c in hold_out(records, 0.5, 3).private.cases}
+    fewer = Records(cases=records.cases[:4], generated=records.generated)
+    assert {c.case_id for c in hold_out(fewer, 0.5, 3).private.cases} == whole & {c.case_id for c in fewer.cases}
+    assert canary_of(3) == canary_of(3) != canary_of(4)
+    with pytest.raises(InputError, match="Only generated cases can be held back"):
+        hold_out(read_starter(), 0.5, 3)
+    with pytest.raises(InputError, match="no case would be left"):
+        hold_out(records, 0.999999, 3)
+
+
+@pytest.mark.study
+def test_the_studys_part_is_as_it_was(batch: Path, study_archive: Path, study_dataset: Path, tmp_path: Path) -> None:
+    done = build("--source", str(study_archive), "--add", f"generated:{batch}", "--out", str(tmp_path / "d"))
+    assert done.exit_code == 0, done.output
+    old, new = BuiltDataset.open(study_dataset), BuiltDataset.open(tmp_path / "d")
+    found = diff_datasets(old, new)
+    assert (len(found.added), len(found.removed), len(found.changed)) == (6, 0, 0)
+    assert new.table("generated", "test").num_rows == 1869 + 12
+    # The paper's figures in the card are still those of the study alone.
+    marker = "## The paper's figures, recomputed"
+    cards = [(d.path / "README.md").read_text() for d in (old, new)]
+    tables = [card[card.index(marker) :].split("\n\n")[2] for card in cards]
+    assert tables[0] == tables[1]
+    assert tables[0].count("\n") > 20
+    assert "Of 1,869 generated cases, 1,290 remain" in cards[1]
