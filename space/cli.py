@@ -13,6 +13,7 @@ _AT = "space.commands."
     cls=LazyGroup,
     targets={
         "serve": Target(f"{_AT}serve:serve", "Show the leaderboard and the transcripts in a browser."),
+        "deploy": Target(f"{_AT}deploy:deploy", "Put the leaderboard on the Hub as a Space."),
     },
 )
 def space() -> None:

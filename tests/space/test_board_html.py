@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from space.answer_line import answer
+from space.board_html import board_table, interval, percent
+from space.board_table import board_frame, columns_of
+from space.links import Value
+from space.store import Store
+from space.transcript_state import TranscriptState
+from tests.support.hostile import strings
+from tests.support.results_folder import board, leaderboard, row
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def table(name: str = "alpha", **more: Any) -> str:
+    found = board(row(name, 1, 0.6, 0.2), row("beta", None, None, 0.1))
+    asked: dict[str, Any] = {"sort": "rank", "descending": False, "corrected": False} | more
+
+    def attributes(changes: Mapping[str, Value]) -> str:
+        return f'href="?{changes["sort"]}-{changes["down"]}" data-go="x"'
+
+    return board_table(
+        board_frame(found), columns_of(leaderboard(found)), found, attributes=attributes,
+        links=TranscriptState(("alpha",)), breakdown=lambda key: f"breakdown?model={key}", **asked,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.123, "12.3"), (-0.05, "−5.0"), (0.0, "0.0"), (None, "–"), (float("nan"), "–"), (1, "100.0")]
+)
+def test_percent(share: Any, shown: str) -> None:
+    assert percent(share) == shown
+
+
+def test_an_interval_is_light_and_reads_with_a_minus() -> None:
+    assert interval(0.1, 0.2) == '<span class="br-ci">10.0–20.0</span>'
+    assert "−10.0 to 20.0" in interval(-0.1, 0.2)
+    assert interval(None, 0.2) == interval(float("nan"), 0.2) == ""
+
+
+def test_a_first_click_puts_the_best_first_and_a_second_turns_it_round() -> None:
+    plain = table()
+    assert "?discrimination-True" in plain
+    # Less help on controls is better.
+    assert "?control_help_rate-False" in plain
+    assert "?rank-True" in plain
+    assert 'aria-sort="ascending"' in plain
+    sorted_down = table(sort="discrimination", descending=True)
+    assert "?discrimination-False" in sorted_down
+    assert 'aria-sort="descending"' in sorted_down
+
+
+def test_no_data_is_a_dash_and_never_a_zero() -> None:
+    beta = table().split("<tr>")[-1]
+    assert '<td class="num">–</td>' in beta
+    assert 'num">0.0<' not in beta
+
+
+@pytest.mark.parametrize("text", strings())
+def test_a_hostile_name_makes_no_tag(text: str) -> None:
+    parser = Tags()
+    parser.feed(table(text))
+    allowed = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "a", "span", "br"}
+    assert {tag for tag, _ in parser.found} <= allowed
+    assert not any(name.startswith("on") for _, attributes in parser.found for name in attributes)
+    for tag, attributes in parser.found:
+        if tag == "a":
+            assert str(attributes["href"]).startswith(("?", "breakdown?", "transcripts?"))
+
+
+def test_the_first_screen_says_so_where_there_are_no_results() -> None:
+    # No board: the store is not asked for anything.
+    assert "no results here yet" in answer(None, Store.__new__(Store))
