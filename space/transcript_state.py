@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Final
 
@@ -29,7 +30,7 @@ class TranscriptState:
 
     models: tuple[str, ...]
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The parts of the state, in the order in which they stand in an address."""
         return (
@@ -49,7 +50,7 @@ class TranscriptState:
     def attributes(self, state: Mapping[str, Value], **changes: Value) -> str:
         """``href`` and ``data-go`` of a link to a state with some changes, for an HTML tag."""
         go = query(self.fields, {**state, **changes})
-        return f'href="{escape(self.href(state, **changes))}" data-go="{escape(go)}"'
+        return f'href="{ADDRESS}{"?" if go else ""}{escape(go)}" data-go="{escape(go)}"'
 
 
 def search_of(state: Mapping[str, Value]) -> Search:

@@ -1,0 +1,166 @@
+"""The Space's speed and memory: ``python -m benchmarks.space [DATASET] [--seconds 60] [--users 20] [--runs 3]``.
+
+Measures, each beside the limit that is wanted: building the store of transcripts; the time from process
+start to a leaderboard in the browser, beside an empty gradio app started in turn with it; visitors who
+search, filter and page with a second of thought between actions; and the same with the transcripts
+multiplied tenfold. Clients, browser and server share the machine, so its load is in the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from benchmarks.measure import run
+from benchmarks.space_visitors import command_line, free_port, serve_command, visitors, wait_until_it_answers
+from dataset_builder.build import write_parquet
+from dataset_builder.built import BuiltDataset, data_path
+from dataset_builder.manifest import FILE_NAME, FileEntry, hash_file
+
+STORE_SECONDS, MORE_THAN_EMPTY, P95_MS, RSS_MB, TENFOLD = 15.0, 3.0, 300.0, 700.0, 1.5
+BROWSER = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+BROWSER += ["--disable-component-update", "--disable-sync"]
+EMPTY = """
+import sys, gradio as gr
+with gr.Blocks(analytics_enabled=False) as app:
+    gr.HTML("<h1>Empty</h1>")
+app.launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False)
+"""
+STORE = """
+import sys, time
+from pathlib import Path
+from dataset_builder.built import BuiltDataset
+from space.store_build import ensure_store
+start = time.perf_counter()
+path = ensure_store(BuiltDataset.open(sys.argv[1]), Path(sys.argv[2]))
+print(time.perf_counter() - start, path.stat().st_size)
+"""
+
+
+def build_store(dataset: Path, folder: Path, runs: int) -> None:
+    """Build the store ``runs`` times, each in a process of its own; the last one stays in ``folder``."""
+    costs = []
+    for _ in range(runs):
+        shutil.rmtree(folder, ignore_errors=True)
+        costs.append(run("-c", STORE, str(dataset), str(folder)))
+    seconds = [float(cost.output.split()[0]) for cost in costs]
+    size = int(costs[-1].output.split()[1])
+    peak = max(cost.peak_mib for cost in costs)
+    print(f"store: {size / 1e6:.0f} MB, peak {peak:.0f} MiB while building")
+    report("store built", statistics.median(seconds), "s", STORE_SECONDS)
+
+
+def start_times(dataset: Path, results: Path, store: Path, runs: int) -> None:
+    """From the start of the process to what a visitor sees, ours and an empty app's in turn."""
+    from playwright.sync_api import sync_playwright
+
+    times: dict[str, list[float]] = {"empty": [], "ours": []}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        for _ in range(runs):
+            for name in times:
+                port = free_port()
+                command = [sys.executable, "-c", EMPTY, str(port)]
+                if name == "ours":
+                    command = serve_command(dataset, results, store, port)
+                times[name].append(
+                    _until_seen(browser, command, port, "h1" if name == "empty" else ".br-board tbody tr")
+                )
+        browser.close()
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    print(f"start to first view, median of {runs}: empty app {middle['empty']:.2f} s, ours {middle['ours']:.2f} s")
+    report("leaderboard after an empty app", middle["ours"] - middle["empty"], "s", MORE_THAN_EMPTY)
+
+
+def tenfold(dataset: Path, out: Path) -> Path:
+    """The dataset with every model ten times, under other names; other configs are left out."""
+    built = BuiltDataset.open(dataset)
+    files = {name: entry for name, entry in built.manifest.files.items() if not name.startswith("data/")}
+    keep = [("cases", split) for split in built.splits("cases")]
+    for config, split in keep:
+        _copy(built.table(config, split), out, data_path(config, split), files)
+    for split in built.splits("responses"):
+        table = built.table("responses", split)
+        place = table.schema.get_field_index("model")
+        for number in range(10):
+            names = pa.array([f"{name}-{number}" for name in table.column("model").to_pylist()])
+            other = table.set_column(place, table.schema.field(place), names)
+            _copy(other, out, data_path("responses", f"{split}_{number}"), files)
+    files = {name: entry for name, entry in files.items() if name.startswith("data/")}
+    (out / FILE_NAME).write_bytes(msgspec.structs.replace(built.manifest, files=files).to_json())
+    return out
+
+
+def report(what: str, value: float, unit: str, limit: float) -> None:
+    """One line of a figure beside its limit."""
+    print(f"  {what}: {value:.2f} {unit} (at most {limit:g} {unit} is wanted: {'met' if value <= limit else 'MISSED'})")
+
+
+def _copy(table: pa.Table, out: Path, name: str, files: dict[str, FileEntry]) -> None:
+    path = out / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(table, path)
+    files[name] = FileEntry(sha256=hash_file(path), bytes=path.stat().st_size, rows=table.num_rows)
+
+
+def _until_seen(browser: Any, command: list[str], port: int, selector: str) -> float:
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    page = browser.new_page()
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        wait_until_it_answers(address, process)
+        page.goto(address, wait_until="commit")
+        page.wait_for_selector(selector, timeout=120_000)
+        return time.perf_counter() - start
+    finally:
+        page.close()
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.space")
+    parser.add_argument("dataset", nargs="?", type=Path, default=Path("build/dataset"), help="the study's build")
+    parser.add_argument("--seconds", type=float, default=60, help="how long the visitors stay")
+    parser.add_argument("--users", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=3, help="of the store's build and of the starts")
+    parser.add_argument("--without-tenfold", action="store_true")
+    chosen = parser.parse_args()
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    folder = Path(tempfile.mkdtemp(prefix="blind-refusal-bench-"))
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f} at the start")
+    try:
+        results = folder / "results"
+        score = command_line("eval", "score", chosen.dataset, "--out", results, "--resamples", 1000)
+        subprocess.run(score, check=True, capture_output=True)
+        build_store(chosen.dataset, folder / "store", chosen.runs)
+        start_times(chosen.dataset, results, folder / "store", chosen.runs)
+        p95, memory = visitors(chosen.dataset, results, folder / "store", chosen.users, chosen.seconds)
+        report("p95", p95, "ms", P95_MS)
+        report("resident memory", memory, "MB", RSS_MB)
+        if not chosen.without_tenfold:
+            many = tenfold(chosen.dataset, folder / "tenfold")
+            run("-c", STORE, str(many), str(folder / "store"))
+            slower, more = visitors(many, results, folder / "store", chosen.users, chosen.seconds)
+            report("p95 with ten times the transcripts, times that", slower / p95, "x", TENFOLD)
+            report("resident memory with ten times the transcripts", more, "MB", RSS_MB)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
