@@ -2,8 +2,8 @@
 
 It measures the judge on families of models (and on cells) that it has not seen, then fits the
 weights that are shipped on everything, and writes weights and manifest together. The same data
-on the same machine give the same bytes. One process; about half an hour on one core, most of it
-for the held-out figures.
+on the same machine give the same bytes. One process; about twenty minutes on one core, most of
+it for the held-out figures.
 """
 
 from __future__ import annotations
