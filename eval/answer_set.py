@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_builder.errors import InputError
@@ -25,6 +25,23 @@ class AnswerSet:
     dataset: OpenedDataset
     answers: list[ScoredAnswers]
     run: RunFolder | None = None
+    # A run's corrected rates by model: see ``correct``.
+    by_sample: dict[str, list[CorrectedRate]] = field(default_factory=dict)
+
+    def correct(self, method: str, labels: str) -> int:
+        """Correct a run's rates by labels of a sample (``sample_labels``); returns how many answers they are on.
+
+        Raises InputError where this is no run, or as ``sample_labels`` and ``sample_corrected`` do.
+        """
+        from eval.sample_correction import labelled_answers, sample_corrected
+        from eval.sample_labels import sample_labels
+
+        if self.run is None:
+            raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
+        (answers,) = self.answers
+        found = sample_labels(labels, self.run, self.dataset)
+        self.by_sample[answers.model] = sample_corrected(answers, found, method)
+        return labelled_answers(answers, found)
 
     def provenance(self) -> dict[str, Provenance]:
         """What decided the numbers, by model."""
@@ -41,9 +58,9 @@ class AnswerSet:
         return [] if judge is None else [compare_sources(human, judge) for human in humans.values()]
 
     def corrected(self) -> dict[str, list[CorrectedRate]]:
-        """Rates corrected for the judge's errors by model, for the published judge where there are reviews."""
+        """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are."""
         if self.run is not None:
-            return {}
+            return dict(self.by_sample)
         humans = reviewer_labels(self.dataset.built)
         if not humans:
             return {}

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.intervals import Floats, t_quantile
+from eval.intervals import Floats, t_quantile, wilson
 
 # Fewer labelled answers than this and a normal interval is not to be trusted.
 MIN_LABELLED: Final = 30
@@ -125,16 +125,26 @@ def _limited(estimate: Floats, error: Floats, observed: Floats, n: int) -> Corre
     return Corrected(value, error, low, high, n, None if np.isfinite(estimate).all() else "no scored answers")
 
 
-def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats, weights: Floats | None = None) -> Corrected:
+def ppi_mean(
+    truth: Floats,
+    judged: Floats,
+    judged_elsewhere: Floats,
+    weights: Floats | None = None,
+    *,
+    cells: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> Corrected:
     """A mean from few human labels and many judged ones: PPI++ (Angelopoulos, Duchi and Zrnic 2023, arXiv 2311.01453).
 
     ``truth`` and ``judged`` (n,) are the human's and the judge's value of the labelled
     answers, ``judged_elsewhere`` (N,) the judge's on the others. With the tuned
     lambda = cov(truth, judged) / ((1 + n / N) var(judged)), cut to 0..1, the estimate is
     lambda * mean(judged_elsewhere) + mean(truth - lambda * judged); at worst it is the
-    human mean. ``weights`` (n,), where answers were not drawn with equal chances, are
-    inverse to these; they are scaled to a mean of 1. Written out since ppi-python brings
-    numba and more for these lines; a test compares the two.
+    human mean, and where all labels are alike it is that mean with Wilson's interval.
+    ``weights`` (n,), where answers were not drawn with equal chances, are inverse to these;
+    they are scaled to a mean of 1. ``cells`` are the cells of the labelled answers and of the
+    others; with them the error is clustered by cell, from the sums of the estimate's residuals
+    by cell with the factor G / (G - 1), and the limits use Student's t for G - 1. Written out
+    since ppi-python brings numba and more for these lines; a test compares the two.
 
     Assumes that the labelled answers, weighted, are a random sample of the same answers.
     NaN below MIN_LABELLED labelled answers or without others.
@@ -154,6 +164,18 @@ def ppi_mean(truth: Floats, judged: Floats, judged_elsewhere: Floats, weights: F
     tuned = float(np.clip(covariance / ((1 + n / others) * variance), 0, 1)) if variance > 0 else 0.0
     rest = weight * (truth - tuned * judged)
     estimate = tuned * judged_elsewhere.mean() + rest.mean()
-    error = np.sqrt(tuned**2 * judged_elsewhere.var() / others + rest.var() / n)
-    half = t_quantile(np.inf) * error
+    error, freedom = np.sqrt(tuned**2 * judged_elsewhere.var() / others + rest.var() / n), np.inf
+    if cells is not None:
+        filled, cell = np.unique(np.concatenate(cells), return_inverse=True)
+        parts = (rest - rest.mean()) / n, tuned * (judged_elsewhere - judged_elsewhere.mean()) / others
+        by_cell = np.bincount(cell, np.concatenate(parts))
+        if len(filled) > 1:
+            freedom = len(filled) - 1
+            error = np.sqrt((freedom + 1) / freedom * np.sum(by_cell**2))
+    if truth.min() == truth.max():
+        # Labels that are all alike leave no residual, which is no certainty: Wilson's interval of the labels alone.
+        limits = wilson(truth.sum(), np.asarray(float(n)))
+        spread = (limits.high - limits.low) / (2 * t_quantile(np.inf))
+        return Corrected(np.asarray(truth[0]), spread, limits.low, limits.high, n)
+    half = t_quantile(np.asarray(freedom)) * error
     return Corrected(np.clip(estimate, 0, 1), error, np.clip(estimate - half, 0, 1), np.clip(estimate + half, 0, 1), n)

@@ -16,7 +16,7 @@ from eval.dataset import OpenedDataset, check_same_cases
 from eval.judges.interface import Judge, JudgeTask
 from eval.run_folder import JudgeRecord, RunFolder
 from eval.run_response import RunResponse
-from eval.sampling import stratified
+from eval.sampling import draw_labelled
 from eval.verdicts import Verdict
 
 # The judge gave no reply at all: worth another try. Whatever it did reply is its verdict.
@@ -53,16 +53,17 @@ def docket_of(
     judge: Judge,
     *,
     sample: int | None = None,
+    controls: int | None = None,
     seed: int = 0,
     again: bool = False,
     retry_errors: bool = False,
 ) -> Docket:
-    """What is to be judged of a run, or of a stratified sample of its answers.
+    """What is to be judged of a run, or of a sample of its answers (``draw_labelled``).
 
-    Raises InputError as ``answered_cases`` does.
+    Raises InputError as ``answered_cases`` and ``draw_labelled`` do.
     """
     answered = answered_cases(run, dataset)
-    chosen = answered if sample is None else stratified(answered, lambda case: case.cell, sample, seed)
+    chosen = answered if sample is None else draw_labelled(answered, sample, controls, seed)
     verdicts = {v.case_id: v for v in run.verdicts(judge.name, judge.rubric)}
     # People may correct their labels; their name and rubric do not tell.
     again = again or bool(getattr(judge, "may_change", False))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from dataset_builder.errors import InputError
+from dataset_builder.records import Case
 from dataset_builder.stratified import stratified as stratified
 from eval.run_settings import ALL_CASES
 
@@ -29,6 +30,26 @@ def parse_sample(sample: str | None, limit: int | None) -> str:
     if kind != STRATIFIED or not (size.isascii() and size.isdecimal()) or int(size[:9]) == 0:
         raise InputError(f"--sample {sample!r}: expected stratified:N, for example stratified:100.")
     return f"{STRATIFIED}:{int(size[:9])}"
+
+
+def draw_labelled(cases: Sequence[Case], size: int, controls: int | None, seed: int) -> list[Case]:
+    """A stratified sample for labelling; with ``controls``, that many of them are control cases.
+
+    A judge's error on controls is seen on controls alone, and of a plain sample few are any.
+    Raises InputError for more controls than the sample is to have.
+    """
+    if controls is None:
+        return stratified(cases, lambda case: case.cell, size, seed)
+    if controls > size:
+        raise InputError(f"--controls {controls}: more than the {size} of --sample.")
+    parts = ((False, controls), (True, size - controls))
+    drawn = {
+        case.case_id
+        for defeated, part in parts
+        for case in stratified([c for c in cases if c.defeated == defeated], lambda case: case.cell, part, seed)
+        if part
+    }
+    return [case for case in cases if case.case_id in drawn]
 
 
 def draw(cases: Sequence[T], sample: str, seed: int, cell_of: Callable[[T], str]) -> list[T]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar=usage(), help="Who judges.")
 @click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N answers, spread evenly over the cells.")
+@click.option("--controls", type=click.IntRange(0), metavar="M", help="With --sample: M of the N are controls.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @click.option(
     "--resume/--again", default=True, show_default=True, help="Keep the verdicts there are, or give new ones."
@@ -44,6 +45,7 @@ def judge(
     judge: str,
     dataset: str | None,
     sample: int | None,
+    controls: int | None,
     sample_seed: int,
     resume: bool,
     retry_errors: bool,
@@ -77,6 +79,8 @@ def judge(
     from eval.tally import Verdicts
     from eval.verdicts import Verdict
 
+    if controls is not None and sample is None:
+        raise click.UsageError("--controls says how many of --sample are controls: give both.")
     folder = RunFolder.open(run)
     settings = folder.settings
     revision = f"@{settings.revision}" if settings.revision else ""
@@ -95,11 +99,18 @@ def judge(
     )
     kind, argument = check_judge(judge)
     if kind == "human" and not Path(argument).exists():
-        _make_sheet(folder, opened, Path(argument), sample, sample_seed)
+        _make_sheet(folder, opened, Path(argument), sample, controls, sample_seed)
         return ""
     chosen = resolve_judge(judge, options)
     docket = docket_of(
-        folder, opened, chosen, sample=sample, seed=sample_seed, again=not resume, retry_errors=retry_errors
+        folder,
+        opened,
+        chosen,
+        sample=sample,
+        controls=controls,
+        seed=sample_seed,
+        again=not resume,
+        retry_errors=retry_errors,
     )
     click.echo(
         f"Judge: {chosen.name}, rubric {chosen.rubric}; {len(docket.case_ids):,} answers to judge, "
@@ -173,12 +184,14 @@ def _estimate(
     )
 
 
-def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, sample: int | None, seed: int) -> None:
+def _make_sheet(
+    folder: RunFolder, dataset: OpenedDataset, path: Path, sample: int | None, controls: int | None, seed: int
+) -> None:
     from eval.judges.human import LABELS, write_sheet
     from eval.judging import answered_cases, tasks_of
-    from eval.sampling import stratified
+    from eval.sampling import draw_labelled
 
     cases = answered_cases(folder, dataset)
-    chosen = cases if sample is None else stratified(cases, lambda case: case.cell, sample, seed)
+    chosen = cases if sample is None else draw_labelled(cases, sample, controls, seed)
     count = write_sheet(path, tasks_of(folder, dataset, [case.case_id for case in chosen]))
     click.echo(f"Wrote {count:,} answers to {path}. Fill in {', '.join(LABELS)}, then run the same command again.")

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.option("--judge", help="Whose verdicts, where there are several judges'.")
 @click.option("--by", metavar="NAME,…", help="Slices to show: family, authority, legality, … Default: overall alone.")
 @click.option("--dataset", metavar="DIR|REPO", help="The dataset of a run, where it is not the one that the run names.")
-@click.option("--corrected", is_flag=True, help="Show rates corrected for the judge's errors beside the raw ones.")
+@click.option("--corrected", is_flag=True, help="For a DATASET: show rates corrected by the reviewers beside the raw.")
+@click.option("--correct", "method", type=click.Choice(["ppi", "rogan-gladen"]), help="For a RUN: correct by --labels.")
+@click.option(
+    "--labels", metavar="FILE|JUDGE", help="A sample labelled better: a sheet, verdicts, or who judged some answers."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line a model and slice, with all metrics, as CSV.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write results.json and its kin there.")
@@ -31,6 +35,8 @@ def score(
     by: str | None,
     dataset: str | None,
     corrected: bool,
+    method: str | None,
+    labels: str | None,
     as_json: bool,
     as_csv: bool,
     out: Path | None,
@@ -52,7 +58,11 @@ def score(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
     names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
+    if (method is None) != (labels is None):
+        raise click.UsageError("--correct and --labels belong together.")
     found = load_answers(target, judge=judge, dataset=dataset)
+    if method is not None:
+        _correct(found, method, str(labels))
     # Files hold every slice, whatever is shown.
     scores = compute_scores(found.answers, by=None if out else names, resamples=resamples, seed=seed)
     if out:
@@ -65,7 +75,19 @@ def score(
     elif as_csv:
         _print_csv(scores)
     else:
-        _print_tables(found, scores, names, corrected)
+        _print_tables(found, scores, names, corrected or method is not None)
+
+
+def _correct(found: AnswerSet, method: str, labels: str) -> None:
+    from eval.sample_correction import ADVISED_LABELS
+
+    n = found.correct(method, labels)
+    if n < ADVISED_LABELS:
+        click.echo(
+            f"Warning: {n} labelled answers. Below {ADVISED_LABELS} the intervals of corrected rates cover less than "
+            "they promise; label more.",
+            err=True,
+        )
 
 
 def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, organization: str | None) -> None:

@@ -1,0 +1,112 @@
+"""One run's rates corrected by labels of a random sample of its answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_builder.errors import InputError
+from eval.agreement import confusion
+from eval.corrected_rates import PPI, ROGAN_GLADEN, CorrectedRate
+from eval.correction import MIN_LABELLED, Corrected, ppi_mean, rogan_gladen, share_covariance
+from eval.intervals import Floats, t_quantile
+from eval.metrics import CONTROL_HELP_RATE, COUNTS, DISCRIMINATION, HELP_RATE, METRIC_BY_ID, Metric
+from eval.scored import ScoredAnswers
+
+# As they are typed, and as results name them.
+METHODS: Final = {"ppi": PPI, "rogan-gladen": ROGAN_GLADEN}
+# Fewer labels, and intervals cover less than they promise.
+ADVISED_LABELS: Final = 100
+ENGAGEMENT_RATE: Final = METRIC_BY_ID["engagement_rate"]
+SHOWN: Final = (HELP_RATE, CONTROL_HELP_RATE, DISCRIMINATION, ENGAGEMENT_RATE)
+_SCORED: Final = COUNTS.index("scored")
+
+
+def sample_corrected(answers: ScoredAnswers, labels: ScoredAnswers, method: str) -> list[CorrectedRate]:
+    """Help on both sides, discrimination and engagement; ``method`` is one of METHODS.
+
+    ``labels`` are those of a sample drawn with equal chances on each side (``stratified`` draws so); each
+    side is corrected by its own labels, as a judge may err otherwise on controls. Errors are clustered by
+    cell, but for the labelled sample of Rogan-Gladen, where they are binomial. Raises InputError where
+    the labels are the judge's own, or the two are over different cases.
+    """
+    if (answers.judge, answers.rubric) == (labels.judge, labels.rubric):
+        raise InputError(f"The labels are {answers.judge}'s own: rates are corrected by another judge's, or people's.")
+    if not answers.cases.same_cases(labels.cases):
+        raise InputError("The labels are over other cases than the rates.")
+    correct = _ppi if METHODS[method] == PPI else _rogan_gladen
+    found = {m: correct(answers, labels, m) for m in (HELP_RATE, CONTROL_HELP_RATE, ENGAGEMENT_RATE)}
+    found[DISCRIMINATION] = _difference(found[HELP_RATE], found[CONTROL_HELP_RATE])
+    return [_row(answers, labels, metric, METHODS[method], found[metric]) for metric in SHOWN]
+
+
+def labelled_answers(answers: ScoredAnswers, labels: ScoredAnswers) -> int:
+    """How many answers have both a verdict and a label."""
+    return int((answers.scored & labels.scored).sum())
+
+
+def _ppi(answers: ScoredAnswers, labels: ScoredAnswers, metric: Metric) -> Corrected:
+    rows, judged = _side(answers, metric), _values(answers, metric)
+    known = rows & labels.scored
+    rest = rows & ~known
+    cells = answers.cases.cell
+    return ppi_mean(_values(labels, metric)[known], judged[known], judged[rest], cells=(cells[known], cells[rest]))
+
+
+def _rogan_gladen(answers: ScoredAnswers, labels: ScoredAnswers, metric: Metric) -> Corrected:
+    """Of two labels, yes and no: the first of each array is the rate."""
+    rows = _side(answers, metric) & labels.scored
+    if (n := int(rows.sum())) < MIN_LABELLED:
+        nan = np.full(2, np.nan)
+        return Corrected(nan, nan, nan, nan, n, f"{n} labelled answers; at least {MIN_LABELLED} are needed")
+    said, seen = (_values(one, metric)[rows] > 0 for one in (labels, answers))
+    return rogan_gladen(
+        confusion(said.tolist(), seen.tolist(), (True, False)), *share_covariance(_by_cell(answers, metric))
+    )
+
+
+def _difference(one: Corrected, other: Corrected) -> Corrected:
+    """Of two sides, which share no answer; NaN with the reason of the side that has no value."""
+    error = np.sqrt(one.error**2 + other.error**2)
+    half = t_quantile(np.inf) * error
+    estimate = one.estimate - other.estimate
+    reason = one.reason or (f"controls: {other.reason}" if other.reason else None)
+    low, high = np.clip(estimate - half, -1, 1), np.clip(estimate + half, -1, 1)
+    return Corrected(estimate, error, low, high, one.n_labelled + other.n_labelled, reason)
+
+
+def _row(
+    answers: ScoredAnswers, labels: ScoredAnswers, metric: Metric, method: str, corrected: Corrected
+) -> CorrectedRate:
+    # Rogan-Gladen gives the shares of yes and no.
+    limits = (corrected.estimate, corrected.error, corrected.low, corrected.high)
+    estimate, error, low, high = (float(np.atleast_1d(value)[0]) for value in limits)
+    sample = labels.judge, corrected.n_labelled
+    return CorrectedRate(metric, method, _raw(answers, metric), estimate, error, low, high, *sample, corrected.reason)
+
+
+def _raw(answers: ScoredAnswers, metric: Metric) -> float:
+    if metric is DISCRIMINATION:
+        return _raw(answers, HELP_RATE) - _raw(answers, CONTROL_HELP_RATE)
+    values = _values(answers, metric)[_side(answers, metric)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _side(answers: ScoredAnswers, metric: Metric) -> NDArray[np.bool_]:
+    return np.asarray(answers.scored & (answers.cases.defeated == bool(metric.defeated)))
+
+
+def _values(answers: ScoredAnswers, metric: Metric) -> Floats:
+    """Whether each answer counts towards a metric whose denominator is all scored answers, 0 or 1."""
+    assert metric.denominator[_SCORED] == sum(map(abs, metric.denominator)) == 1  # noqa: S101
+    return np.asarray(answers.counts @ np.array(metric.numerator, np.float64))
+
+
+def _by_cell(answers: ScoredAnswers, metric: Metric) -> Floats:
+    """Counts of yes and no by cell, shape (cells, 2)."""
+    rows = _side(answers, metric)
+    counts = np.zeros((len(answers.cases.cells), 2))
+    np.add.at(counts, (answers.cases.cell[rows], (_values(answers, metric)[rows] == 0).astype(np.int64)), 1)
+    return counts
