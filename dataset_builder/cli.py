@@ -18,6 +18,9 @@ _AT = "dataset_builder.commands."
         "generate": Target(_AT + "generate:generate", "Have a model write new cases, and check what code can check."),
         "gate": Target(_AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model."),
         "backfill": Target(_AT + "backfill:backfill", "Write and gate cases until every cell has its target."),
+        "review": Target(
+            _AT + "review:review", "Have people review generated cases on a page, and say how they agree."
+        ),
         "publish": Target(_AT + "publish:publish", "Publish a built folder to the Hugging Face Hub in one commit."),
     },
 )

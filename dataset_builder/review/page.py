@@ -1,0 +1,91 @@
+"""The review page: one item at a time, by the keyboard, on this machine alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from dataset_builder.quoted import escaped
+from dataset_builder.review.sheet import Item, Labels, Question
+
+_KEYS = "Keys: a digit answers the first open question, Enter saves, ← goes back; Tab and arrows change an answer."
+
+
+def build_page(
+    title: str, items: Sequence[Item], questions: Sequence[Question], labels: Labels, reviewers: Sequence[str]
+) -> gr.Blocks:
+    """The Gradio app. Who reviews is told by the address (``?reviewer=reviewer_1``)."""
+
+    def shown(reviewer: str | None, place: int) -> list[Any]:
+        if reviewer is None:
+            links = "".join(f'<li><a href="?reviewer={name}">{name}</a></li>' for name in reviewers)
+            return [place, "", f"<h2>Who are you?</h2><ul>{links}</ul>", *_hidden(questions), *_buttons(False)]
+        done = labels.done(reviewer, items)
+        progress = f"<p>{escape(reviewer)}: {done} of {len(items)} labelled</p>"
+        if place >= len(items):
+            return [place, progress, "<h2>All labelled. Thank you.</h2>", *_hidden(questions), *_buttons(True)]
+        said = labels.of(reviewer, items[place].id) or {}
+        radios = [gr.Radio(visible=True, value=said.get(q.name)) for q in questions]
+        return [place, progress, _item(items[place], place, len(items)), *radios, *_buttons(True, True)]
+
+    def _hidden(asked: Sequence[Question]) -> list[Any]:
+        return [gr.Radio(visible=False, value=None) for _ in asked]
+
+    def _buttons(back: bool, save: bool = False) -> list[Any]:
+        return [gr.Button(visible=back), gr.Button(visible=save)]
+
+    def load(request: gr.Request) -> list[Any]:
+        asked = str(request.query_params.get("reviewer", ""))
+        reviewer = asked if asked in reviewers else None
+        return [reviewer, *shown(reviewer, labels.next_open(reviewer, items) if reviewer else 0)]
+
+    def save(reviewer: str | None, place: int, *answers: str | None) -> list[Any]:
+        if reviewer is None or not 0 <= place < len(items):
+            return shown(reviewer, place)
+        open_ones = [q.text for q, answer in zip(questions, answers, strict=True) if answer not in dict(q.options)]
+        if open_ones:
+            gr.Warning(f"Not saved yet: {open_ones[0]}")
+            return [gr.skip()] * (5 + len(questions))
+        labels.put(reviewer, items[place].id, {q.name: str(a) for q, a in zip(questions, answers, strict=True)})
+        return shown(reviewer, labels.next_open(reviewer, items, place))
+
+    def back(reviewer: str | None, place: int) -> list[Any]:
+        return shown(reviewer, max(0, place - 1))
+
+    page: gr.Blocks
+    with gr.Blocks(title=title, analytics_enabled=False) as page:
+        gr.HTML(f"<h1>{escape(title)}</h1>")
+        reviewer, place = gr.State(None), gr.State(0)
+        progress = gr.HTML(elem_id="progress")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=3, min_width=320):
+                item = gr.HTML(elem_id="item")
+            with gr.Column(scale=2, min_width=280):
+                radios = [
+                    gr.Radio(
+                        choices=[(f"{n} {label}", value) for n, (value, label) in enumerate(question.options, 1)],
+                        label=question.text,
+                        elem_id=f"q-{question.name}",
+                        elem_classes="question",
+                        visible=False,
+                    )
+                    for question in questions
+                ]
+                with gr.Row():
+                    back_button = gr.Button("Back", elem_id="back", visible=False)
+                    save_button = gr.Button("Save and next", elem_id="save", variant="primary", visible=False)
+                gr.HTML(f"<p>{_KEYS}</p>")
+        parts = [place, progress, item, *radios, back_button, save_button]
+        page.load(load, None, [reviewer, *parts], show_progress="hidden", api_visibility="private")
+        save_button.click(save, [reviewer, place, *radios], parts, show_progress="hidden", api_visibility="private")
+        back_button.click(back, [reviewer, place], parts, show_progress="hidden", api_visibility="private")
+    return page
+
+
+def _item(item: Item, place: int, total: int) -> str:
+    """The item as inert HTML: everything in it was written by others."""
+    rows = "".join(f"<h3>{escape(heading)}</h3><pre>{escape(escaped(text))}</pre>" for heading, text in item.shown)
+    return f'<article data-item="{escape(item.id)}"><h2>{place + 1} of {total}</h2>{rows}</article>'

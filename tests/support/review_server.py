@@ -1,0 +1,43 @@
+"""A review page as a user starts it, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.space_server import free_port
+
+
+@contextmanager
+def reviewing(group: str, *arguments: str, log: Path, timeout: float = 90) -> Iterator[str]:
+    """The address of ``blind-refusal GROUP ARGUMENTS --port …``, stopped at the end."""
+    port = free_port()
+    command = [sys.executable, "-c", "from space.command import main; main()", group, *arguments, "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        address = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + timeout
+        while not _answers(address):
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"the page did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/config", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
