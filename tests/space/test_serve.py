@@ -10,6 +10,7 @@ from dataset_builder.errors import InputError
 from space.command import command
 from tests.support.small_dataset import build_small
 from tests.support.space_data import write_results
+from tests.support.space_server import free_port
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,8 @@ def results(dataset: Path) -> Path:
 
 def serve(*arguments: object) -> str:
     """The message with which serving ends; it must end before it listens."""
+    if "--port" not in arguments:
+        arguments += ("--port", free_port())
     done = CliRunner().invoke(command, ["space", "serve", *map(str, arguments)])
     assert isinstance(done.exception, InputError), done.output
     return str(done.exception)
@@ -40,10 +43,10 @@ def test_a_port_that_is_taken(dataset: Path, results: Path) -> None:
 
 
 def test_a_dataset_that_is_none(tmp_path: Path, results: Path) -> None:
-    assert "manifest.json" in serve("--dataset", tmp_path, "--results", results, "--port", 7999)
-    assert "no such folder" in serve("--dataset", tmp_path / "gone", "--results", results, "--port", 7999)
+    assert "manifest.json" in serve("--dataset", tmp_path, "--results", results)
+    assert "no such folder" in serve("--dataset", tmp_path / "gone", "--results", results)
 
 
 def test_results_that_are_none(tmp_path: Path, dataset: Path) -> None:
-    assert "results.json" in serve("--dataset", dataset, "--results", tmp_path, "--port", 7999)
-    assert "neither a folder" in serve("--dataset", dataset, "--results", tmp_path / "gone", "--port", 7999)
+    assert "results.json" in serve("--dataset", dataset, "--results", tmp_path)
+    assert "neither a folder" in serve("--dataset", dataset, "--results", tmp_path / "gone")
