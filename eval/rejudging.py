@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from dataset_builder.errors import InputError
 from eval.dataset import OpenedDataset
 from eval.judges.interface import Judge, JudgeTask
+from eval.label_source import FIELDS
+from eval.results import JudgeAgreement
 from eval.run_response import RunResponse
 from eval.submission import Submission
 from eval.verdicts import Verdict
 
-EMBEDDED = "embedded"
+EMBEDDED: Final = "embedded"
+_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Rejudged:
     verdicts: list[Verdict]
     settings: dict[str, Any] = field(default_factory=dict)
     repeatable: bool = False
+    # How it agrees with people and with the study's judge, where that was measured.
+    agreement: list[JudgeAgreement] = field(default_factory=list)
 
     @property
     def who(self) -> dict[str, str]:
@@ -34,14 +39,16 @@ class Rejudged:
 
 
 def rejudge(submission: Submission, dataset: OpenedDataset, judges: Sequence[Judge] = ()) -> list[Rejudged]:
-    """Judge every answer with the offline judge, then with each of ``judges``.
+    """Judge every answer with the offline judge, then with each of ``judges``, which are closed afterwards.
 
     Raises InputError where this installation has no offline judge, and as the judges do.
     """
     found = []
     for judge in (offline_judge(), *judges):
         verdicts = asyncio.run(_judge(judge, tasks_of(submission, dataset)))
-        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, judge.name == EMBEDDED))
+        offline = judge.name == EMBEDDED
+        agreement = measured_agreement() if offline else []
+        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, offline, agreement))
     return found
 
 
@@ -55,6 +62,28 @@ def offline_judge() -> Judge:
         return load_judge()
     except FileNotFoundError:
         raise InputError("The weights of the offline judge are missing: install blind-refusal again.") from None
+
+
+def measured_agreement() -> list[JudgeAgreement]:
+    """The offline judge on answers of model families that its weights had not seen, as its manifest tells."""
+    from eval.judges.embedded import manifest
+
+    held = manifest()["heldout"]
+    rows = [(name, fields) for name, fields in sorted(held["reviewers"].items())]
+    rows.append(("the study's judge", {name: held["family"][name]["all"] for name in FIELDS}))
+    return [
+        JudgeAgreement(
+            against=against,
+            field=name,
+            n=fields[name]["n"],
+            agreement=fields[name].get("accuracy"),
+            kappa=fields[name]["kappa"],
+            kappa_low=None,
+            kappa_high=None,
+        )
+        for against, fields in rows
+        for name in FIELDS
+    ]
 
 
 def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:
@@ -77,7 +106,16 @@ def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:
 
 
 async def _judge(judge: Judge, tasks: Sequence[JudgeTask]) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for start in range(0, len(tasks), judge.batch_size):
-        verdicts += await judge.judge(tasks[start : start + judge.batch_size])
-    return verdicts
+    """All verdicts in the order of the tasks, some batches at once; the judge is closed afterwards."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(batch: Sequence[JudgeTask]) -> list[Verdict]:
+        async with places:
+            return await judge.judge(batch)
+
+    starts = range(0, len(tasks), judge.batch_size)
+    try:
+        done = await asyncio.gather(*(one(tasks[start : start + judge.batch_size]) for start in starts))
+    finally:
+        await judge.aclose()
+    return [verdict for batch in done for verdict in batch]

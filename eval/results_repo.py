@@ -23,9 +23,15 @@ FOR_AGGREGATION: Final = (
     "notices/*",
     "leaderboard.*",
     "manifest.json",
+    "README.md",
 )
 _TRIES: Final = 8
 T = TypeVar("T")
+
+
+def names_repo(spec: str) -> bool:
+    """Whether a user means a repository on the Hub: ``NAMESPACE/NAME``, and no such folder is there."""
+    return bool(_REPO.fullmatch(spec)) and not Path(spec).exists()
 
 
 class ResultsRepo:

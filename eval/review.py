@@ -83,7 +83,13 @@ def review_submission(
         place = _results_path(submission, one.judge, one.rubric)
         judges.append(
             ReviewedJudge(
-                judge=one.judge, rubric=one.rubric, adopted=False, status=base, reasons=reasons, results=place
+                judge=one.judge,
+                rubric=one.rubric,
+                adopted=False,
+                status=base,
+                reasons=reasons,
+                judge_agreement=one.agreement,
+                results=place,
             )
         )
     audits = [] if published else _audits(submission, rejudged, seed)

@@ -140,11 +140,13 @@ def compute_scores(
     by: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    threads: int | None = None,
 ) -> Scores:
     """Score models on the same cases by the same judge, overall and by each name in ``by`` (default: all).
 
     Models and cases are sorted first, so their order decides nothing; the same seed gives
-    the same numbers. Raises InputError as ``check_comparable`` and ``find_slices`` do.
+    the same numbers. Each of the ``threads`` (default: as many as processors) takes memory for all
+    models. Raises InputError as ``check_comparable`` and ``find_slices`` do.
     """
     check_comparable(answers)
     answers = sorted(answers, key=lambda one: one.model)
@@ -165,7 +167,7 @@ def compute_scores(
 
     # Threads over slices, one thread within a product: at these sizes two threads inside
     # the product spend their time waiting for each other.
-    with threadpool_limits(1), ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
         parts = dict(zip(slices, pool.map(score, range(len(slices))), strict=True))
     models = tuple(one.model for one in answers)
     return Scores(cases, models, answers[0].judge, answers[0].rubric, resamples, seed, parts)

@@ -29,10 +29,10 @@ from eval.submission_rows import check_answers, check_verdicts
 
 # The study's 18 configurations have at most 0.3 % without an answer.
 MOST_UNSCORED: Final = 0.10
-# In the study no two models share more than 1.1 % of their answers, and one text stands for at most
-# 15.8 % of a model's answers (for 0.1 % in all but one model).
+# By fingerprint, no two models of the study share more than 1.1 % of their answers, and one text is at most
+# 30.9 % of a model's answers (nemotron-3-nano, which repeats itself; 0.1 % in all others).
 TOO_ALIKE: Final = 0.10
-TOO_UNIFORM: Final = 0.25
+TOO_UNIFORM: Final = 0.50
 
 
 @dataclass(frozen=True)

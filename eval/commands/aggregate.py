@@ -32,11 +32,11 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
     """
     from eval.aggregate import aggregate as aggregate_folder
     from eval.dataset import locate_dataset
-    from eval.results_repo import ResultsRepo
+    from eval.results_repo import ResultsRepo, names_repo
     from eval.reviewing import aggregate_repo
 
     opened = [locate_dataset(one) for one in datasets]
-    if Path(results).exists() or "/" not in results:
+    if not names_repo(results):
         done = aggregate_folder(Path(results), opened)
         made, changed = done.leaderboard, done.changed
     else:

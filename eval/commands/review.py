@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from eval.submission_report import SubmissionReport
+    from eval.submission_report import Rejudge, SubmissionReport
 
 
 @click.command()
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--again", is_flag=True, help="In a folder: review what has a review too.")
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
+@click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
 @click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
 def review(
     results: str,
@@ -38,6 +39,7 @@ def review(
     again: bool,
     accept: str | None,
     reason: str | None,
+    spec: str | None,
     token_env: str,
 ) -> None:
     """Check what was submitted, judge it again and audit its verdicts: for maintainers.
@@ -46,29 +48,43 @@ def review(
     reviewed, and what was merged without a review.
     """
     from eval.dataset import locate_dataset
-    from eval.results_repo import ResultsRepo
+    from eval.results_repo import ResultsRepo, names_repo
     from eval.reviewing import review_folder, review_repo, review_requests
+    from eval.submission_report import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
-    if Path(results).exists() or "/" not in results:
-        for place, report in review_folder(Path(results), opened, accept=accepted, again=again).items():
+    rejudge = _rejudge_by(spec) if spec else maintainers_verdicts
+    if not names_repo(results):
+        for place, report in review_folder(
+            Path(results), opened, accept=accepted, again=again, rejudge=rejudge
+        ).items():
             _show(place, report)
         return
     from dataset_builder.hub import Hub
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
-    for one in review_requests(repo, opened, number=number, merge=merge, say=say):
+    for one in review_requests(repo, opened, number=number, merge=merge, say=say, rejudge=rejudge):
         what = f"pull request {one.request.number} by {one.request.author}"
         if one.for_queue and not one.report.problems:
             click.echo(f"{what}: fit for the queue")
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    for place, report in review_repo(repo, opened, accept=accepted).items():
+    for place, report in review_repo(repo, opened, accept=accepted, rejudge=rejudge).items():
         _show(place, report)
+
+
+def _rejudge_by(spec: str) -> Rejudge:
+    """The offline judge, and the one of that specification, made anew for each submission."""
+    from eval.judges.interface import JudgeOptions
+    from eval.judges.registry import check_judge, resolve_judge
+    from eval.rejudging import rejudge
+
+    check_judge(spec)
+    return lambda submission, dataset: rejudge(submission, dataset, [resolve_judge(spec, JudgeOptions(dataset))])
 
 
 def _show(what: str, report: SubmissionReport) -> None:

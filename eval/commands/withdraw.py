@@ -21,9 +21,9 @@ def withdraw(results: str, place: str, reason: str, by: str | None, token_env: s
     from dataset_builder.timestamp import now
     from eval.bundle import to_json
     from eval.notices import Notice, add_notice, notice_path
-    from eval.results_repo import ResultsRepo
+    from eval.results_repo import ResultsRepo, names_repo
 
-    if Path(results).exists() or "/" not in results:
+    if not names_repo(results):
         notice = Notice(place=place, kind="withdrawal", reason=reason, by=by or "the owner", at=now())
         click.echo(f"wrote {add_notice(Path(results), notice)}; 'blind-refusal eval aggregate {results}' applies it")
         return

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import DataError, InputError
@@ -109,7 +110,27 @@ def test_aggregating_is_repeatable_whatever_the_order(dataset: OpenedDataset, tm
         (tmp_path / "a" / name).write_bytes(b"spoilt")
     assert aggregate(tmp_path / "a", [dataset]).changed
     assert bytes_of(tmp_path / "a") == first
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted([*BOARD_FILES, "reviews", "submissions"])
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted(
+        [*BOARD_FILES, "README.md", "reviews", "submissions"]
+    )
+
+
+def test_the_card_names_tables_that_are_there(dataset: OpenedDataset, tmp_path: Path) -> None:
+    submit(tmp_path, dataset, good_bundle(dataset))
+    aggregate(tmp_path, [dataset])
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    configs = yaml.safe_load(card.split("---")[1])["configs"]
+    assert [config["config_name"] for config in configs] == [
+        "leaderboard",
+        "responses",
+        "submitted_verdicts",
+        "verdicts",
+    ]
+    for config in configs:
+        assert list(tmp_path.glob(config["data_files"])), config
+    # A maintainer's own card is left alone.
+    (tmp_path / "README.md").write_text("mine", encoding="utf-8")
+    assert not aggregate(tmp_path, [dataset]).changed
 
 
 def test_every_submission_is_accounted_for(dataset: OpenedDataset, tmp_path: Path) -> None:
