@@ -15,6 +15,7 @@ _AT = "eval.commands."
     targets={
         "run": Target(_AT + "run:run", "Collect a model's answers, judge them, print its scores."),
         "judge": Target(_AT + "judge:judge", "Give a verdict on each answer of a run."),
+        "label": Target(_AT + "label:label", "Have people label a run's answers on a page, and say how they agree."),
         "score": Target(_AT + "score:score", "Rates with intervals: of a run, or of all models as a leaderboard."),
         "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),

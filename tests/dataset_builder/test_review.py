@@ -70,6 +70,7 @@ def label_all(page: Any, passed: list[str], *, stop_after: int | None = None) ->
             page.wait_for_function("n => document.querySelectorAll('.question input:checked').length === n", arg=n + 1)
         page.keyboard.press("Enter")
         page.wait_for_function("was => document.querySelector('#item h2').innerText !== was", arg=total)
+        page.wait_for_function("!document.querySelector('.question input:checked')")
 
 
 @pytest.mark.browser
