@@ -22,6 +22,10 @@ def test_taxonomy_examples_and_their_answers(open_page: OpenPage, space_url: str
     page.locator("article h2", has_text="Obsolete").wait_for()
     assert page.url.endswith("/cases?subtype=obsolete")
     assert page.locator("article section").count() == 5
+    # On a wide screen the examples stand beside the taxonomy, in sight.
+    box = page.locator("article h2").bounding_box()
+    assert 600 < box["x"] < 1400
+    assert box["y"] < 1000
     page.locator("article").get_by_role("link", name="Next").click()
     page.get_by_text(f"6 to 10 of {len(strings())}").wait_for()
 
