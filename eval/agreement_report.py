@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from eval.published import published_answers
 from eval.results import number
 from eval.run_folder import RunFolder
 from eval.score_tables import corrected_table, new_table, percent
-from eval.verdicts import Verdict
+from eval.verdicts import Verdict, VerdictKey
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +36,7 @@ class AgreementReport:
     """All pairs, alpha of all sources by field (with reason and answers), and pooled corrected rates."""
 
     judge: str
+    rubric: str
     pairs: list[SourceAgreement]
     alpha: dict[str, tuple[float, str | None, int]]
     corrected: list[CorrectedRate]
@@ -51,7 +51,7 @@ def agreement_report(
     InputError where there is nothing to compare with, DataError for what cannot be read.
     """
     study, humans = study_labels(built), reviewer_labels(built)
-    ours = verdict_labels(built, chain.from_iterable(map(read_verdicts, verdicts)), judge) if verdicts else study
+    ours = verdict_labels(built, _verdicts(verdicts), judge) if verdicts else study
     if not verdicts and judge not in (None, study.name):
         raise InputError(
             f"{built.path}: the published verdicts are by {study.name}; give {judge}'s with --verdicts FILE."
@@ -75,7 +75,16 @@ def agreement_report(
     if ours is study:
         answers = published_answers(built)
         corrected = [row for human in chosen for row in corrected_rates(answers, study, human)]
-    return AgreementReport(ours.name, pairs, alpha_of([ours, *chosen]), corrected)
+    return AgreementReport(ours.name, ours.rubric, pairs, alpha_of([ours, *chosen]), corrected)
+
+
+def _verdicts(paths: Sequence[Path]) -> Iterator[Verdict]:
+    """The verdicts of several places; one answer that two of them have, as two models may give it, counts once."""
+    before: set[VerdictKey] = set()
+    for path in paths:
+        here = [verdict for verdict in read_verdicts(path) if verdict.key not in before]
+        yield from here
+        before.update(verdict.key for verdict in here)
 
 
 def read_verdicts(path: Path) -> Iterator[Verdict]:
@@ -142,6 +151,7 @@ def report_plain(report: AgreementReport) -> dict[str, Any]:
     """The report as plain values, NaN as None."""
     return {
         "judge": report.judge,
+        "rubric": report.rubric,
         "pairs": [
             {
                 "first": pair.first,

@@ -9,10 +9,12 @@ from pathlib import Path
 from dataset_builder.errors import InputError
 from eval.corrected_rates import CorrectedRate, corrected_rates
 from eval.dataset import OpenedDataset, locate_dataset
+from eval.judge_record import known_agreement
 from eval.label_source import SourceAgreement, compare_sources, reviewer_labels, study_labels
 from eval.provenance import published_provenance, run_provenance
 from eval.published import published_answers, published_models
-from eval.results import Provenance
+from eval.results import JudgeAgreement, Provenance
+from eval.results_builder import agreement_rows
 from eval.run_answers import run_answers
 from eval.run_folder import RUN, RunFolder
 from eval.scored import PUBLISHED_RUBRIC, ScoredAnswers
@@ -56,6 +58,12 @@ class AnswerSet:
         humans = reviewer_labels(self.dataset.built)
         judge = study_labels(self.dataset.built) if humans else None
         return [] if judge is None else [compare_sources(human, judge) for human in humans.values()]
+
+    def known_agreement(self) -> list[JudgeAgreement]:
+        """What is known of the judge: computed for the published one, else as it was measured once and kept."""
+        if self.run is None:
+            return [row for pair in self.judge_agreement() for row in agreement_rows(pair)]
+        return known_agreement(self.answers[0].judge, self.answers[0].rubric)
 
     def corrected(self) -> dict[str, list[CorrectedRate]]:
         """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are."""

@@ -11,6 +11,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.taxonomy import RESPONSE_TYPES, ids
 from eval.agreement import Agreement, agreement, krippendorff_alpha
 from eval.published import RESPONSES, reviews
+from eval.scored import PUBLISHED_RUBRIC
 from eval.verdicts import Verdict
 
 STUDY: Final = "study"
@@ -44,6 +45,8 @@ class LabelSource:
 
     name: str
     labels: dict[AnswerKey, Labels]
+    # The version of the rubric; empty for the reviewers, who had none of ours.
+    rubric: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ def study_labels(built: BuiltDataset) -> LabelSource:
                 judges.add(row["judge"])
     if not labels:
         raise InputError(f"{built.path}: holds no published verdicts; use a dataset built from the study.")
-    return LabelSource(" and ".join(sorted(judges)), labels)
+    return LabelSource(" and ".join(sorted(judges)), labels, PUBLISHED_RUBRIC)
 
 
 def reviewer_labels(built: BuiltDataset) -> dict[str, LabelSource]:
@@ -110,7 +113,7 @@ def verdict_labels(built: BuiltDataset, verdicts: Iterable[Verdict], judge: str 
             labels[key] = Labels(str(v.response_type), bool(v.engages_with_defeat), bool(v.independent_harm))
     if not labels:
         raise InputError(f"None of the verdicts{f' of {judge}' if judge else ''} is on an answer of {built.path}.")
-    return LabelSource(who[0][0], labels)
+    return LabelSource(who[0][0], labels, who[0][1])
 
 
 def compare_sources(first: LabelSource, second: LabelSource) -> SourceAgreement:

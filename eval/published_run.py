@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from dataset_builder import __version__
 from dataset_builder.chat_answer import Usage
 from dataset_builder.errors import InputError
-from dataset_builder.records import Response
+from dataset_builder.records import Case, Response
 from dataset_builder.tables import split_of_model
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.published import RESPONSES, published_models
@@ -33,23 +35,34 @@ def copy_published(wishes: Wishes) -> RunFolder:
     Raises InputError where the dataset holds no answers of that model.
     """
     dataset = locate_dataset(wishes.dataset)
-    rows = _rows(dataset, wishes.model.removeprefix(PREFIX))
     sample = parse_sample(wishes.sample, wishes.limit)
     cases = draw(dataset.built.cases(), sample, wishes.sample_seed, lambda case: case.cell)
+    slug = wishes.model.removeprefix(PREFIX)
+    return copy_answers(dataset, slug, cases, sample=sample, seed=wishes.sample_seed, out=wishes.out)
+
+
+def copy_answers(
+    dataset: OpenedDataset, slug: str, cases: Sequence[Case], *, sample: str, seed: int, out: Path | None
+) -> RunFolder:
+    """A run of one model's published answers to some cases; ``sample`` and ``seed`` say how these were drawn.
+
+    Raises InputError where the dataset holds no answers of that model.
+    """
+    rows = _rows(dataset, slug)
     settings = RunSettings(
         dataset=dataset.name,
         revision=dataset.revision,
         content_hash=dataset.built.cases_hash,
         sample=sample,
-        sample_seed=wishes.sample_seed,
+        sample_seed=seed,
         case_ids=tuple(case.case_id for case in cases),
-        model=wishes.model,
+        model=f"{PREFIX}{slug}",
         endpoint="published with the dataset",
         temperature=rows[0].temperature,
         max_tokens=rows[0].max_tokens,
         package_version=__version__,
     )
-    run = RunFolder.create(wishes.out or usual_folder(settings), settings, now())
+    run = RunFolder.create(out or usual_folder(settings), settings, now())
     queries = {case.case_id: case.user_query for case in cases}
     with run.writing():
         there = run.statuses()

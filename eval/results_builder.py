@@ -31,7 +31,7 @@ def build_results(
     provenance: Mapping[str, Provenance],
     *,
     corrected: Mapping[str, Sequence[CorrectedRate]] | None = None,
-    judge_agreement: Sequence[SourceAgreement] = (),
+    judge_agreement: Sequence[SourceAgreement | JudgeAgreement] = (),
 ) -> list[Results]:
     """Results of every model of some scores, in their order; the mappings are by model."""
     statistics = Statistics(
@@ -43,7 +43,9 @@ def build_results(
         min_bootstrap_clusters=MIN_BOOTSTRAP_CLUSTERS,
     )
     metrics = [MetricInfo(id=m.id, title=m.title, definition=m.definition, better=m.better) for m in METRICS]
-    agreement = [row for pair in judge_agreement for row in agreement_rows(pair)]
+    agreement = [
+        row for one in judge_agreement for row in ([one] if isinstance(one, JudgeAgreement) else agreement_rows(one))
+    ]
     return [
         Results(
             schema_version=SCHEMA_VERSION,

@@ -13,10 +13,9 @@ from rich.text import Text
 
 from dataset_builder.taxonomy import UNSCORED_REASONS
 from eval.corrected_rates import CorrectedRate
-from eval.label_source import SourceAgreement
 from eval.leaderboard import LeaderboardRow, headline
 from eval.metrics import METRIC_BY_ID, METRICS, Metric
-from eval.results import MetricValue, SideCount
+from eval.results import JudgeAgreement, MetricValue, SideCount
 
 WIDTH = 132
 # Metrics of a leaderboard under shorter names than their own.
@@ -144,13 +143,12 @@ def matrix_tables(
         yield table
 
 
-def agreement_line(pair: SourceAgreement) -> str:
-    """How a judge agrees with someone on the response type, in one line."""
-    found = pair.fields["response_type"]
-    return (
-        f"{pair.second} against {pair.first} on the response type of {pair.n:,} answers: "
-        f"kappa {found.kappa:.3f} [{found.kappa_low:.3f}, {found.kappa_high:.3f}]"
-    )
+def agreement_line(judge: str, found: JudgeAgreement) -> str:
+    """How a judge agrees with someone on one field, in one line."""
+    kappa = "not defined" if found.kappa is None else f"{found.kappa:.3f}"
+    limits = "" if found.kappa_low is None else f" [{found.kappa_low:.3f}, {found.kappa_high:.3f}]"
+    field = found.field.replace("_", " ")
+    return f"{judge} against {found.against} on the {field} of {found.n:,} answers: kappa {kappa}{limits}"
 
 
 def corrected_table(rows: Sequence[CorrectedRate], title: str) -> Table:

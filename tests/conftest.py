@@ -23,6 +23,8 @@ from tests.support.hub_server import ALICE, HubServer
 HF_HOME = tempfile.mkdtemp(prefix="blind-refusal-hf-home-")
 atexit.register(shutil.rmtree, HF_HOME, ignore_errors=True)
 os.environ |= {"HF_HOME": HF_HOME, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+# What a test measures of a judge is not the developer's.
+os.environ["BLIND_REFUSAL_JUDGES"] = str(Path(HF_HOME) / "judges")
 for variable in ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_DATASETS_CACHE"):
     os.environ.pop(variable, None)
 

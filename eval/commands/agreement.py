@@ -2,37 +2,167 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from eval.agreement_report import AgreementReport
+    from eval.dataset import OpenedDataset
+    from eval.judges.interface import JudgeOptions
 
 
 @click.command()
 @click.option("--dataset", required=True, metavar="DIR|REPO", help="A dataset built from the study.")
 @click.option(
-    "--verdicts", type=click.Path(path_type=Path), help="Verdicts of another judge on its answers (JSON lines)."
+    "--verdicts",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="RUN|FILE",
+    help="A run of its answers, or verdicts on them (JSON lines); may be given several times.",
 )
-@click.option("--judge", help="The judge in question, where --verdicts holds several. Default: the study's.")
+@click.option("--judge", help="The judge in question. Default: the study's, or that of --verdicts.")
+@click.option(
+    "--measure",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Let --judge label answers first, in runs there.",
+)
+@click.option(
+    "--sample", type=click.IntRange(0), default=400, show_default=True, metavar="N",
+    help="With --measure: N answers beside all that the reviewers labelled.",
+)  # fmt: skip
+@click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option("--base-url", metavar="URL", help="With --measure: address of the judge's OpenAI-compatible server.")
+@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
+@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
+@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
+@click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def agreement(dataset: str, verdicts: tuple[Path, ...], judge: str | None, against: str | None, as_json: bool) -> None:
+def agreement(
+    dataset: str,
+    verdicts: tuple[Path, ...],
+    judge: str | None,
+    measure: Path | None,
+    sample: int,
+    sample_seed: int,
+    base_url: str | None,
+    key_env: str | None,
+    concurrency: int,
+    budget: float | None,
+    price: str | None,
+    yes: bool,
+    against: str | None,
+    store: bool,
+    as_json: bool,
+) -> None:
     """How a judge agrees with the study's judge and the reviewers, and these with each other.
 
     Cohen's kappa and percent agreement with 95 % intervals, the table of labels, precision,
     recall and negative predictive value for each label, Krippendorff's alpha of all, and for
-    the study's judge the help rates corrected for its errors.
+    the study's judge the help rates corrected for its errors. What is found of a judge by one
+    rubric is kept with it (BLIND_REFUSAL_JUDGES, or your data folder).
     """
     from eval.agreement_report import agreement_report, report_plain, report_tables
-    from eval.dataset import open_dataset
+    from eval.dataset import locate_dataset
 
-    report = agreement_report(open_dataset(dataset), verdicts=verdicts, judge=judge, against=against)
+    opened = locate_dataset(dataset)
+    if measure is not None:
+        from dataset_builder.prices import parse_price
+        from eval.judges.interface import JudgeOptions
+
+        if judge is None or verdicts:
+            raise click.UsageError("--measure takes the judge from --judge, and no --verdicts.")
+        options = JudgeOptions(
+            dataset=opened,
+            base_url=base_url,
+            key_env=key_env,
+            concurrency=concurrency,
+            price=parse_price(price) if price is not None else None,
+        )
+        judge, verdicts = _measure(opened, measure, judge, options, sample, sample_seed, budget, yes)
+    report = agreement_report(opened.built, verdicts=verdicts, judge=judge, against=against)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(report_plain(report)), indent=1))
-        return
-    from eval.score_tables import console
+    else:
+        from eval.score_tables import console
 
-    out = console()
-    for part in report_tables(report):
-        out.print(part)
+        out = console()
+        for part in report_tables(report):
+            out.print(part)
+    if store and verdicts and against is None:
+        _store(report, opened)
+
+
+def _measure(
+    dataset: OpenedDataset,
+    folder: Path,
+    spec: str,
+    options: JudgeOptions,
+    sample: int,
+    seed: int,
+    budget: float | None,
+    yes: bool,
+) -> tuple[str, tuple[Path, ...]]:
+    import asyncio
+
+    from dataset_builder.confirming import confirm
+    from dataset_builder.errors import RemoteError
+    from dataset_builder.run_progress import run_progress
+    from eval.judges.registry import check_judge
+    from eval.measuring import Measuring, measuring_runs
+    from eval.tally import Verdicts
+    from eval.verdicts import Verdict
+
+    check_judge(spec)
+    runs = measuring_runs(dataset, folder, sample=sample, seed=seed)
+    measuring = Measuring(runs, dataset, spec, options)
+    click.echo(
+        f"Judge: {measuring.judge}, rubric {measuring.rubric}; {measuring.waiting:,} answers to judge, "
+        f"in the runs of {len(runs):,} models in {folder}",
+        err=True,
+    )
+    expected = measuring.estimate()
+    if expected is not None and measuring.waiting:
+        for line in expected.lines():
+            click.echo(line, err=True)
+        confirm(expected, yes=yes)
+    given = Verdicts()
+    stopped = None
+    with run_progress(measuring.judge, measuring.waiting) as move:
+
+        def seen(verdict: Verdict) -> None:
+            given.add(verdict)
+            move(given.detail() if expected else "")
+
+        try:
+            stopped = asyncio.run(measuring.work(budget, seen))
+        except KeyboardInterrupt:
+            click.echo("Stopped. Every verdict is kept; the same command goes on from there.", err=True)
+            sys.exit(130)
+    if stopped:
+        raise RemoteError(f"Stopped early: {stopped}")
+    return measuring.judge, tuple(run.path for run in runs)
+
+
+def _store(report: AgreementReport, dataset: OpenedDataset) -> None:
+    from eval.judge_record import is_in_sample, store_record
+    from eval.measuring import record_of
+
+    if is_in_sample(report.judge):
+        click.echo(
+            "Not kept: the weights of this judge were trained on these answers. Scores show the agreement in its "
+            "manifest, which is on answers that they had not seen.",
+            err=True,
+        )
+        return
+    record = record_of(report, dataset)
+    path = store_record(record)
+    click.echo(f"Kept in {path}" + (f". Mind: {record.note}." if record.note else ""), err=True)

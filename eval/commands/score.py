@@ -69,7 +69,7 @@ def score(
         _write(out, found, scores, dataset_id, organization)
     if as_json:
         provenance = found.provenance()
-        agreement = found.judge_agreement()
+        agreement = found.known_agreement()
         results = build_results(scores, provenance, corrected=found.corrected(), judge_agreement=agreement)
         _print_json(found, scores, [one.to_json() for one in results])
     elif as_csv:
@@ -92,13 +92,11 @@ def _correct(found: AnswerSet, method: str, labels: str) -> None:
 
 def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, organization: str | None) -> None:
     from eval.leaderboard import leaderboard
-    from eval.results_builder import agreement_rows, build_results
+    from eval.results_builder import build_results
     from eval.results_files import folder_name, write_results
 
-    agreement = found.judge_agreement()
-    rows = {
-        row.model: row for row in leaderboard(scores, None, [r for pair in agreement for r in agreement_rows(pair)])
-    }
+    agreement = found.known_agreement()
+    rows = {row.model: row for row in leaderboard(scores, None, agreement)}
     results = build_results(scores, found.provenance(), corrected=found.corrected(), judge_agreement=agreement)
     for one in results:
         model = one.provenance.model.name
@@ -141,6 +139,8 @@ def _print_csv(scores: Scores) -> None:
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
+    from eval.judge_record import caveat
+    from eval.judges.rubric import RESPONSE_TYPE
     from eval.leaderboard import leaderboard
     from eval.metrics import METRIC_BY_ID
     from eval.score_tables import (
@@ -163,8 +163,11 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
         out.print(leaderboard_table(rows, f"{found.dataset.name}, judged by {scores.judge}"))
     out.print(account(side for row in rows for side in (row.defeated, row.control)))
     shown = {name: [p for p in scores.parts if p.by == name and not p.without_dual_use] for name in names}
-    for pair in found.judge_agreement():
-        out.print(agreement_line(pair))
+    for known in found.known_agreement():
+        if known.field == RESPONSE_TYPE:
+            out.print(agreement_line(scores.judge, known))
+    if told := caveat(scores.judge):
+        out.print(told)
     plain = Slice(OVERALL, OVERALL, without_dual_use=True)
     if plain in scores.parts and found.run is None:
         out.print(leaderboard_table(leaderboard(scores, plain), "Cases without the dual-use flag"))

@@ -1,0 +1,132 @@
+"""Having a judge label answers that the study's judge and the reviewers labelled, to measure it by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dataset_builder import __version__
+from dataset_builder.budget import Budget
+from dataset_builder.errors import InputError
+from dataset_builder.estimate import Estimate, estimate
+from dataset_builder.prices import price_of
+from dataset_builder.providers import resolve_endpoint
+from dataset_builder.stratified import stratified
+from dataset_builder.timestamp import now
+from eval.agreement_report import AgreementReport
+from eval.dataset import OpenedDataset
+from eval.judge_record import JudgeRecord, note_on
+from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
+from eval.judges.registry import resolve_judge
+from eval.judging import docket_of, judge_run, tasks_of
+from eval.label_source import reviewer_labels, study_labels
+from eval.published_run import copy_answers
+from eval.results_builder import agreement_rows
+from eval.run_folder import RunFolder
+from eval.verdicts import Verdict
+
+
+def measured_answers(dataset: OpenedDataset, sample: int, seed: int) -> dict[str, list[str]]:
+    """Which answers a judge is measured on, case ids by model: all that reviewers labelled, and ``sample`` others.
+
+    The others are spread evenly over the cells. Raises InputError where the dataset holds no verdicts.
+    """
+    cases = dataset.built.case_by_id
+    judged = sorted(study_labels(dataset.built).labels)
+    reviewed = {key for source in reviewer_labels(dataset.built).values() for key in source.labels}
+    rest = [key for key in judged if key not in reviewed]
+    drawn = stratified(rest, lambda key: cases[key.case_id].cell, sample, seed) if sample else []
+    found: dict[str, list[str]] = {}
+    for key in sorted({*(reviewed & set(judged)), *drawn}):
+        found.setdefault(key.model, []).append(key.case_id)
+    return found
+
+
+def measuring_runs(dataset: OpenedDataset, folder: Path, *, sample: int, seed: int) -> list[RunFolder]:
+    """A run of these answers for each model, in a folder of its own; made anew only where it is not there."""
+    cases = dataset.built.case_by_id
+    return [
+        copy_answers(
+            dataset,
+            model,
+            [cases[case_id] for case_id in ids],
+            sample=f"chosen:{len(ids)}",
+            seed=seed,
+            out=folder / model,
+        )
+        for model, ids in measured_answers(dataset, sample, seed).items()
+    ]
+
+
+class Measuring:
+    """The runs with the judge that is to label them; ``waiting`` answers have no verdict of it yet."""
+
+    def __init__(self, runs: list[RunFolder], dataset: OpenedDataset, spec: str, options: JudgeOptions) -> None:
+        if not runs:
+            raise InputError(f"{dataset.name}: holds no answers that a judge could be measured on.")
+        self._runs, self._dataset, self._spec, self._options = runs, dataset, spec, options
+        probe = resolve_judge(spec, self._of(runs[0]))
+        self._probe = probe
+        self.judge, self.rubric = probe.name, probe.rubric
+        self._waiting = {run.path: docket_of(run, dataset, probe).case_ids for run in runs}
+
+    @property
+    def waiting(self) -> int:
+        """Answers to judge."""
+        return sum(map(len, self._waiting.values()))
+
+    def estimate(self) -> Estimate | None:
+        """What judging will take; None for a judge that costs nothing."""
+        probe = self._probe
+        if not isinstance(probe, PaidJudge):
+            return None
+        given = self._options.price
+        price = given or price_of(resolve_endpoint(self._spec.partition(":")[2], self._options.base_url))
+        lengths = (probe.request_chars(task) for run in self._runs for task in self._tasks(run))
+        return estimate(
+            lengths,
+            self._probe.settings.get("max_tokens", 4000),
+            price,
+            price_is_given=given is not None,
+            verdicts=True,
+        )
+
+    async def work(self, budget_usd: float | None, seen: Callable[[Verdict], None]) -> str | None:
+        """Judge what is waiting; returns why it stopped early, or None. Raises as the judge does."""
+        await self._probe.aclose()
+        expected = self.estimate()
+        paid = sum(v.cost or 0.0 for run in self._runs for v in run.verdicts(self.judge, self.rubric))
+        budget = Budget(
+            budget_usd if expected else None, spent=paid, call_cost=expected.call_cost if expected else None
+        )
+        for run in self._runs:
+            judge = resolve_judge(self._spec, self._of(run))
+            with run.writing():
+                stopped = await judge_run(
+                    run, self._tasks(run), judge, concurrency=self._options.concurrency, budget=budget, seen=seen
+                )
+            if stopped:
+                return stopped
+        return None
+
+    def _tasks(self, run: RunFolder) -> Iterator[JudgeTask]:
+        return tasks_of(run, self._dataset, self._waiting[run.path])
+
+    def _of(self, run: RunFolder) -> JudgeOptions:
+        return replace(self._options, model=run.settings.model, run=run.path)
+
+
+def record_of(report: AgreementReport, dataset: OpenedDataset) -> JudgeRecord:
+    """What there is to keep of a report: the judge against each of the others."""
+    rows = [row for pair in report.pairs if pair.second == report.judge for row in agreement_rows(pair)]
+    return JudgeRecord(
+        judge=report.judge,
+        rubric=report.rubric,
+        dataset=dataset.hub_id or dataset.built.path.resolve().name,
+        cases_hash=dataset.built.cases_hash,
+        measured_at=now(),
+        package_version=__version__,
+        note=note_on(report.judge),
+        agreement=rows,
+    )
