@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from dataset_builder.errors import InputError
 from eval.dataset import OpenedDataset
+from eval.judge_record import known_agreement
 from eval.judges.interface import Judge, JudgeTask
-from eval.label_source import FIELDS
 from eval.results import JudgeAgreement
 from eval.run_response import RunResponse
 from eval.submission import Submission
@@ -46,9 +46,9 @@ def rejudge(submission: Submission, dataset: OpenedDataset, judges: Sequence[Jud
     found = []
     for judge in (offline_judge(), *judges):
         verdicts = asyncio.run(_judge(judge, tasks_of(submission, dataset)))
-        offline = judge.name == EMBEDDED
-        agreement = measured_agreement() if offline else []
-        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, offline, agreement))
+        agreement = known_agreement(judge.name, judge.rubric)
+        repeatable = judge.name == EMBEDDED
+        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement))
     return found
 
 
@@ -62,28 +62,6 @@ def offline_judge() -> Judge:
         return load_judge()
     except FileNotFoundError:
         raise InputError("The weights of the offline judge are missing: install blind-refusal again.") from None
-
-
-def measured_agreement() -> list[JudgeAgreement]:
-    """The offline judge on answers of model families that its weights had not seen, as its manifest tells."""
-    from eval.judges.embedded import manifest
-
-    held = manifest()["heldout"]
-    rows = [(name, fields) for name, fields in sorted(held["reviewers"].items())]
-    rows.append(("the study's judge", {name: held["family"][name]["all"] for name in FIELDS}))
-    return [
-        JudgeAgreement(
-            against=against,
-            field=name,
-            n=fields[name]["n"],
-            agreement=fields[name].get("accuracy"),
-            kappa=fields[name]["kappa"],
-            kappa_low=None,
-            kappa_high=None,
-        )
-        for against, fields in rows
-        for name in FIELDS
-    ]
 
 
 def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:
