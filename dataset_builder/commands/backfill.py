@@ -42,6 +42,10 @@ import click
     help="Stop before it is exceeded; all that DIR has cost counts.",
 )
 @click.option("--retry-errors", is_flag=True, help="Ask again where a gate gave no readable verdict.")
+@click.option(
+    "--build", "out", type=click.Path(path_type=Path), metavar="OUT", help="Then build the extended dataset there."
+)
+@click.option("--source", default="study", show_default=True, help="With --build: what is extended.")
 @click.option("--force", is_flag=True, help="Order cases for implausible cells too.")
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 def backfill(
@@ -53,14 +57,17 @@ def backfill(
     gate_price: str | None,
     rounds: int,
     retry_errors: bool,
+    out: Path | None,
+    source: str,
     force: bool,
     yes: bool,
     **wishes: Any,
 ) -> None:
     """Write and gate cases in DIR until every cell has its target, or the budget or the rounds end.
 
-    What was removed is replaced by new orders. The same command goes on where it was stopped. Exit
-    code 2 where cells are still short; they are listed.
+    What was removed, by gates or by people, is replaced by new orders; DIR/report.md accounts for every
+    one. The same command goes on where it was stopped, also after a review. Exit code 2 where cells are
+    still short; they are listed, and with --build the extension is built all the same.
     """
     from dataset_builder.backfill import Backfill
     from dataset_builder.confirming import confirm
@@ -72,6 +79,7 @@ def backfill(
     from dataset_builder.generation.targets import read_targets
     from dataset_builder.model_choice import ModelChoice
     from dataset_builder.run_progress import run_progress
+    from dataset_builder.validate import KEPT
 
     wanted = read_targets(targets, force=force)
     gates = ModelChoice(
@@ -99,12 +107,25 @@ def backfill(
     replace_file(session.folder.path / "report.md", markdown(found, wanted).encode())
     for line in found.lines():
         click.echo(line)
+    if out is not None and found.outcomes[KEPT]:
+        _build(source, folder, out)
     if not ended.short:
         click.echo("Every cell has its target")
     elif ended.stopped:
         raise RemoteError(f"Stopped early: {ended.stopped}\n{_short(ended.short)}")
     else:
         raise InputError(f"{_short(ended.short)}\nMore --rounds may fill them, or another writer.")
+
+
+def _build(source: str, folder: Path, out: Path) -> None:
+    from dataset_builder.build import build_dataset
+    from dataset_builder.extend import extend
+    from dataset_builder.sources import GENERATED_PREFIX, read_source
+    from dataset_builder.summary import summary
+
+    base, added = read_source(source), read_source(f"{GENERATED_PREFIX}{folder}")
+    manifest = build_dataset(extend(base, [added]).records, [base.source, added.source], out)
+    click.echo(summary(manifest, out))
 
 
 def _short(short: dict[str, int]) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from dataset_builder.built import BuiltDataset
+from dataset_builder.check_folder import check_folder
 from dataset_builder.cli import dataset
 from dataset_builder.errors import DataError, InputError, RemoteError
 from dataset_builder.gates.records import GATES
@@ -54,7 +56,9 @@ def test_what_is_removed_is_replaced_until_the_targets_are_met(tmp_path: Path) -
         bad = zlib.crc32(request.query.split("BEGIN THE REQUEST]")[1][20:60].encode()) % 3 == 0
         return verdict(request, passes=not (bad and gate_of(request) == "reasonable_judge"))
 
-    done, _ = backfill(script, tmp_path / "g", "control:school: 4\ncontent_defeat:club: 3\n", "--rounds", "30")
+    targets = "control:school: 4\ncontent_defeat:club: 3\n"
+    build = ("--source", "starter", "--build", str(tmp_path / "built"))
+    done, _ = backfill(script, tmp_path / "g", targets, "--rounds", "30", *build)
     assert done.exit_code == 0, done.output
     assert "Every cell has its target" in done.output
     found = account(GenerationFolder.open(tmp_path / "g"))
@@ -63,6 +67,8 @@ def test_what_is_removed_is_replaced_until_the_targets_are_met(tmp_path: Path) -
     assert found.orders == sum(found.ends.values())
     assert found.ends["written"] == sum(found.outcomes.values())
     assert found.outcomes["kept"] == 7
+    assert check_folder(tmp_path / "built") == []
+    assert len(BuiltDataset.open(tmp_path / "built").cases()) == len(read_starter().cases) + 7
     assert "| `control:school` | 4 | 4 |" in (tmp_path / "g" / "report.md").read_text()
     done, asked = backfill(script, tmp_path / "g", "control:school: 4\n")
     assert done.exit_code == 0
