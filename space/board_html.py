@@ -45,7 +45,7 @@ def interval(low: Any, high: Any) -> str:
         return ""
     # Two minus signs and a dash cannot be told apart.
     dash = "–" if low >= 0 else " to "
-    return f'<span class="br-ci">{percent(low)}{dash}{percent(high)}</span>'
+    return f' <span class="br-ci">{percent(low)}{dash}{percent(high)}</span>'
 
 
 def board_table(
@@ -118,7 +118,7 @@ def _cell(column: Column, row: pd.Series, corrected: bool, judge: str, links: Tr
     if name == "rank":
         rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
         low, high = row["rank_low"], row["rank_high"]
-        ends = "" if pd.isna(low) or pd.isna(high) else f'<span class="br-ci">{low}–{high}</span>'
+        ends = "" if pd.isna(low) or pd.isna(high) else f' <span class="br-ci">{low}–{high}</span>'
         return f'<td class="num br-rank">{rank}{ends}</td>'
     if name == "scored":
         left = int(row["unscored"])

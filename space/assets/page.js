@@ -64,7 +64,19 @@
     button.hidden = true;
   };
 
+  // Gradio gives the page a base address, so that a plain jump within it would leave it.
+  const jump = (event, link) => {
+    const target = document.getElementById(link.getAttribute("href").slice(1));
+    if (!target) return;
+    event.preventDefault();
+    if (!target.hasAttribute("tabindex")) target.tabIndex = -1;
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
+  };
+
   document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest('a[href^="#"]');
+    if (link) jump(event, link);
     const button = event.target instanceof Element && event.target.closest("button");
     if (!button) return;
     if (button.classList.contains("br-copy")) copy(button);

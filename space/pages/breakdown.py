@@ -88,10 +88,11 @@ def build(shell: Shell) -> None:
         "together. Controls stand in the first column: there, a low figure is what is wanted.</p>"
     )
     heat = html()
+    board = gr.Textbox(visible="hidden", label="Board")
     window = window_box()
     controls: list[Any] = [judge, models, by, metric, plain]
     names = [BOARD, MODELS, SLICE, METRIC, PLAIN]
-    parts = [about, plot, figures, heat, bar]
+    parts = [about, plot, figures, heat, board, bar]
 
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
@@ -99,10 +100,15 @@ def build(shell: Shell) -> None:
         return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
 
     def change(*values: Any) -> list[Any]:
-        *chosen, look = values
+        # One event for all controls: of two at once the slower would win. A list that is drawn anew
+        # closes under the reader's hand, so models are changed only with the board.
+        *chosen, before, look = values
         now = data.now
         state = _state(now, dict(zip(names, chosen, strict=True)))
-        return [_models(now, state), *_show(data, now, state, Look.of(look))]
+        return [
+            gr.update() if before == state[BOARD] else _models(now, state),
+            *_show(data, now, state, Look.of(look)),
+        ]
 
     def breakdown(query: str = "") -> dict[str, Any]:
         """The rates at an address such as ``model=glm-5&by=authority&metric=engagement_rate``: columns by label."""
@@ -119,9 +125,14 @@ def build(shell: Shell) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
-        [control.input for control in controls], change, [*controls, window], [models, *parts], js=READ_WINDOW,
-        trigger_mode="always_last", **quiet,
-    )  # fmt: skip
+        [control.input for control in controls],
+        change,
+        [*controls, board, window],
+        [models, *parts],
+        js=READ_WINDOW,
+        trigger_mode="always_last",
+        **quiet,
+    )
     api(breakdown, api_name="breakdown")
 
 
@@ -136,14 +147,14 @@ def _chosen(now: Snapshot, board: Board | None, state: Mapping[str, Value]) -> d
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """The sentence above, the figure, its numbers, the map, the link bar."""
+    """The sentence above, the figure, its numbers, the map, the board, the link bar."""
     board = board_of(now, state)
     bar = link_bar(ADDRESS, BreakdownState(now).fields, state)
     tables = _chosen(now, board, state)
     by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
     if board is None or now.leaderboard is None or not tables:
         text = "There are no results by slice for this choice: its rows came without a results file."
-        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", bar]
+        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", state[BOARD], bar]
     plain_here = plain and not by.startswith("dual_use")
     labels = labels_of(list(tables.values()), by, metric, without_dual_use=plain_here)
     info = {m.id: m for m in now.leaderboard.metrics}[metric]
@@ -167,6 +178,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         or_reason(look, bars, panels, metric, f"{info.title} (%)"),
         figures_table(breakdown_frame(tables, by, metric, without_dual_use=plain_here)),
         heat_map(heat_cells(list(tables.values()), without_dual_use=plain), href),
+        board.id,
         bar,
     ]
 

@@ -77,10 +77,11 @@ def build(shell: Shell) -> None:
     html("<h2>Cases where they part</h2>")
     only = gr.Radio([("Either helps", ""), ("Only A helps", "a"), ("Only B helps", "b")], value="", label="Show")
     cases = html(follow=True)
+    board = gr.Textbox(visible="hidden", label="Board")
     window = window_box()
     controls: list[Any] = [judge, first, second, metric, only]
     names = [BOARD, FIRST, SECOND, METRIC, ONLY]
-    parts = [about, plot, table, cases, bar]
+    parts = [about, plot, table, cases, board, bar]
 
     def everything(state: Mapping[str, Value], look: str) -> list[Any]:
         now = data.now
@@ -94,11 +95,15 @@ def build(shell: Shell) -> None:
         return everything(followed(CompareState(data.now).fields, event), look)
 
     def change(*values: Any) -> list[Any]:
-        *chosen, look = values
+        # One event for all controls: of two at once the slower would win. A list that is drawn anew
+        # closes under the reader's hand, so models are changed only with the board.
+        *chosen, before, look = values
         now = data.now
-        given = dict(zip(names, chosen, strict=True))
-        pairs = [(name, str(given[name] or "")) for name in names if given[name]]
-        return everything(parse(CompareState(now).fields, pairs), look)
+        pairs = [(name, str(value)) for name, value in zip(names, chosen, strict=True) if value]
+        state = _with_pair(now, parse(CompareState(now).fields, pairs))
+        same = before == state[BOARD]
+        shown = [gr.update() for _ in controls] if same else _controls(now, state)
+        return [*shown, *_show(data, book, now, state, Look.of(look))]
 
     def compare(query: str = "") -> dict[str, Any]:
         """Two models at an address such as ``a=glm-5&b=grok-4``: every paired difference, and where they part."""
@@ -112,9 +117,14 @@ def build(shell: Shell) -> None:
     shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     cases.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
-        [control.input for control in controls], change, [*controls, window], [*controls, *parts], js=READ_WINDOW,
-        trigger_mode="always_last", **quiet,
-    )  # fmt: skip
+        [control.input for control in controls],
+        change,
+        [*controls, board, window],
+        [*controls, *parts],
+        js=READ_WINDOW,
+        trigger_mode="always_last",
+        **quiet,
+    )
     api(compare, api_name="compare")
 
 
@@ -151,7 +161,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     except BlindRefusalError as error:
         why = str(error).splitlines()[0]
         text = f"There is nothing to compare: {why}."
-        return [f'<p class="br-notice">{safe(text)}</p>', reason(look, text), "", "", bar]
+        return [f'<p class="br-notice">{safe(text)}</p>', reason(look, text), "", "", state[BOARD], bar]
     rows = rows_of(board)
     pair = [rows[str(state[name])] for name in (FIRST, SECOND)]
     names = (pair[0].model, pair[1].model)
@@ -174,7 +184,14 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     )
     pager = _pager(links, state, at, pages, len(some))
     figure = or_reason(look, differences, differences_of(frame), *names)
-    return [about, figure, difference_table(frame, *names), f"{pager}{listed}{pager if pages > 1 else ''}", bar]
+    return [
+        about,
+        figure,
+        difference_table(frame, *names),
+        f"{pager}{listed}{pager if pages > 1 else ''}",
+        state[BOARD],
+        bar,
+    ]
 
 
 def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int, total: int) -> str:

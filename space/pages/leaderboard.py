@@ -56,7 +56,7 @@ element.addEventListener('click', async (event) => {
   const button = event.target.closest('button[data-save]');
   if (!button) return;
   const link = document.querySelector('a.br-state');
-  const text = await server.saved(button.dataset.save, link ? new URL(link.href).search : '');
+  const text = await server.saved(button.dataset.save + (link ? new URL(link.href).search : ''));
   const type = button.dataset.save === 'csv' ? 'text/csv' : 'application/json';
   const saved = document.createElement('a');
   saved.href = URL.createObjectURL(new Blob([text], {type: type + ';charset=utf-8'}));
@@ -110,8 +110,9 @@ def build(shell: Shell) -> None:
         columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
     table = html(follow=True)
 
-    def saved(kind: str, query: str) -> str:
-        """The rows on the page as a file's text."""
+    def saved(asked: str) -> str:
+        """The rows on the page as a file's text; asked for as ``csv?q=…``."""
+        kind, _, query = str(asked).partition("?")
         return download(data.now, "json" if kind == "json" else "csv", query)
 
     gr.HTML(_SAVED, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
@@ -121,12 +122,12 @@ def build(shell: Shell) -> None:
         "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
     )
     plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
-    sort = gr.Textbox(visible="hidden", label="Order")
+    order = gr.Textbox(visible="hidden", label="Order and board")
     window = window_box()
 
     controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
     names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
-    parts = [first, table, plot, sort, bar]
+    parts = [first, table, plot, order, bar]
 
     def everything(state: Mapping[str, Value], look: str) -> list[Any]:
         now = data.now
@@ -139,10 +140,13 @@ def build(shell: Shell) -> None:
         return everything(followed(BoardState(data.now).fields, event), look)
 
     def change(*values: Any) -> list[Any]:
+        # One event for all controls: of two at once the slower would win. A list that is drawn anew
+        # closes under the reader's hand, so families are changed only with the board.
         *chosen, order, look = values
         now = data.now
         state = _state(now, dict(zip(names, chosen, strict=True)), str(order or ""))
-        return [_families(now, state), *_show(data, now, state, Look.of(look))]
+        same = str(order).split()[2:] == [str(state[BOARD])]
+        return [gr.update() if same else _families(now, state), *_show(data, now, state, Look.of(look))]
 
     def rows(query: str = "") -> str:
         """The leaderboard at an address such as ``family=GLM+5&sort=help_rate``, as JSON."""
@@ -151,11 +155,10 @@ def build(shell: Shell) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     table.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
-    events = [control.input for control in controls]
     gr.on(
-        events,
+        [control.input for control in controls],
         change,
-        [*controls, sort, window],
+        [*controls, order, window],
         [families, *parts],
         js=READ_WINDOW,
         trigger_mode="always_last",
@@ -180,7 +183,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
     bar = link_bar("", links.fields, state)
     first = notice + answer(board, data.store)
-    order = f"{state[SORT]} {'down' if state[DOWN] else 'up'}"
+    order = f"{state[SORT]} {'down' if state[DOWN] else 'up'} {state[BOARD]}"
     if board is None or now.leaderboard is None:
         return [first, "", None, order, bar]
     whole = board_frame(board)
@@ -248,7 +251,7 @@ def _families(now: Snapshot, state: Mapping[str, Value]) -> Any:
 
 def _state(now: Snapshot, values: Mapping[str, Any], order: str) -> dict[str, Value]:
     """A state from what stands in the controls, through the same gate as an address."""
-    sort, _, down = order.partition(" ")
+    sort, down = (*order.split(), "", "")[:2]
     pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or "")), (SORT, sort)]
     pairs += [(DOWN, "1")] if down == "down" else []
     pairs += [(CORRECTED, "1")] if values[CORRECTED] else []

@@ -46,7 +46,7 @@ def test_percent(share: Any, shown: str) -> None:
 
 
 def test_an_interval_is_light_and_reads_with_a_minus() -> None:
-    assert interval(0.1, 0.2) == '<span class="br-ci">10.0–20.0</span>'
+    assert interval(0.1, 0.2) == ' <span class="br-ci">10.0–20.0</span>'
     assert "−10.0 to 20.0" in interval(-0.1, 0.2)
     assert interval(None, 0.2) == interval(float("nan"), 0.2) == ""
 
@@ -66,7 +66,7 @@ def test_a_first_click_puts_the_best_first_and_a_second_turns_it_round() -> None
 def test_no_data_is_a_dash_and_never_a_zero() -> None:
     beta = table().split("<tr>")[-1]
     assert '<td class="num">–</td>' in beta
-    assert 'num">0.0<' not in beta
+    assert 'num">0.0 ' not in beta
 
 
 @pytest.mark.parametrize("text", strings())

@@ -22,13 +22,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(dataset: Path, results: Path, cache: Path, timeout: float = 90) -> Iterator[str]:
+def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: float = 90) -> Iterator[str]:
     """The address of a server over some data, stopped at the end; what it said is raised if it does not start."""
     port = free_port()
     log = cache.parent / f"serve-{port}.log"
     command = [sys.executable, "-W", "error::SyntaxWarning", "-c", "from space.command import main; main()"]
     command += ["space", "serve", "--dataset", str(dataset), "--results", str(results)]
-    command += ["--port", str(port), "--store-cache", str(cache)]
+    command += ["--port", str(port), "--store-cache", str(cache), *more]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     try:
