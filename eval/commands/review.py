@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")
 @click.option("--merge", is_flag=True, help="Merge the requests that nothing refuses, and add their reviews.")
 @click.option("--comment", "say", is_flag=True, help="Put the findings on each request.")
-@click.option("--again", is_flag=True, help="In a folder: review what has a review too.")
+@click.option("--again", is_flag=True, help="Review what has a review too, as after a new version of the judge.")
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
 @click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
@@ -47,13 +47,19 @@ def review(
     RESULTS is a folder; REPO a results repository on the Hub, of which the open pull requests are
     reviewed, and what was merged without a review.
     """
+    from dataset_builder.errors import InputError
     from eval.dataset import locate_dataset
     from eval.results_repo import ResultsRepo, names_repo
     from eval.reviewing import review_folder, review_repo, review_requests
+    from eval.run_folder import RUN
     from eval.submission_report import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
+    if (Path(results) / RUN).is_file():
+        raise InputError(
+            f"{results}: a run, and no results folder. People label its answers with 'blind-refusal eval label {results}'."
+        )
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
     rejudge = _rejudge_by(spec) if spec else maintainers_verdicts
@@ -73,7 +79,7 @@ def review(
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    for place, report in review_repo(repo, opened, accept=accepted, rejudge=rejudge).items():
+    for place, report in review_repo(repo, opened, accept=accepted, again=again, rejudge=rejudge).items():
         _show(place, report)
 
 

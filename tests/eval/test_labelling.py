@@ -85,6 +85,11 @@ def test_labels_are_verdicts_of_the_run(run: Path) -> None:
     assert json.loads(done.stdout)["judge"] == "human:reviewer_1"
 
 
+def test_who_reviews_a_run_is_told_where_to(run: Path) -> None:
+    done = CliRunner().invoke(eval_group, ["review", str(run)])
+    assert f"'blind-refusal eval label {run}'" in str(done.exception)
+
+
 def test_a_score_is_corrected_by_them(run: Path) -> None:
     folder = RunFolder.open(run)
     items = label_items(folder, locate_dataset(folder.settings.dataset), None, 0)
