@@ -58,7 +58,8 @@ def review(
         raise click.UsageError("--accept and --reason belong together.")
     if (Path(results) / RUN).is_file():
         raise InputError(
-            f"{results}: a run, and no results folder. People label its answers with 'blind-refusal eval label {results}'."
+            f"{results}: a run, and no results folder. People label its answers with "
+            f"'blind-refusal eval label {results}'."
         )
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
