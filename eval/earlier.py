@@ -18,7 +18,8 @@ from dataset_builder.build import PARQUET
 from dataset_builder.errors import DataError
 from dataset_builder.records import Record
 from eval.bundle_tables import read_rows
-from eval.results_folder import REVIEWS, places
+from eval.results_folder import REVIEWS, places, read_review
+from eval.review_record import Review
 
 FINGERPRINTS: Final = "fingerprints.parquet"
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
@@ -59,19 +60,29 @@ def fingerprint_bytes(found: Mapping[str, int]) -> bytes:
     return stream.getvalue()
 
 
-def read_earlier(results: Path, but: str | None = None) -> list[Earlier]:
-    """The reviewed submissions of a results folder, without the one at ``but``; unreadable ones are passed over."""
+def read_earlier(results: Path, but: str | None = None, before: str | None = None) -> list[Earlier]:
+    """The reviewed submissions of a results folder, without the one at ``but``; unreadable ones are passed over.
+
+    ``before`` leaves only those that were first reviewed before that time.
+    """
     found = []
     for place in places(results):
         path = results / REVIEWS / place / FINGERPRINTS
         if place == but or not path.is_file():
             continue
         try:
+            if before is not None and ((review := read_review(results, place)) is None or _is_later(review, before)):
+                continue
             columns = read_rows(path, Fingerprint, FINGERPRINTS)
         except DataError:
             continue
         found.append(Earlier(place, dict(zip(columns["case_id"], columns["fingerprint"], strict=True))))
     return found
+
+
+def _is_later(review: Review, before: str) -> bool:
+    # Both are written by this software, in one form.
+    return review.first_reviewed_at >= before
 
 
 def shared(mine: Mapping[str, int], theirs: Mapping[str, int]) -> float:

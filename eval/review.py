@@ -57,15 +57,19 @@ def review_submission(
     seed: int | None = None,
     at: str | None = None,
     accept: str | None = None,
+    before: Review | None = None,
 ) -> MadeReview:
     """Review a submission that passed the checks.
 
     ``rejudged`` are the maintainers' verdicts, the offline judge's first. ``flags`` and ``held`` are
     findings of the checks that make it `community`, or hold it. ``adopt`` lets the submitter's own
     verdicts in beside ours. ``seed`` draws the audit's sample (default: at random, and recorded).
-    ``accept`` is why a person lets in what would be held.
+    ``accept`` is why a person lets in what would be held; ``before`` is an earlier review of the same
+    content, whose decision of a person stays.
     """
     seed = secrets.randbits(32) if seed is None else seed
+    at = at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    accept = accept if accept is not None or before is None else before.accepted
     flags = list(dict.fromkeys([*flags, *departures_of(submission.run)]))
     held = list(held)
     base: Status = COMMUNITY if flags else VERIFIED
@@ -132,7 +136,9 @@ def review_submission(
         reasons=[*held, *flags],
         judges=judges,
         audits=audits,
-        reviewed_at=at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reviewed_at=at,
+        first_reviewed_at=before.first_reviewed_at if before else at,
+        accepted=accept,
         package_version=__version__,
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )

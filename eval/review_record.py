@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import field
 
-from eval.bundle_schema import BundlePart, Hash, Line
+from eval.bundle_schema import BundlePart, Hash, Line, Note
 from eval.leaderboard_schema import Status
 from eval.results import CorrectedValue, JudgeAgreement
 
@@ -66,6 +66,10 @@ class Review(BundlePart, frozen=True, kw_only=True):
     judges: list[ReviewedJudge] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
     reviewed_at: Line
+    # Of the first review of this content: a copy is what came later.
+    first_reviewed_at: Line
+    # Why a person let it in though it was held; kept when it is reviewed again.
+    accepted: Note | None = None
     package_version: Line
     # Of the maintainers' verdicts.parquet; null where there is none.
     verdicts_sha256: Hash | None = None

@@ -15,6 +15,7 @@ from eval.request_queue import RequestQueue
 from eval.results_folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, is_place, places, read_review
 from eval.results_repo import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.submission import files_of
+from eval.submission_checks import MOST_UNSCORED
 from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
 from eval.upload import LIMITS
 
@@ -132,11 +133,12 @@ def review_repo(
     datasets: Sequence[OpenedDataset],
     *,
     accept: dict[str, str] | None = None,
+    again: bool = False,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> dict[str, SubmissionReport]:
     """Review the submissions on main that have no review, as after a merge by hand; see ``review_folder``."""
     copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS))
-    found = _review(copy, datasets, accept or {}, again=False, rejudge=rejudge)
+    found = _review(copy, datasets, accept or {}, again=again, own=False, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             commit_review(repo, place, report.reviewed.files)
@@ -151,11 +153,11 @@ def review_folder(
     again: bool = False,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> dict[str, SubmissionReport]:
-    """Review the submissions of a folder that have no review, or with ``again`` all of them.
+    """Review the submissions of a folder of one's own that have no review, or with ``again`` all of them.
 
     ``accept`` maps a place to why a person lets it in that the checks hold. Returns the reports by place.
     """
-    found = _review(results, datasets, accept or {}, again=again, rejudge=rejudge)
+    found = _review(results, datasets, accept or {}, again=again, own=True, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             add_review(results, place, report.reviewed.files)
@@ -181,7 +183,13 @@ def aggregate_repo(repo: ResultsRepo, datasets: Sequence[OpenedDataset]) -> tupl
 
 
 def _review(
-    results: Path, datasets: Sequence[OpenedDataset], accept: dict[str, str], *, again: bool, rejudge: Rejudge
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    accept: dict[str, str],
+    *,
+    again: bool,
+    own: bool,
+    rejudge: Rejudge,
 ) -> dict[str, SubmissionReport]:
     found = {}
     for place in places(results):
@@ -200,5 +208,7 @@ def _review(
             rejudge=rejudge,
             standing=True,
             accept=accept.get(place),
+            most_unscored=None if own else MOST_UNSCORED,
+            adopt=own,
         )
     return found

@@ -140,6 +140,9 @@ def _sample(submission: Submission, dataset: OpenedDataset) -> list[Problem]:
 def _unscored(submission: Submission, most: float | None, problems: list[Problem], flags: list[str]) -> None:
     n = len(submission.answers["status"])
     share = sum(status != OK for status in submission.answers["status"]) / n if n else 1.0
+    if share == 1:
+        problems.append(Problem(RESPONSES, "no case has an answer", "there is nothing to judge"))
+        return
     limit = MOST_UNSCORED if most is None else most
     if share <= limit:
         return

@@ -19,8 +19,9 @@ from eval.protocol import departures_of
 from eval.rejudging import Rejudged
 from eval.rejudging import rejudge as judge_again
 from eval.results import Results
-from eval.results_folder import REVIEWS, SUBMISSIONS
+from eval.results_folder import REVIEWS, SUBMISSIONS, read_review
 from eval.review import MadeReview, review_submission
+from eval.review_record import Review
 from eval.submission import Submission, read_submission
 from eval.submission_checks import MOST_UNSCORED, check_submission
 from eval.upload import open_upload
@@ -122,7 +123,9 @@ def report_on_files(
         submission = read_submission(files)
     except DataError as error:
         return SubmissionReport(error.problems)
-    earlier = read_earlier(results, but=submission.place) if results else []
+    before = _earlier_review(submission, results) if results and standing else None
+    since = before.first_reviewed_at if before else None
+    earlier = read_earlier(results, submission.place, since) if results else []
     checked = check_submission(submission, datasets, earlier, most_unscored=most_unscored)
     if checked.problems or checked.dataset is None:
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
@@ -137,10 +140,19 @@ def report_on_files(
         adopt=adopt,
         seed=seed,
         accept=accept,
+        before=before,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
     return SubmissionReport((), held, checked.flags, checked.remarks, made.review.status, submission, made, rows)
+
+
+def _earlier_review(submission: Submission, results: Path) -> Review | None:
+    try:
+        return read_review(results, submission.place)
+    except (DataError, OSError):
+        # A spoilt review is made anew.
+        return None
 
 
 def _standing(submission: Submission, results: Path) -> Problem | None:

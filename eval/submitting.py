@@ -85,7 +85,9 @@ def submit_locally(
         if review is not None and not add_submission(results, made):
             done.append(Submitted(made, review, False))
             continue
-        report = report_on_files(made.files, [dataset], most_unscored=None, adopt=True, seed=None, rejudge=rejudge)
+        report = report_on_files(
+            made.files, [dataset], results, most_unscored=None, adopt=True, seed=None, rejudge=rejudge, standing=True
+        )
         if report.problems or report.reviewed is None:
             raise DataError(f"{made.place} cannot be submitted", report.problems)
         review = report.reviewed.review

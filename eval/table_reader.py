@@ -1,8 +1,9 @@
 """Decoding a stranger's Parquet in a process of its own.
 
-Arrow's reader is native code, and a footer with a few bytes changed can make it crash (seen with pyarrow
-26.0.1). So it runs in a child, with next to no environment, no right to write files, and limits on memory
-and time; if it dies, the file is refused and the next file gets a new child. Parent and child speak over pipes: a length and so many bytes, each way.
+Arrow's reader is native code, and a footer with a few bytes changed can make it crash (seen with
+pyarrow 26.0.1). So it runs in a child, with next to no environment, no right to write files, and limits
+on memory and time; if it dies, the file is refused and the next file gets a new child. Parent and child
+speak over pipes: a length and so many bytes, each way.
 """
 
 from __future__ import annotations

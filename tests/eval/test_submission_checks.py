@@ -197,6 +197,8 @@ def test_too_many_unanswered_cases_are_refused_and_flagged_in_ones_own_folder(da
     many = good_bundle(dataset, texts=dict.fromkeys(ids[:8])).files
     assert "11.1 % of the cases have no answer" in said(report(many, dataset))
     assert report(many, dataset, most_unscored=None).flags[0].startswith("11.1 %")
+    none = good_bundle(dataset, texts=dict.fromkeys(ids)).files
+    assert "no case has an answer" in said(report(none, dataset, most_unscored=None))
     few = report(good_bundle(dataset, texts=dict.fromkeys(ids[:7])).files, dataset)
     assert few.ok
     assert few.rows[0].row.defeated.unscored == {"provider_error": 7}

@@ -21,6 +21,7 @@ from eval.hub_submission import check_for_repo, hand_in, hand_in_model_card, pub
 from eval.leaderboard_schema import HELD, Leaderboard, read_leaderboard
 from eval.results_repo import ResultsRepo
 from eval.reviewing import ReviewedRequest, aggregate_repo, review_folder, review_repo, review_requests
+from eval.submission import read_submission
 from eval.submission_report import SubmissionReport
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.small_dataset import build_small
@@ -160,6 +161,23 @@ def test_a_person_may_let_in_what_is_held(dataset: OpenedDataset, tmp_path: Path
     (row,) = (row for board in made.boards if board.judge == OURS for row in board.rows)
     assert row.status == "community"
     assert row.status_reasons[0].startswith("a person let this in (it always says so): one text stands for 100 %")
+    # The decision stays when all is reviewed again, as after a new version of the judge.
+    review_folder(tmp_path, [dataset], again=True, rejudge=judge_again)
+    assert aggregate(tmp_path, [dataset]).leaderboard == made
+
+
+def test_reviewing_again_holds_the_copy_and_not_what_was_copied(dataset: OpenedDataset, tmp_path: Path) -> None:
+    from eval.aggregate import aggregate
+    from eval.submitting import submit_locally
+
+    first = good_bundle(dataset, "bob/first")
+    submit_locally([first], dataset, tmp_path, rejudge=judge_again)
+    copy = good_bundle(dataset, "bob/copy", texts=dict(read_submission(first.files).texts()))
+    submit_locally([copy], dataset, tmp_path, rejudge=judge_again)
+    for again in (False, True):
+        review_folder(tmp_path, [dataset], again=again, rejudge=judge_again)
+        made = aggregate(tmp_path, [dataset]).leaderboard
+        assert models(made) == ["bob/first"], made.excluded
 
 
 FORGERIES = {
