@@ -17,6 +17,7 @@ def departures_of(run: BundleRun) -> list[str]:
         case_ids=tuple(run.case_ids),
         model=run.model,
         endpoint=run.endpoint or "",
+        engine=run.engine,
         system_prompt=run.system_prompt,
         temperature=run.temperature,
         max_tokens=PROTOCOL_MAX_TOKENS if run.max_tokens is None else run.max_tokens,

@@ -17,6 +17,7 @@ from eval.cli import eval_group
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.leaderboard_schema import Board, Leaderboard, read_leaderboard
 from eval.notices import Notice, add_notice
+from eval.published import published_answers
 from eval.published_bundles import bundles_of_dataset
 from eval.results import read_results
 from eval.results_folder import add_submission
@@ -263,3 +264,19 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     none = command("aggregate", tmp_path / "nowhere", "--dataset", dataset.name)
     assert none.exit_code == 1
     assert "no such folder" in str(none.exception)
+
+
+@pytest.mark.study
+def test_the_studys_models_enter_by_the_same_door(study_dataset: Path, tmp_path: Path) -> None:
+    dataset = locate_dataset(study_dataset)
+    bundles = bundles_of_dataset(dataset).values()
+    done = submit_locally(bundles, dataset, tmp_path, rejudge=lambda *_: [])
+    assert {one.review.status for one in done} == {"verified"}
+    made = aggregate(tmp_path, [dataset]).leaderboard
+    (board,) = made.boards
+    assert (len(board.rows), board.n_cases, board.origin, made.excluded) == (18, 1290, "study", [])
+    scores = compute_scores(published_answers(dataset.built), by=())
+    by_rank = sorted(zip(scores.overall.ranks.rank.tolist(), scores.models, strict=True))
+    assert [(row.rank, row.model) for row in board.rows] == by_rank
+    # 11 answers are missing and 20 were not judged.
+    assert sum(sum(row.defeated.unscored.values()) + sum(row.control.unscored.values()) for row in board.rows) == 31

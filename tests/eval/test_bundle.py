@@ -32,11 +32,13 @@ from eval.cli import eval_group
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.example_bundle import FOLDER, example_bundle, starter_set
 from eval.model_identity import fits_slug, published_model, run_model
+from eval.protocol import departures_of
 from eval.published_bundles import bundles_of_dataset
 from eval.request_record import Policy
 from eval.results import Results
 from eval.results_folder import is_place
 from eval.run_folder import JudgeRecord, RunFolder
+from eval.run_settings import RunSettings
 from eval.submission import read_submission
 from eval.submission_checks import MOST_UNSCORED, TOO_ALIKE, TOO_UNIFORM
 from eval.submission_report import report_on_upload
@@ -114,6 +116,25 @@ def test_an_unfinished_run_is_not_bundled(dataset: OpenedDataset, run: RunFolder
         other.append_response(next(run.responses()))
     with pytest.raises(InputError, match="72 of 73 cases have not been asked yet"):
         bundle_of_run(other, dataset)
+
+
+def test_departures_are_those_of_the_run(dataset: OpenedDataset) -> None:
+    """Recomputed from what is handed in, whatever the run itself said."""
+    odd: dict[str, Any] = {
+        "sample": "limit:3",
+        "system_prompt": "Be kind.",
+        "temperature": None,
+        "max_tokens": 9,
+        "reasoning": "high",
+        "engine": "llama.cpp",
+    }
+    common = {"case_ids": ("a", "b", "c"), "model": "m", "endpoint": "e", "package_version": "1"}
+    settings = RunSettings(dataset="d", content_hash="h", **(common | odd))
+    run = BundleRun(**(common | odd | {"case_ids": ["a", "b", "c"]}))
+    assert len(settings.departures()) == len(odd)
+    assert departures_of(run) == settings.departures()
+    unknown = msgspec.structs.replace(run, max_tokens=None, **dict.fromkeys(("system_prompt", "reasoning", "engine")))
+    assert departures_of(unknown)[-1] == "the limit on an answer's tokens is not known"
 
 
 def test_published_answers_are_bundled_with_their_verdicts(dataset: OpenedDataset) -> None:
