@@ -6,7 +6,6 @@ A page calls the same functions with a ``Hub`` that is signed in with the visito
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -24,14 +23,6 @@ from eval.results_repo import FOR_CHECKS, KIND, ResultsRepo
 from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
 
 _TITLE: Final = "Submit"
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """The pull requests that were opened, on the results repository and on the model's."""
-
-    request: Committed
-    model_request: Committed | None = None
 
 
 def check_for_repo(
