@@ -20,7 +20,6 @@ from eval.bundle_tables import read_rows
 from eval.case_table import CaseTable
 from eval.leaderboard_schema import Board, BoardRow
 from eval.published import published_answers, published_models
-from eval.results_folder import decode
 from eval.scored import PUBLISHED_RUBRIC, ScoredAnswers, VerdictRow
 from space.data import Snapshot, SpaceData
 from space.snapshot import row_key
@@ -77,6 +76,9 @@ def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) 
 
     Raises InputError where the bundle is not there, DataError where it is broken.
     """
+    # Here, as it brings scipy along, which only the first comparison should wait for.
+    from eval.results_folder import decode
+
     places = {RUN: f"{row.bundle}/{RUN}", RESPONSES: row.transcripts, VERDICTS: row.verdicts}
     for place in places.values():
         if Path(place).is_absolute() or ".." in Path(place).parts or not (folder / place).is_file():
