@@ -15,7 +15,6 @@ from dataset_builder.build import build_dataset
 from dataset_builder.records import Records
 from dataset_builder.sources import STUDY_VARIABLE, read_source
 from dataset_builder.sources.study import read_study
-
 from tests.support.hub_server import ALICE, HubServer
 
 # huggingface_hub and datasets read these when they are imported, so they are set before any test
@@ -77,6 +76,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     skipped = call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception)
     if skipped and required & {mark.name for mark in item.iter_markers()}:
         assert call.excinfo is not None
-        call.excinfo = pytest.ExceptionInfo.from_exception(
-            AssertionError(f"was skipped, but BLIND_REFUSAL_REQUIRE asks for it: {call.excinfo.value}")
-        )
+        try:
+            raise AssertionError(f"was skipped, but BLIND_REFUSAL_REQUIRE asks for it: {call.excinfo.value}")
+        except AssertionError as error:
+            call.excinfo = pytest.ExceptionInfo.from_exception(error)
