@@ -20,20 +20,26 @@ PATIENCE = 20_000
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def chromium_path() -> str:
     path = os.environ.get("BLIND_REFUSAL_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("needs Chromium: install it, or set BLIND_REFUSAL_CHROMIUM to its path")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Any]:
+    """One a module and not one a session: while Playwright is up, no other test of the process can run asyncio."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="session")
-def space_url(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
+def space_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[str]:
     """A server over the small dataset with the hostile cases. Asks for the browser first, so that it may skip."""
     folder: Path = tmp_path_factory.mktemp("space")
     built = build_space_dataset(folder / "dataset")
@@ -42,7 +48,7 @@ def space_url(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def study_url(tmp_path_factory: pytest.TempPathFactory, browser: Any, study_dataset: Path) -> Iterator[str]:
+def study_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str, study_dataset: Path) -> Iterator[str]:
     """A server over the study's dataset."""
     folder: Path = tmp_path_factory.mktemp("study-space")
     with serving(study_dataset, write_results(study_dataset, folder / "results"), folder / "cache") as address:
