@@ -146,16 +146,16 @@ class Store:
         return self._with_labels(rows[0]) if rows else None
 
     def answers(self, case_id: str) -> tuple[Transcript, ...]:
-        """All models' answers to a case, whole, in the order of ``models``."""
+        """All models' answers to a case as they stand in lists, in the order of ``models``."""
         found = self._all("SELECT no FROM cases WHERE case_id = ?", [case_id])
         if not found:
             return ()
         first = found[0][0] * self._stride + 1
         rows = self._all(
-            f"SELECT {_WHOLE} WHERE t.no BETWEEN ? AND ? ORDER BY t.no",
+            f"SELECT {_HEADS} WHERE t.no BETWEEN ? AND ? ORDER BY t.no",
             [first, first + self._stride - 1],
         )
-        return tuple(self._with_labels(row) for row in rows)
+        return tuple(_transcript(row) for row in rows)
 
     def case(self, case_id: str) -> Case | None:
         """One case; None where there is none."""

@@ -20,8 +20,9 @@ from space.search_query import terms_of
 from space.store import Found, Transcript
 from space.transcript_state import AFTER, BEFORE, BESIDE, CASE, OF, OPENING, TEXT, TranscriptState
 
-# Of each answer where several stand side by side.
+# Of each answer where several stand side by side, and of how many models; the others are named with their verdicts.
 SIDE_FIRST: Final = 900
+SIDE_MOST: Final = 24
 Beside = tuple[tuple[str, str] | None, tuple[str, str] | None]
 _FAMILY: Final = {label.id: label.title for label in taxonomy.FAMILIES}
 _CLOSED: Final[dict[str, Value]] = dict.fromkeys(OPENING)
@@ -102,11 +103,9 @@ def side_by_side(
     state: Mapping[str, Value],
 ) -> str:
     """A case with the answers of several models next to each other."""
-    cards = []
-    for answer in answers:
-        name = f"<a {links.attributes(state, case=case.case_id, of=answer.model, beside=None)}>{safe(answer.model)}</a>"
-        text = block(answer.response, SIDE_FIRST) if answer.response else '<p class="br-note">There is no answer.</p>'
-        cards.append(f'<section class="br-card"><h3>{name}</h3><p>{verdict(answer)}</p>{text}</section>')
+    cards = [_card(answer, case, links, state) for answer in answers[:SIDE_MOST]]
+    names = [f"<li>{_name(answer, case, links, state)} {verdict(answer)}</li>" for answer in answers[SIDE_MOST:]]
+    more = f"<h3>And {len(names):,} more</h3><ul>{''.join(names)}</ul>" if names else ""
     steps = tuple(None if other is None else (other, "") for other in beside)
     some = ""
     if state.get(BESIDE):
@@ -117,7 +116,7 @@ def side_by_side(
         f'<article class="br-open br-side" data-key="{safe(case.case_id)}">'
         f"{_steps((steps[0], steps[1]), links, state, some)}{_case(case)}"
         f"<h3>What {len(answers)} {'model' if len(answers) == 1 else 'models'} answered</h3>"
-        f'<p class="br-note">{tally}</p>{body}</article>'
+        f'<p class="br-note">{tally}</p>{body}{more}</article>'
     )
 
 
@@ -126,6 +125,23 @@ def nothing_open(case_id: str) -> str:
     return (
         f'<article class="br-open"><p class="br-notice">There is no transcript of the case {excerpt(case_id)} here: '
         "the link is of another version of the dataset, or was changed.</p></article>"
+    )
+
+
+def _name(answer: Transcript, case: Case, links: TranscriptState, state: Mapping[str, Value]) -> str:
+    opens = links.attributes(state, case=case.case_id, of=answer.model, beside=None)
+    return f"<a {opens}>{safe(answer.model)}</a>"
+
+
+def _card(answer: Transcript, case: Case, links: TranscriptState, state: Mapping[str, Value]) -> str:
+    """The beginning of an answer; the whole of it is a click away and not sent before."""
+    text = block(answer.response[:SIDE_FIRST]) if answer.response else '<p class="br-note">There is no answer.</p>'
+    if answer.length > SIDE_FIRST:
+        opens = links.attributes(state, case=case.case_id, of=answer.model, beside=None)
+        whole = f"the whole answer of {safe(answer.model)}"
+        text += f'<p><a {opens} aria-label="Read {whole}">Read all {answer.length:,} characters</a></p>'
+    return (
+        f'<section class="br-card"><h3>{_name(answer, case, links, state)}</h3><p>{verdict(answer)}</p>{text}</section>'
     )
 
 

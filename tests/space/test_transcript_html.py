@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from space.palette import ACCENT, ANSWER_STYLES, INK, MUTED, PANEL, PAPER
 from space.store import Store
 from space.store_build import ensure_store
-from space.transcript_html import result_list, side_by_side, single
+from space.transcript_html import SIDE_MOST, result_list, side_by_side, single
 from space.transcript_state import TranscriptState, search_of
 from tests.support.hostile import strings
 from tests.support.space_data import HOSTILE_MODEL, build_space_dataset
@@ -93,3 +94,19 @@ def test_text_colours_can_be_read_and_answer_types_told_apart() -> None:
             for other in shades:
                 assert one == other or _contrast(one, other) >= 1.3
     assert len({style.mark for style in ANSWER_STYLES.values()}) == 3
+
+
+def test_many_models_side_by_side_send_only_beginnings(store: Store) -> None:
+    links = TranscriptState(store.models)
+    case = store.case("hostile-000")
+    answer = store.transcript("hostile-000", HOSTILE_MODEL)
+    assert case is not None
+    assert answer is not None
+    long = "word " * 100_000
+    many = [replace(answer, model=f"model-{n:03}", response=long, length=len(long)) for n in range(SIDE_MOST + 6)]
+    markup = side_by_side(case, many, (None, None), links, {})
+    assert markup.count('<section class="br-card">') == SIDE_MOST
+    assert "And 6 more" in markup
+    assert all(one.model in markup for one in many)
+    assert markup.count("Read all 500,000 characters") == SIDE_MOST
+    assert len(markup) < 2_500 * len(many)
