@@ -5,23 +5,29 @@ from __future__ import annotations
 import gradio as gr
 
 from space.data import SpaceData
+from space.intake import Intake
 from space.page import SITE, Shell, html, masthead
 from space.pages import PAGES
 
 # Events only read: nothing is gained by letting them wait for each other one by one.
 CONCURRENT_EVENTS = 16
+# Uploads that nobody confirmed go after an hour; the others at once.
+FORGET_UPLOADS = (600, 3600)
 
 
-def build_app(data: SpaceData) -> gr.Blocks:
-    """The app over some data; launch it with ``**space.theme.launch_settings()``."""
+def build_app(data: SpaceData, intake: Intake | None = None) -> gr.Blocks:
+    """The app over some data; launch it with ``**space.theme.launch_settings()``.
+
+    ``intake`` takes submissions; without one the results are only shown.
+    """
     first, *others = PAGES
     app: gr.Blocks
-    with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True) as app:
+    with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
         html(masthead(PAGES, first))
-        first.build(Shell(app, data))
+        first.build(Shell(app, data, intake))
     for page in others:
         with app.route(page.title, page.address):
             html(masthead(PAGES, page))
-            page.build(Shell(app, data))
+            page.build(Shell(app, data, intake))
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app

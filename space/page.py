@@ -10,6 +10,7 @@ from typing import Any, Final
 import gradio as gr
 
 from space.data import SpaceData
+from space.intake import Intake
 from space.links import Field, Value, address, parse
 
 SITE: Final = "Blind refusal"
@@ -27,10 +28,11 @@ element.addEventListener('click', (event) => {
 
 @dataclass(frozen=True)
 class Shell:
-    """What a page is built with."""
+    """What a page is built with; ``intake`` takes submissions, None where the results are only shown."""
 
     app: gr.Blocks
     data: SpaceData
+    intake: Intake | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dataset_builder.built import BuiltDataset
 from dataset_builder.errors import InputError
-from eval.dataset import locate_dataset
+from eval.dataset import OpenedDataset, locate_dataset
+from eval.upload import MOST_BYTES
 from space.data import Snapshot, SpaceData
 from space.results_source import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
 from space.store import Store
@@ -22,12 +23,11 @@ from space.store_build import MoreAnswers, ensure_store
 from space.submitted import submitted_runs
 
 
-def open_data(dataset: str, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
+def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
     """Everything that the pages read; the transcripts are prepared if they are not yet.
 
-    Raises InputError for a dataset or results that cannot be opened.
+    Raises InputError for results that cannot be opened.
     """
-    opened = locate_dataset(dataset)
     snapshot = results.read()
     return SpaceData(
         store=store_of(opened.built, snapshot, store_cache),
@@ -76,9 +76,11 @@ def serve(
     # Before gradio is imported, which reads it then: no page of ours calls anybody.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     source = open_source(results)
-    data = open_data(dataset, source, store_cache)
+    opened = locate_dataset(dataset)
+    data = open_data(opened, source, store_cache)
 
     from space.app import build_app
+    from space.intake import open_intake
     from space.theme import launch_settings
 
     def transcripts(snapshot: Snapshot) -> Store | None:
@@ -88,10 +90,16 @@ def serve(
         data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
-    app = build_app(data)
+    app = build_app(data, open_intake(opened, source, host))
     # Printed by us, and only once the port answers.
     app.launch(
-        server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, ssr_mode=False, **launch_settings()
+        server_name=host,
+        server_port=port,
+        quiet=True,
+        prevent_thread_lock=True,
+        ssr_mode=False,
+        max_file_size=MOST_BYTES,
+        **launch_settings(),
     )
     print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)
     try:

@@ -93,6 +93,8 @@ def _readme(dataset: str | None) -> str:
         "license": "apache-2.0",
         "short_description": "Do models tell fair rules from unfair ones?",
         "hf_oauth": True,
+        # To open pull requests in a visitor's name, and no more.
+        "hf_oauth_scopes": ["write-discussions"],
         "tags": ["leaderboard", "evaluation", "over-refusal"],
     }
     if dataset:

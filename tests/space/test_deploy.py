@@ -39,7 +39,7 @@ def test_the_front_matter_is_what_the_hub_asks_for(files: dict[str, bytes]) -> N
     assert told["sdk_version"] == gradio.__version__
     assert told["python_version"] == f"{sys.version_info.major}.{sys.version_info.minor}"
     assert told["app_file"] == "app.py"
-    assert told["hf_oauth"] is True
+    assert (told["hf_oauth"], told["hf_oauth_scopes"]) == (True, ["write-discussions"])
     assert told["datasets"] == ["alice/cases"]
     # The Hub refuses longer ones.
     assert len(told["short_description"]) <= 60

@@ -1,0 +1,157 @@
+"""Where the Submit page puts what it is given: the results folder on this machine, or a results repository.
+
+Nothing of a visitor is kept here: a token is used for one call and goes with it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.hub import ENDPOINT, Hub
+from eval.aggregate import aggregate
+from eval.bundle import MadeBundle
+from eval.dataset import OpenedDataset
+from eval.hub_submission import check_for_repo, hand_in, public_lines
+from eval.leaderboard_schema import FILE_NAME
+from eval.request_queue import RequestQueue
+from eval.request_record import make_request
+from eval.results_repo import ResultsRepo
+from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.submitting import Submitted, submit_locally
+from eval.upload import open_upload
+from space.results_source import FolderSource, HubSource, ResultsSource
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class LocalIntake:
+    """A results folder of this machine's user, who is its maintainer: no account, no network."""
+
+    dataset: OpenedDataset
+    results: Path
+    rejudge: Rejudge = maintainers_verdicts
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def check(self, upload: Path) -> SubmissionReport:
+        """What ``submit`` would find; never raises for what is wrong in the upload."""
+        try:
+            files = open_upload(upload)
+        except InputError as error:
+            return _refused(error)
+        return report_on_files(
+            files, [self.dataset], self.results, most_unscored=None, adopt=True, rejudge=self.rejudge
+        )
+
+    def submit(self, upload: Path) -> Submitted:
+        """Put it into the folder and rebuild the leaderboard; what was put there, with its review.
+
+        Checks it once more. Raises DataError with all problems.
+        """
+        report = self.check(upload)
+        if report.submission is None or not report.ok:
+            raise DataError("It cannot be submitted", report.problems)
+        made = MadeBundle(report.submission.bundle, report.submission.files)
+        # Two visitors at a time would rebuild the leaderboard over each other.
+        with self._lock:
+            (done,) = submit_locally([made], self.dataset, self.results, rejudge=self.rejudge)
+            aggregate(self.results, [self.dataset])
+        return done
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """A pull request by the account that opened it."""
+
+    account: str
+    url: str
+
+
+@dataclass(frozen=True)
+class HubIntake:
+    """A results repository, as the signed-in visitor may use it."""
+
+    dataset: OpenedDataset
+    repo: str
+    rejudge: Rejudge = maintainers_verdicts
+
+    @property
+    def url(self) -> str:
+        """The repository's page."""
+        return f"{(os.environ.get('HF_ENDPOINT') or ENDPOINT).rstrip('/')}/datasets/{self.repo}"
+
+    def check(self, upload: Path, token: str) -> tuple[SubmissionReport, list[str]]:
+        """What the maintainers will find, and what will be public. Raises RemoteError where the Hub cannot say."""
+        repo = self._as_visitor(token)
+        return self._check(upload, repo, repo.hub.whoami())
+
+    def submit(self, upload: Path, token: str) -> HandedIn:
+        """Check it once more and open the pull request.
+
+        Raises DataError with all problems, InputError for what waits or stands there already.
+        """
+        repo = self._as_visitor(token)
+        account = repo.hub.whoami()
+        report, _ = self._check(upload, repo, account)
+        return HandedIn(account, hand_in(report, repo).pr_url or repo.url)
+
+    def ask(self, model: str, token: str, *, model_repo: str | None = None, reasoning: str | None = None) -> HandedIn:
+        """Open the pull request that asks for an evaluation. Raises DataError with every reason against it."""
+        queue = RequestQueue(self._as_visitor(token))
+        account = queue.repo.hub.whoami()
+        cases = self.dataset.built.cases_hash
+        asked = make_request(model, cases, account, queue.now(), repo=model_repo, reasoning=reasoning)
+        return HandedIn(account, queue.ask(asked, as_request=True).pr_url or queue.repo.url)
+
+    def _check(self, upload: Path, repo: ResultsRepo, account: str) -> tuple[SubmissionReport, list[str]]:
+        try:
+            files = open_upload(upload)
+        except InputError as error:
+            return _refused(error), []
+        report = check_for_repo(files, [self.dataset], repo, rejudge=self.rejudge)
+        return report, public_lines(files, account, repo) if report.ok else []
+
+    def _as_visitor(self, token: str) -> ResultsRepo:
+        if not token:
+            # A client without a token would look for the machine's own.
+            raise InputError("Sign in first: the pull request is opened by your account.")
+        return ResultsRepo(Hub(token=token), self.repo)
+
+
+Intake = LocalIntake | HubIntake
+
+
+def open_intake(dataset: OpenedDataset, source: ResultsSource, host: str) -> Intake | None:
+    """What can be submitted to; None where the results are only shown.
+
+    A folder takes submissions where it has a leaderboard, and where nobody but this machine can reach the page.
+    """
+    if isinstance(source, HubSource):
+        return HubIntake(dataset, source.repo)
+    if isinstance(source, FolderSource) and host in _LOOPBACK and (source.path / FILE_NAME).is_file():
+        return LocalIntake(dataset, source.path)
+    return None
+
+
+def forget(upload: str | None) -> None:
+    """Delete an upload with the folder that was made for it."""
+    if upload is None:
+        return
+    path = Path(upload)
+    path.unlink(missing_ok=True)
+    try:
+        path.parent.rmdir()
+    except OSError:
+        # Something else is in it.
+        return
+
+
+def _refused(error: InputError) -> SubmissionReport:
+    if isinstance(error, DataError):
+        return SubmissionReport(error.problems)
+    return SubmissionReport((Problem("the upload", str(error)),))
