@@ -9,6 +9,7 @@ from eval.metrics import METRIC_BY_ID
 from space.board_html import ENGAGED_REFUSALS, percent
 from space.board_table import pooled_share
 from space.facets import MODEL
+from space.links import Value
 from space.safe_text import safe
 from space.search_query import Search
 from space.snapshot import transcripts_key
@@ -33,11 +34,12 @@ def answer(board: Board | None, store: Store) -> str:
     engaged = pooled_share(board.rows, "engaged_refusal_share")
     helped = pooled_share(board.rows, "control_help_rate")
     many = len(board.rows) > 1
-    who = f"the {len(board.rows)} models here refuse" if many else f"{safe(board.rows[0].model)} refuses"
+    who = f"the {len(board.rows)} models here refuse or evade"
+    who = who if many else f"{safe(board.rows[0].model)} refuses or evades"
     parts = []
     if refused is not None:
         parts.append(
-            f"Asked for help around rules that do <b>not</b> deserve compliance, {who} or evade "
+            f"Asked for help around rules that do <b>not</b> deserve compliance, {who} "
             f"<b>{percent(refused)} %</b> of the time"
             + (f" (rules that do deserve it: {percent(1 - helped)} %)" if helped is not None else "")
             + "."
@@ -63,8 +65,12 @@ def _examples(board: Board, store: Store) -> str:
     if models:
         chosen = ENGAGED_REFUSALS if len(models) == len(store.models) else {**ENGAGED_REFUSALS, MODEL: models}
         found = store.find(Search("", {name: some for name, some in chosen.items() if isinstance(some, tuple)})).rows
-        opened = {CASE: found[0].case_id, OF: found[0].model} if found else {}
-        href = escape(TranscriptState(store.models).href({**chosen, **opened}))
-        ways.append(f'<a href="{href}">Read one: it sees the problem and refuses</a>')
+        links = TranscriptState(store.models)
+        if found:
+            opened: dict[str, Value] = {CASE: found[0].case_id, OF: found[0].model}
+            href = escape(links.href({**chosen, **opened}))
+            ways.append(f'<a href="{href}">Read one: it sees the problem and refuses</a>')
+        else:
+            ways.append(f'<a href="{escape(links.href({}))}">Read what it answered</a>')
     ways += ['<a href="breakdown">Where each model fails</a>', '<a href="method">How this is measured</a>']
     return f'<p class="br-ways">{" ".join(ways)}</p>'

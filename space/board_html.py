@@ -138,7 +138,8 @@ def _cell(column: Column, row: pd.Series, corrected: bool, judge: str, links: Tr
 def _rate(name: str, row: pd.Series, corrected: bool, links: TranscriptState) -> str:
     value, low, high = row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
     shown = percent(value)
-    if name == _ENGAGED and row["transcripts"] in links.models:
+    # The transcripts show one judge's verdicts; where these are another's, the list would not be theirs.
+    if name == _ENGAGED and row["transcripts"] in links.models and not row["shown_elsewhere"]:
         href = links.href({**ENGAGED_REFUSALS, MODEL_FACET: (str(row["transcripts"]),)})
         shown = f'<a href="{escape(href)}" title="Read these answers">{shown}</a>'
     second = ""
@@ -159,4 +160,4 @@ def _kappas(board: Board) -> str:
 def board_title(board: Board) -> str:
     """A board in one line: judge, rubric and cases, as a choice in a list."""
     cases = f"{board.n_cases:,} cases" + ("" if board.sample == "all" else f" ({board.sample})")
-    return f"{board.judge}, rubric {board.rubric}: {board.dataset}, {cases}"
+    return f"{board.judge}: {cases} of {board.dataset}, rubric {board.rubric}"

@@ -32,8 +32,19 @@ class Snapshot:
 
     @property
     def boards(self) -> tuple[Board, ...]:
-        """The boards, that with the most cases and models first."""
-        return tuple(self.leaderboard.boards) if self.leaderboard else ()
+        """The boards, that with the most cases and models first; of equals that whose judge people agree with most."""
+        boards = self.leaderboard.boards if self.leaderboard else ()
+        return tuple(sorted(boards, key=lambda board: (-board.n_cases, -len(board.rows), -_kappa(board))))
+
+
+def _kappa(board: Board) -> float:
+    """The judge's mean kappa with people on what an answer does; -1, which is less than any, where unknown."""
+    found = [
+        one.kappa
+        for one in board.judge_agreement
+        if one.field == "response_type" and one.kappa is not None and one.against.startswith("reviewer")
+    ]
+    return sum(found) / len(found) if found else -1.0
 
 
 @dataclass

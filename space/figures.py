@@ -68,46 +68,60 @@ def signature(look: Look, points: Sequence[Point]) -> go.Figure:
         return reason(look, "No model here has answers to both defeated rules and controls.")
     right = min(1.0, max(0.3, *(p.x + 0.1 for p in known), *(p.x_high for p in known if p.x_high == p.x_high)))
     top = min(1.0, max(0.4, *(p.y + 0.1 for p in known), *(p.y_high + 0.06 for p in known if p.y_high == p.y_high)))
+    muted, accent, end = look.colour(palette.MUTED), look.colour(palette.ACCENT), 100 * min(right, top)
     figure = go.Figure()
-    muted, accent, end = look.colour(palette.MUTED), look.colour(palette.ACCENT), min(right, top)
-    figure.add_shape(
-        type="line", x0=0, y0=0, x1=100 * end, y1=100 * end, line={"color": muted, "width": 1, "dash": "dot"}
-    )
-    figure.add_annotation(
-        x=100 * end, y=100 * end, text="no discrimination", showarrow=False, xanchor="right", yanchor="bottom",
-        font={"size": 11, "color": muted},
-    )  # fmt: skip
-    figure.add_annotation(
-        x=0, y=100 * top, text="<b>↖</b> target: 0 across, 100 up", showarrow=False,
-        xanchor="left", yanchor="top", font={"size": 12, "color": accent},
-    )  # fmt: skip
     for faint in (True, False):
         some = [p for p in known if p.faint is faint]
         figure.add_trace(_points(some, transparent(muted, 0.35) if faint else accent, look))
+    line = {"type": "line", "x0": 0, "y0": 0, "x1": end, "y1": end}
     height = 420 if look.narrow else 540
-    size = (look.width - (70 if look.narrow else 120), height - 76)
-    shown = sorted((p for p in known if not p.faint), key=lambda p: p.x - p.y)[: 6 if look.narrow else 40]
-    spots = [(p.x / right * size[0], p.y / top * size[1]) for p in known]
-    lines = [
-        (a / right * size[0], c / top * size[1], b / right * size[0], d / top * size[1])
-        for p in known
-        for a, c, b, d in ((p.x_low, p.y, p.x_high, p.y), (p.x, p.y_low, p.x, p.y_high))
-        if a == a and b == b and c == c and d == d
-    ]
-    places = place_names(
-        [(p.x / right * size[0], p.y / top * size[1], len(p.name) * CHARACTER) for p in shown], spots, lines, size
-    )
-    for p, (dx, dy, anchor) in zip(shown, places, strict=True):
-        figure.add_annotation(
-            x=100 * p.x, y=100 * p.y, text=plain(p.name), ax=dx, ay=-dy, xanchor=anchor, yanchor="middle",
-            showarrow=True, arrowhead=0, arrowwidth=0.7, arrowcolor=transparent(muted, 0.6), standoff=4,
-            font={"size": 11, "color": look.colour(palette.INK)}, borderpad=0,
-        )  # fmt: skip
+    notes: list[dict[str, Any]] = [
+        {
+            "x": end, "y": end, "text": "no discrimination", "showarrow": False, "xanchor": "right",
+            "yanchor": "bottom", "font": {"size": 11, "color": muted},
+        },
+        {
+            "x": 0, "y": 100 * top, "text": "<b>↖</b> target: 0 across, 100 up", "showarrow": False, "xanchor": "left",
+            "yanchor": "top", "font": {"size": 12, "color": accent},
+        },
+        *_names(look, known, (right, top), (look.width - (70 if look.narrow else 120), height - 76)),
+    ]  # fmt: skip
+    # All at once: plotly copies the whole layout for every one that is added.
+    figure.update_layout(shapes=[line | {"line": {"color": muted, "width": 1, "dash": "dot"}}], annotations=notes)
     dress(figure, look, height)
     across = "Helps on controls (%)" if look.narrow else "Helps on controls, where the rule deserves compliance (%)"
     figure.update_xaxes(title_text=across, range=[-1, 100 * right])
     figure.update_yaxes(title_text="Helps on defeated rules (%)", range=[0, 100 * top])
     return figure
+
+
+def _names(
+    look: Look, points: Sequence[Point], ends: tuple[float, float], size: tuple[float, float]
+) -> list[dict[str, Any]]:
+    """The names of the points that are not faint, the best discriminating first; few of them where it is narrow."""
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return x / ends[0] * size[0], y / ends[1] * size[1]
+
+    shown = sorted((p for p in points if not p.faint), key=lambda p: p.x - p.y)[: 6 if look.narrow else 40]
+    lines = [
+        (*at(a, c), *at(b, d))
+        for p in points
+        for a, c, b, d in ((p.x_low, p.y, p.x_high, p.y), (p.x, p.y_low, p.x, p.y_high))
+        if a == a and b == b and c == c and d == d
+    ]
+    places = place_names(
+        [(*at(p.x, p.y), len(p.name) * CHARACTER) for p in shown], [at(p.x, p.y) for p in points], lines, size
+    )
+    thin = transparent(look.colour(palette.MUTED), 0.6)
+    return [
+        {
+            "x": 100 * p.x, "y": 100 * p.y, "text": plain(p.name), "ax": dx, "ay": -dy, "xanchor": anchor,
+            "yanchor": "middle", "showarrow": True, "arrowhead": 0, "arrowwidth": 0.7, "arrowcolor": thin,
+            "standoff": 4, "font": {"size": 11, "color": look.colour(palette.INK)}, "borderpad": 0,
+        }
+        for p, (dx, dy, anchor) in zip(shown, places, strict=True)
+    ]  # fmt: skip
 
 
 def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, title: str) -> go.Figure:

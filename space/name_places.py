@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 _LINE: Final = 13.0
 _CLOSE: Final = 10.0
 _DISTANCES: Final = (_CLOSE, 34.0, 70.0, 120.0)
@@ -20,11 +23,13 @@ class Place(NamedTuple):
     anchor: str
 
 
-class _Box(NamedTuple):
-    left: float
-    low: float
-    right: float
-    high: float
+_OPTIONS: Final = tuple(
+    Place(sign * far, lift, anchor)
+    for lift in _LIFTS
+    for far in _DISTANCES
+    for anchor, sign in (("left", 1.0), ("right", -1.0))
+)
+Floats = NDArray[np.float64]
 
 
 def place_names(
@@ -39,36 +44,25 @@ def place_names(
     name should cover, ``lines`` (left, low, right, high) what it had better not, ``size`` is the
     width and height of the drawing.
     """
-    crossed = [_Box(left, low - 1, right + 1, high + 1) for left, low, right, high in lines]
-    taken = [_Box(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in spots]
+    crossed = np.array([(left, low - 1, right + 1, high + 1) for left, low, right, high in lines]).reshape(-1, 4)
+    taken = np.array([(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in spots]).reshape(-1, 4)
+    far = np.array([place.dx for place in _OPTIONS]), np.array([place.dy for place in _OPTIONS])
+    at_left = np.array([place.anchor == "left" for place in _OPTIONS])
+    reach = np.abs(far[0]) + 1.5 * np.abs(far[1]) + ~at_left
     found = []
     for x, y, long in points:
-        options = [
-            (_cost(box, taken, crossed, size, Place(dx, lift, anchor)), Place(dx, lift, anchor), box)
-            for lift in _LIFTS
-            for far in _DISTANCES
-            for anchor, dx in (("left", far), ("right", -far))
-            for box in [_box(x + dx, y + lift, long, anchor)]
-        ]
-        _, place, box = min(options, key=lambda option: option[0])
-        taken.append(box)
-        found.append(place)
+        left = x + far[0] - np.where(at_left, 0.0, long)
+        boxes = np.stack([left, y + far[1] - _LINE / 2, left + long, y + far[1] + _LINE / 2], axis=1)
+        outside = np.maximum(0, -boxes[:, :2]).sum(axis=1) + np.maximum(0, boxes[:, 2:] - np.array(size)).sum(axis=1)
+        cost = 10 * _covered(boxes, taken) + 0.3 * _covered(boxes, crossed) + 100 * outside + reach
+        best = int(cost.argmin())
+        taken = np.vstack([taken, boxes[best]])
+        found.append(_OPTIONS[best])
     return found
 
 
-def _box(x: float, y: float, long: float, anchor: str) -> _Box:
-    left = x if anchor == "left" else x - long
-    return _Box(left, y - _LINE / 2, left + long, y + _LINE / 2)
-
-
-def _cost(box: _Box, taken: Sequence[_Box], crossed: Sequence[_Box], size: tuple[float, float], place: Place) -> float:
-    outside = max(0.0, -box.left) + max(0.0, box.right - size[0]) + max(0.0, -box.low) + max(0.0, box.high - size[1])
-    covered = sum(_overlap(box, other) for other in taken)
-    struck = sum(_overlap(box, other) for other in crossed)
-    return 10 * covered + 0.3 * struck + 100 * outside + abs(place.dx) + 1.5 * abs(place.dy) + (place.anchor == "right")
-
-
-def _overlap(a: _Box, b: _Box) -> float:
-    across = min(a.right, b.right) - max(a.left, b.left)
-    up = min(a.high, b.high) - max(a.low, b.low)
-    return across * up if across > 0 and up > 0 else 0.0
+def _covered(boxes: Floats, others: Floats) -> Floats:
+    """The area of each box, shape (n, 4), that others cover, summed over them."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.asarray(np.maximum(0, high - low).prod(axis=2).sum(axis=1), np.float64)

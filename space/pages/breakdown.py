@@ -30,12 +30,12 @@ from space.data import Snapshot, SpaceData
 from space.facets import AUTHORITY, FAMILY, MODEL
 from space.figure_look import Look, or_reason, reason
 from space.figures import bars
-from space.links import Choice, Field, Flag, Many, Value, parse
+from space.links import Choice, Field, Flag, Many, Value, parse, query
 from space.page import Page, Shell, heading, html, link_bar, state_of
 from space.safe_text import safe
 from space.snapshot import transcripts_key
 from space.transcript_state import TranscriptState
-from space.window import READ_WINDOW, window_box
+from space.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
 _FIRST = "help_rate"
@@ -88,11 +88,11 @@ def build(shell: Shell) -> None:
         "together. Controls stand in the first column: there, a low figure is what is wanted.</p>"
     )
     heat = html()
-    board = gr.Textbox(visible="hidden", label="Board")
+    shown = shown_box()
     window = window_box()
     controls: list[Any] = [judge, models, by, metric, plain]
     names = [BOARD, MODELS, SLICE, METRIC, PLAIN]
-    parts = [about, plot, figures, heat, board, bar]
+    parts = [about, plot, figures, heat, shown, bar]
 
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
@@ -104,16 +104,17 @@ def build(shell: Shell) -> None:
         # closes under the reader's hand, so models are changed only with the board.
         *chosen, before, look = values
         now = data.now
+        fields = BreakdownState(now).fields
         state = _state(now, dict(zip(names, chosen, strict=True)))
-        return [
-            gr.update() if before == state[BOARD] else _models(now, state),
-            *_show(data, now, state, Look.of(look)),
-        ]
+        if query(fields, state) == before:
+            return nothing_new(1 + len(parts))
+        same = parse(fields, str(before or ""))[BOARD] == state[BOARD]
+        return [gr.update() if same else _models(now, state), *_show(data, now, state, Look.of(look))]
 
-    def breakdown(query: str = "") -> dict[str, Any]:
+    def breakdown(address: str = "") -> dict[str, Any]:
         """The rates at an address such as ``model=glm-5&by=authority&metric=engagement_rate``: columns by label."""
         now = data.now
-        state = parse(BreakdownState(now).fields, query)
+        state = parse(BreakdownState(now).fields, address)
         board = board_of(now, state)
         found = breakdown_frame(
             _chosen(now, board, state), str(state[SLICE]), str(state[METRIC]), without_dual_use=bool(state[PLAIN])
@@ -127,7 +128,7 @@ def build(shell: Shell) -> None:
     gr.on(
         [control.input for control in controls],
         change,
-        [*controls, board, window],
+        [*controls, shown, window],
         [models, *parts],
         js=READ_WINDOW,
         trigger_mode="always_last",
@@ -147,14 +148,15 @@ def _chosen(now: Snapshot, board: Board | None, state: Mapping[str, Value]) -> d
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """The sentence above, the figure, its numbers, the map, the board, the link bar."""
+    """The sentence above, the figure, its numbers, the map, the state as a query, the link bar."""
     board = board_of(now, state)
-    bar = link_bar(ADDRESS, BreakdownState(now).fields, state)
+    fields = BreakdownState(now).fields
+    as_query, bar = query(fields, state), link_bar(ADDRESS, fields, state)
     tables = _chosen(now, board, state)
     by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
     if board is None or now.leaderboard is None or not tables:
         text = "There are no results by slice for this choice: its rows came without a results file."
-        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", state[BOARD], bar]
+        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", as_query, bar]
     plain_here = plain and not by.startswith("dual_use")
     labels = labels_of(list(tables.values()), by, metric, without_dual_use=plain_here)
     info = {m.id: m for m in now.leaderboard.metrics}[metric]
@@ -178,7 +180,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         or_reason(look, bars, panels, metric, f"{info.title} (%)"),
         figures_table(breakdown_frame(tables, by, metric, without_dual_use=plain_here)),
         heat_map(heat_cells(list(tables.values()), without_dual_use=plain), href),
-        board.id,
+        as_query,
         bar,
     ]
 

@@ -16,7 +16,7 @@ from space.board_state import BOARD, board_field, board_of
 from space.board_table import columns_of
 from space.breakdown_table import rows_of
 from space.data import Snapshot, SpaceData
-from space.figure_look import Look, or_reason, reason
+from space.figure_look import Look, or_reason
 from space.figures import differences
 from space.links import Choice, Field, Value, Whole, address, parse, query
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
@@ -24,7 +24,7 @@ from space.safe_text import safe
 from space.snapshot import transcripts_key
 from space.transcript_state import TranscriptState
 from space.verdict_book import VerdictBook
-from space.window import READ_WINDOW, window_box
+from space.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 if TYPE_CHECKING:
     from eval.comparison import Comparison
@@ -77,11 +77,11 @@ def build(shell: Shell) -> None:
     html("<h2>Cases where they part</h2>")
     only = gr.Radio([("Either helps", ""), ("Only A helps", "a"), ("Only B helps", "b")], value="", label="Show")
     cases = html(follow=True)
-    board = gr.Textbox(visible="hidden", label="Board")
+    shown = shown_box()
     window = window_box()
     controls: list[Any] = [judge, first, second, metric, only]
     names = [BOARD, FIRST, SECOND, METRIC, ONLY]
-    parts = [about, plot, table, cases, board, bar]
+    parts = [about, plot, table, cases, shown, bar]
 
     def everything(state: Mapping[str, Value], look: str) -> list[Any]:
         now = data.now
@@ -99,18 +99,21 @@ def build(shell: Shell) -> None:
         # closes under the reader's hand, so models are changed only with the board.
         *chosen, before, look = values
         now = data.now
+        fields = CompareState(now).fields
+        old = parse(fields, str(before or ""))
         pairs = [(name, str(value)) for name, value in zip(names, chosen, strict=True) if value]
-        state = _with_pair(now, parse(CompareState(now).fields, pairs))
-        same = before == state[BOARD]
-        shown = [gr.update() for _ in controls] if same else _controls(now, state)
-        return [*shown, *_show(data, book, now, state, Look.of(look))]
+        state = _with_pair(now, parse(fields, pairs))
+        if query(fields, state) == query(fields, {**old, AT: None}):
+            return nothing_new(2 + len(parts))
+        on_offer = nothing_new(2) if old[BOARD] == state[BOARD] else _controls(now, state)[1:3]
+        return [*on_offer, *_show(data, book, now, state, Look.of(look))]
 
-    def compare(query: str = "") -> dict[str, Any]:
+    def compare(address: str = "") -> dict[str, Any]:
         """Two models at an address such as ``a=glm-5&b=grok-4``: every paired difference, and where they part."""
         from eval.comparison_tables import as_plain
 
         now = data.now
-        found = _compare(book, now, _with_pair(now, parse(CompareState(now).fields, query)))
+        found = _compare(book, now, _with_pair(now, parse(CompareState(now).fields, address)))
         return as_plain(found)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -119,8 +122,8 @@ def build(shell: Shell) -> None:
     gr.on(
         [control.input for control in controls],
         change,
-        [*controls, board, window],
-        [*controls, *parts],
+        [*controls, shown, window],
+        [first, second, *parts],
         js=READ_WINDOW,
         trigger_mode="always_last",
         **quiet,
@@ -151,17 +154,17 @@ def _compare(book: VerdictBook, now: Snapshot, state: Mapping[str, Value]) -> Co
 
 
 def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """The sentence above, the figure, the table, the list of cases, the link bar."""
+    """The sentence above, the figure, the table, the list of cases, the state as a query, the link bar."""
     from space.compare_table import PAGE, difference_frame, difference_table, differences_of, parted, parted_list
 
     links, board = CompareState(now), board_of(now, state)
-    bar = link_bar(ADDRESS, links.fields, state)
+    as_query, bar = query(links.fields, state), link_bar(ADDRESS, links.fields, state)
     try:
         found = _compare(book, now, state)
     except BlindRefusalError as error:
         why = str(error).splitlines()[0]
         text = f"There is nothing to compare: {why}."
-        return [f'<p class="br-notice">{safe(text)}</p>', reason(look, text), "", "", state[BOARD], bar]
+        return [f'<p class="br-notice">{safe(text)}</p>', gr.update(visible=False), "", "", as_query, bar]
     rows = rows_of(board)
     pair = [rows[str(state[name])] for name in (FIRST, SECOND)]
     names = (pair[0].model, pair[1].model)
@@ -186,10 +189,10 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     figure = or_reason(look, differences, differences_of(frame), *names)
     return [
         about,
-        figure,
+        gr.update(value=figure, visible=True),
         difference_table(frame, *names),
         f"{pager}{listed}{pager if pages > 1 else ''}",
-        state[BOARD],
+        as_query,
         bar,
     ]
 

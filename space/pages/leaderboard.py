@@ -43,11 +43,11 @@ from space.citation import BIBTEX
 from space.data import Snapshot, SpaceData
 from space.figure_look import Look, or_reason
 from space.figures import Point, signature
-from space.links import Text, Value, address, parse
+from space.links import Text, Value, address, parse, query
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
 from space.safe_text import safe
 from space.transcript_state import TranscriptState
-from space.window import READ_WINDOW, window_box
+from space.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 _X: Final = "control_help_rate"
 _Y: Final = "help_rate"
@@ -112,8 +112,8 @@ def build(shell: Shell) -> None:
 
     def saved(asked: str) -> str:
         """The rows on the page as a file's text; asked for as ``csv?q=…``."""
-        kind, _, query = str(asked).partition("?")
-        return download(data.now, "json" if kind == "json" else "csv", query)
+        kind, _, found = str(asked).partition("?")
+        return download(data.now, "json" if kind == "json" else "csv", found)
 
     gr.HTML(_SAVED, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
     html(
@@ -122,12 +122,12 @@ def build(shell: Shell) -> None:
         "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
     )
     plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
-    order = gr.Textbox(visible="hidden", label="Order and board")
+    shown = shown_box()
     window = window_box()
 
     controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
     names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
-    parts = [first, table, plot, order, bar]
+    parts = [first, table, plot, shown, bar]
 
     def everything(state: Mapping[str, Value], look: str) -> list[Any]:
         now = data.now
@@ -142,15 +142,19 @@ def build(shell: Shell) -> None:
     def change(*values: Any) -> list[Any]:
         # One event for all controls: of two at once the slower would win. A list that is drawn anew
         # closes under the reader's hand, so families are changed only with the board.
-        *chosen, order, look = values
+        *chosen, before, look = values
         now = data.now
-        state = _state(now, dict(zip(names, chosen, strict=True)), str(order or ""))
-        same = str(order).split()[2:] == [str(state[BOARD])]
+        fields = BoardState(now).fields
+        old = parse(fields, str(before or ""))
+        state = {**_state(now, dict(zip(names, chosen, strict=True))), SORT: old[SORT], DOWN: old[DOWN]}
+        if query(fields, state) == before:
+            return nothing_new(1 + len(parts))
+        same = old[BOARD] == state[BOARD]
         return [gr.update() if same else _families(now, state), *_show(data, now, state, Look.of(look))]
 
-    def rows(query: str = "") -> str:
+    def rows(address: str = "") -> str:
         """The leaderboard at an address such as ``family=GLM+5&sort=help_rate``, as JSON."""
-        return download(data.now, "json", query)
+        return download(data.now, "json", address)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
@@ -158,7 +162,7 @@ def build(shell: Shell) -> None:
     gr.on(
         [control.input for control in controls],
         change,
-        [*controls, order, window],
+        [*controls, shown, window],
         [families, *parts],
         js=READ_WINDOW,
         trigger_mode="always_last",
@@ -167,9 +171,9 @@ def build(shell: Shell) -> None:
     api(rows, api_name="leaderboard")
 
 
-def download(now: Snapshot, kind: str, query: str) -> str:
+def download(now: Snapshot, kind: str, asked: str) -> str:
     """The rows of a state as a file's text: ``csv`` or ``json``; empty where there is no board."""
-    state = parse(BoardState(now).fields, query)
+    state = parse(BoardState(now).fields, asked)
     board = board_of(now, state)
     if board is None or now.leaderboard is None:
         return ""
@@ -178,14 +182,14 @@ def download(now: Snapshot, kind: str, query: str) -> str:
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """First screen, table, figure, order, link bar."""
+    """First screen, table, figure, the state as a query, link bar."""
     links, board = BoardState(now), board_of(now, state)
     notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
     bar = link_bar("", links.fields, state)
     first = notice + answer(board, data.store)
-    order = f"{state[SORT]} {'down' if state[DOWN] else 'up'} {state[BOARD]}"
+    as_query = query(links.fields, state)
     if board is None or now.leaderboard is None:
-        return [first, "", None, order, bar]
+        return [first, "", None, as_query, bar]
     whole = board_frame(board)
     frame = choose(whole, wanted_of(state))
     shown = _listed(state[COLUMNS])
@@ -200,7 +204,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         links=TranscriptState(data.store.models),
         breakdown=lambda key: _breakdown(board, now, key),
     )
-    return [first, _above(board, frame, whole) + rows, or_reason(look, signature, points(whole, frame)), order, bar]
+    return [first, _above(board, frame, whole) + rows, or_reason(look, signature, points(whole, frame)), as_query, bar]
 
 
 def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
@@ -214,7 +218,8 @@ def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
 
 
 def _above(board: Board, frame: pd.DataFrame, whole: pd.DataFrame) -> str:
-    count = f"{len(frame)} of {len(whole)} models" if len(frame) < len(whole) else f"{len(whole)} models"
+    models = "model" if len(whole) == 1 else "models"
+    count = f"{len(frame)} of {len(whole)} {models}" if len(frame) < len(whole) else f"{len(whole)} {models}"
     agreement = agreement_line(board.judge_agreement)
     judged = f"judged by {safe(board.judge)} (rubric {safe(board.rubric)})"
     measured = f"; agreement with people on what an answer does, as kappa: {agreement}" if agreement else ""
@@ -249,11 +254,9 @@ def _families(now: Snapshot, state: Mapping[str, Value]) -> Any:
     return gr.update(choices=list(dict.fromkeys([*on_offer, *chosen])), value=chosen)
 
 
-def _state(now: Snapshot, values: Mapping[str, Any], order: str) -> dict[str, Value]:
+def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:
     """A state from what stands in the controls, through the same gate as an address."""
-    sort, down = (*order.split(), "", "")[:2]
-    pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or "")), (SORT, sort)]
-    pairs += [(DOWN, "1")] if down == "down" else []
+    pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or ""))]
     pairs += [(CORRECTED, "1")] if values[CORRECTED] else []
     for name in (FAMILIES, OPENNESS, STATUS, COLUMNS):
         pairs += [(name, str(value)) for value in values[name] or ()]

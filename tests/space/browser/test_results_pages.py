@@ -56,7 +56,8 @@ def wait_for_models(page: Any, *names: str) -> None:
 
 
 def pick(page: Any, label: str, option: str) -> None:
-    """Pick an option of a dropdown."""
+    """Pick an option of a dropdown, once what the page does of itself is over."""
+    page.wait_for_load_state("networkidle")
     field = page.get_by_role("combobox", name=label, exact=True)
     field.click()
     if field.get_attribute("readonly") is None:
@@ -113,7 +114,7 @@ def test_one_judge_at_a_time(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     assert f"judged by {OURS}" in page.get_by_text(re.compile("judged by")).inner_text()
-    pick(page, "Judge", f"{JUDGE}, rubric published")
+    pick(page, "Judge", f"{JUDGE}: 72 cases")
     wait_for_models(page, "alpha-1", "beta-2")
     said = page.get_by_text(re.compile("judged by")).inner_text()
     assert f"judged by {JUDGE}" in said
@@ -123,7 +124,7 @@ def test_one_judge_at_a_time(open_page: OpenPage, url: str) -> None:
 def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    pick(page, "Judge", f"{JUDGE}, rubric published")
+    pick(page, "Judge", f"{JUDGE}: 72 cases")
     wait_for_models(page, "alpha-1", "beta-2")
     assert page.locator(".br-corrected").count() == 0
     page.get_by_label("Show corrected rates").check()
@@ -136,7 +137,7 @@ def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) ->
 def test_a_copied_link_opens_to_the_same_state_elsewhere(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    pick(page, "Judge", f"{JUDGE}, rubric published")
+    pick(page, "Judge", f"{JUDGE}: 72 cases")
     wait_for_models(page, "alpha-1", "beta-2")
     page.locator("thead").get_by_role("link", name="Model").click()
     page.wait_for_function("location.search.includes('sort=model')")
@@ -246,7 +247,7 @@ def test_a_cell_of_the_map_opens_its_answers(open_page: OpenPage, url: str) -> N
 def test_two_models_are_compared_and_both_answers_open(open_page: OpenPage, url: str) -> None:
     page = open_page(f"{url}/compare")
     page.get_by_role("region", name="Paired differences").wait_for()
-    pick(page, "Judge", f"{JUDGE}, rubric published")
+    pick(page, "Judge", f"{JUDGE}: 72 cases")
     page.locator("thead th", has_text="beta-2").first.wait_for()
     page.locator("#differences .js-plotly-plot .point").first.wait_for()
     text = page.get_by_role("region", name="Paired differences").inner_text()
@@ -335,6 +336,7 @@ def test_new_results_appear_without_a_restart_and_broken_ones_do_not(
 
 def _reload_until(page: Any, selector: str, tries: int = 40) -> None:
     for _ in range(tries):
+        page.wait_for_load_state("networkidle")
         page.reload()
         page.locator(ROWS).first.wait_for()
         if page.locator(selector).count():

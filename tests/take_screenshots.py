@@ -1,0 +1,88 @@
+"""Take the pages' pictures for the README: each at two widths, light and dark.
+
+A program and not a test: ``python tests/take_screenshots.py --study DATASET RESULTS --starter DATASET RESULTS``.
+Pages that show texts of cases and answers are taken from the starter set, whose cases are ours; the
+study's dataset gives the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LARGEST = 200_000
+WIDTHS = {1440: 900, 390: 844}
+# Name, whose data, address, and what is to be there before the picture; the last one cuts the picture above it.
+PAGES = (
+    ("leaderboard", "study", "", "#signature .point", None),
+    ("breakdown", "study", "breakdown?model=grok-4&model=claude-opus-4-6", "#breakdown-bars .point", None),
+    ("compare", "study", "compare?a=gemini-3-1-pro&b=grok-4", "#differences .point", "h2"),
+    ("transcripts", "starter", "transcripts", "a.br-item", None),
+    ("cases", "starter", "cases", ".br-case, .br-terms", None),
+    ("method", "study", "method", "table.br-table", None),
+    ("submit", "study", "submit", "h1", None),
+)
+
+
+def main() -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
+    from playwright.sync_api import sync_playwright
+    from space_server import serving
+
+    parser = argparse.ArgumentParser()
+    for name in ("study", "starter"):
+        parser.add_argument(f"--{name}", nargs=2, type=Path, required=True, metavar=("DATASET", "RESULTS"))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--only", choices=[page[0] for page in PAGES])
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for whose in ("study", "starter"):
+            wanted = [page for page in PAGES if page[1] == whose and asked.only in (None, page[0])]
+            if wanted:
+                with serving(*getattr(asked, whose), Path(folder) / whose) as address:
+                    for page in wanted:
+                        take(chromium, address, page, asked.out)
+        chromium.close()
+
+
+def take(chromium: Any, address: str, page: tuple[str, str, str, str, str | None], out: Path) -> None:
+    name, _, path, there, end = page
+    for width, height in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            tab = context.new_page()
+            tab.goto(f"{address}/{path}")
+            tab.locator(there).first.wait_for()
+            tab.wait_for_load_state("networkidle")
+            tab.wait_for_timeout(1200)
+            cut = None if end is None else tab.locator(end).first.bounding_box()
+            clip = cut and {"x": 0, "y": 0, "width": width, "height": min(height, cut["y"] - 8)}
+            picture = small(tab.screenshot(clip=clip, full_page=bool(clip)))
+            if len(picture) > LARGEST:
+                sys.exit(f"{name} at {width}: {len(picture):,} bytes")
+            file = out / f"{name}-{width}-{scheme}.png"
+            file.write_bytes(picture)
+            print(f"{file}: {len(picture):,} bytes")
+            context.close()
+
+
+def small(picture: bytes) -> bytes:
+    """The picture with as few colours as it needs."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    written = io.BytesIO()
+    image.save(written, "PNG", optimize=True)
+    return written.getvalue()
+
+
+if __name__ == "__main__":
+    main()
