@@ -85,4 +85,11 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     yield go
     for context in contexts:
         context.close()
-    assert faults == []
+    assert not_cut_off(faults) == []
+
+
+def not_cut_off(faults: list[str]) -> list[str]:
+    """Faults but for what gradio's client logs when a page is left or closed while an event is still on its way."""
+    if any("AbortError: signal is aborted" in fault for fault in faults):
+        return [fault for fault in faults if "AbortError" not in fault and "onnection errored out" not in fault]
+    return faults
