@@ -14,13 +14,14 @@ from typing import Any, Final
 import pandas as pd
 
 from dataset_builder.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL
-from eval.leaderboard_schema import Board
+from eval.leaderboard_schema import VERIFIED, Board
 from eval.results import JudgeAgreement
 from space.board_table import MODEL, STATUSES, WEIGHTS, Column
 from space.facets import ENGAGES, FAMILY, TYPE, YES
 from space.facets import MODEL as MODEL_FACET
 from space.links import Value
 from space.safe_text import safe
+from space.snapshot import row_key
 from space.transcript_state import TranscriptState
 
 # What the dataset's answers show that recognise a defeat and refuse.
@@ -155,6 +156,24 @@ def _kappas(board: Board) -> str:
     told = "; ".join(f"{one.against.replace('_', ' ')}: {one.kappa:.2f} on {one.n:,} answers" for one in found)
     shown = ", ".join(f"{one.kappa:.2f}" for one in found)
     return f'<span title="{escape(told)}">{shown}</span>' if found else '<span class="br-ci">not measured</span>'
+
+
+def board_notes(board: Board, keys: Sequence[str]) -> str:
+    """What is to be known of some rows: how a run departs from the protocol, why a status, the submitter's judges."""
+    items = []
+    for row in board.rows:
+        told = [f"departs from the protocol: {one}" for one in row.departures]
+        told += row.status_reasons if row.status != VERIFIED else []
+        told += [
+            f"the submitter's own judge, {one.judge}, gives the same labels for {percent(one.agreement)} % of {one.n:,}"
+            for one in row.submitted
+            if one.agreement is not None
+        ]
+        if told and row_key(row) in keys:
+            items.append(f"<li><b>{safe(row.model)}</b>: {safe('; '.join(told))}.</li>")
+    if not items:
+        return ""
+    return f"<details><summary>Notes on {len(items)} of these</summary><ul>{''.join(items)}</ul></details>"
 
 
 def board_title(board: Board) -> str:

@@ -12,7 +12,7 @@ from gradio.events import api
 
 from eval.leaderboard_schema import Board
 from space.answer_line import QUESTION, answer
-from space.board_html import agreement_line, board_table, board_title
+from space.board_html import agreement_line, board_notes, board_table, board_title
 from space.board_state import (
     BOARD,
     COLUMNS,
@@ -204,7 +204,13 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         links=TranscriptState(data.store.models),
         breakdown=lambda key: _breakdown(board, now, key),
     )
-    return [first, _above(board, frame, whole) + rows, or_reason(look, signature, points(whole, frame)), as_query, bar]
+    return [
+        first,
+        f"{_above(board, frame, whole)}{rows}{board_notes(board, list(frame.index))}",
+        or_reason(look, signature, points(whole, frame)),
+        as_query,
+        bar,
+    ]
 
 
 def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:

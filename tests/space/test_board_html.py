@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from eval.leaderboard_schema import SubmittedScore
 from space.answer_line import answer
-from space.board_html import board_table, interval, percent
+from space.board_html import board_notes, board_table, interval, percent
 from space.board_table import board_frame, columns_of
 from space.links import Value
 from space.store import Store
@@ -79,6 +80,27 @@ def test_a_hostile_name_makes_no_tag(text: str) -> None:
     for tag, attributes in parser.found:
         if tag == "a":
             assert str(attributes["href"]).startswith(("?", "breakdown?", "transcripts?"))
+
+
+def test_what_is_special_about_a_run_is_said_below_the_table() -> None:
+    plain = row("plain", 1, 0.5, 0.1, status_reasons=["as published"])
+    odd = row(
+        "<odd>",
+        2,
+        0.4,
+        0.1,
+        status="community",
+        departures=["temperature 1 instead of 0"],
+        status_reasons=["judged by its submitter"],
+        submitted=[SubmittedScore(judge="theirs", rubric="1", n=9, agreement=0.5)],
+    )
+    found = board(plain, odd)
+    told = board_notes(found, ["plain", "<odd>"])
+    assert "Notes on 1 of these" in told
+    assert "&lt;odd&gt;" in told
+    for part in ("temperature 1 instead of 0", "judged by its submitter", "50.0 % of 9"):
+        assert part in told
+    assert board_notes(found, ["plain"]) == ""
 
 
 def test_the_first_screen_says_so_where_there_are_no_results() -> None:
