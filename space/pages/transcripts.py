@@ -26,7 +26,7 @@ def build(shell: Shell) -> None:
     html(
         heading(
             "Transcripts",
-            f"What {len(store.models)} models answered to {store.case_count:,} requests for help around a rule, "
+            f"What {len(store.models)} model{'s' * (len(store.models) != 1)} answered to {store.case_count:,} requests for help around a rule, "
             "each with its verdict.",
         )
     )
