@@ -26,8 +26,8 @@ def build(shell: Shell) -> None:
     html(
         heading(
             "Transcripts",
-            f"What {len(store.models)} model{'s' * (len(store.models) != 1)} answered to {store.case_count:,} requests for help around a rule, "
-            "each with its verdict.",
+            f"What {len(store.models)} model{'s' * (len(store.models) != 1)} answered to {store.case_count:,} requests "
+            "for help around a rule, each with its verdict.",
         )
     )
     bar = html(classes="br-bar")
