@@ -38,6 +38,8 @@ from eval.run_plan import RunPlan, Wishes, plan_run
 from eval.run_response import REPEATABLE, RunResponse
 from eval.submission_report import Rejudge, maintainers_verdicts, report_on_files
 
+# The thread that says a claim is alive.
+HEARTBEAT: Final = "heartbeat"
 _SPENT: Final = "the budget of"
 # How often a request is tried whose server, or the Hub, fails.
 _MOST_CLAIMS: Final = 3
@@ -247,7 +249,7 @@ class _Heart:
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Beat at every pause and after every so many answers, until the end of the block."""
-        thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+        thread = threading.Thread(target=self._work, name=HEARTBEAT, daemon=True)
         thread.start()
         try:
             yield
