@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from dataset_builder.errors import DataError, InputError
 from dataset_builder.eval_yaml import eval_yaml
 from dataset_builder.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
 from dataset_builder.records import SCHEMA_VERSION, Case, Records
-from dataset_builder.tables import Split, splits_of
+from dataset_builder.tables import splits_of
 from dataset_builder.validate import check_records
 
 # Level 3 is zstd's own default. The page index lets the Hub's viewer read a page at a time, and
@@ -85,15 +86,19 @@ def cases_hash(cases: Sequence[Case]) -> str:
 def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manifest:
     records = facts.records
     splits: list[SplitFacts] = []
-    files: dict[str, FileEntry] = {}
-    for split in splits_of(records):
-        name = data_path(split.config, split.split)
-        progress(name)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_parquet(split.table, folder / name)
-        files[name] = _entry(folder / name, split)
-        table = split.table
-        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
+    waiting: dict[str, Future[FileEntry]] = {}
+    # A table is compressed and hashed while the next one is made; one at a time waits, for the memory.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write") as writer:
+        written: Future[FileEntry] | None = None
+        for split in splits_of(records):
+            name, table = data_path(split.config, split.split), split.table
+            if written is not None:
+                written.result()
+            progress(name)
+            written = writer.submit(_write_split, table, folder / name)
+            waiting[name] = written
+            splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
+    files = {name: future.result() for name, future in waiting.items()}
     facts = replace(facts, splits=tuple(splits))
     for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -111,8 +116,13 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
     return manifest
 
 
-def _entry(path: Path, split: Split | None) -> FileEntry:
-    rows = None if split is None else split.table.num_rows
+def _write_split(table: pa.Table, path: Path) -> FileEntry:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(table, path)
+    return _entry(path, table.num_rows)
+
+
+def _entry(path: Path, rows: int | None) -> FileEntry:
     return FileEntry(sha256=hash_file(path), bytes=path.stat().st_size, rows=rows)
 
 

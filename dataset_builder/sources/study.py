@@ -243,7 +243,7 @@ class _Assembly:
                 if key in verdicts:
                     self._problem(path, f"a second verdict of {key[0]} on case {key[1]!r}")
                 told = verdict.evaluation
-                if told.response_type not in taxonomy.ids(taxonomy.RESPONSE_TYPES):
+                if told.response_type not in _RESPONSE_TYPES:
                     self._problem(path, f"case {key[1]!r}: unknown response_type {told.response_type!r}")
                 if told.engages_with_defeat not in _YES_NO:
                     self._problem(
@@ -328,6 +328,7 @@ def _response(
 
 
 C = TypeVar("C", bound=Case)
+_RESPONSE_TYPES = frozenset(taxonomy.ids(taxonomy.RESPONSE_TYPES))
 _FAMILY_ORDER = {label.id: i for i, label in enumerate(taxonomy.FAMILIES)}
 _AUTHORITY_ORDER = {label.id: i for i, label in enumerate(taxonomy.AUTHORITY_TYPES)}
 
