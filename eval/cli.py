@@ -23,7 +23,7 @@ _AT = "eval.commands."
         "import-log": Target(_AT + "import_log:import_log", "Make a run of a log that Inspect wrote."),
         "export": Target(_AT + "export:export", "Write a run as a log of Inspect, a shared record, or rows."),
         "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),
-        "review": Target(_AT + "review:review", "Check what was submitted: for maintainers."),
+        "review": Target(_AT + "review:review", "Check what was submitted: for maintainers. Of a run: label."),
         "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard from the submissions."),
         "request": Target(_AT + "request:request", "Ask for the evaluation of a model."),
         "worker": Target(_AT + "worker:worker", "Evaluate the models that were asked for."),

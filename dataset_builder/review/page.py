@@ -1,13 +1,20 @@
-"""The review page: one item at a time, by the keyboard, on this machine alone."""
+"""The review page: one item at a time, by the keyboard, on this machine alone.
+
+Whatever is shown carries ``data-turn``, another number each time, and ``data-answered``, the option of each
+question that is chosen (from 1, 0 for none). By these ``page.js`` knows that what it sees is whole: keys that
+are pressed before wait until then, so that quick fingers cannot answer for the item before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import count
 from typing import Any
 
 import gradio as gr
 
+from dataset_builder.errors import BlindRefusalError
 from dataset_builder.quoted import escaped
 from dataset_builder.review.sheet import Item, Labels, Question
 
@@ -19,17 +26,37 @@ def build_page(
 ) -> gr.Blocks:
     """The Gradio app. Who reviews is told by the address (``?reviewer=reviewer_1``)."""
 
+    turns = count(1)
+
     def shown(reviewer: str | None, place: int) -> list[Any]:
         if reviewer is None:
             links = "".join(f'<li><a href="?reviewer={name}">{name}</a></li>' for name in reviewers)
-            return [place, "", f"<h2>Who are you?</h2><ul>{links}</ul>", *_hidden(questions), *_buttons(False)]
-        done = labels.done(reviewer, items)
-        progress = f"<p>{escape(reviewer)}: {done} of {len(items)} labelled</p>"
+            return [place, "", _turn(f"<h2>Who are you?</h2><ul>{links}</ul>"), *_hidden(questions), *_buttons(False)]
+        progress = _progress(reviewer)
         if place >= len(items):
-            return [place, progress, "<h2>All labelled. Thank you.</h2>", *_hidden(questions), *_buttons(True)]
+            told = _turn("<h2>All labelled. Thank you.</h2>")
+            return [place, progress, told, *_hidden(questions), *_buttons(True)]
         said = labels.of(reviewer, items[place].id) or {}
         radios = [gr.Radio(visible=True, value=said.get(q.name)) for q in questions]
-        return [place, progress, _item(items[place], place, len(items)), *radios, *_buttons(True, True)]
+        return [place, progress, _turn(_item(place), said), *radios, *_buttons(True, True)]
+
+    def again(reviewer: str, place: int, said: Mapping[str, str | None]) -> list[Any]:
+        """The same item with the answers as they stand, which were not saved."""
+        answers = [gr.skip()] * len(questions)
+        return [place, _progress(reviewer), _turn(_item(place), said), *answers, gr.skip(), gr.skip()]
+
+    def _turn(html: str, said: Mapping[str, str | None] | None = None) -> str:
+        """HTML that says which answers are chosen beside it; None where nothing is asked."""
+        answered = "" if said is None else ",".join(str(_place_of(q, said.get(q.name))) for q in questions)
+        return f'<section data-turn="{next(turns)}" data-answered="{answered}">{html}</section>'
+
+    def _item(place: int) -> str:
+        """The item as inert HTML: everything in it was written by others."""
+        rows = (f"<h3>{escape(heading)}</h3><pre>{escape(escaped(text))}</pre>" for heading, text in items[place].shown)
+        return f"<article><h2>{place + 1} of {len(items)}</h2>{''.join(rows)}</article>"
+
+    def _progress(reviewer: str) -> str:
+        return f"<p>{escape(reviewer)}: {labels.done(reviewer, items)} of {len(items)} labelled</p>"
 
     def _hidden(asked: Sequence[Question]) -> list[Any]:
         return [gr.Radio(visible=False, value=None) for _ in asked]
@@ -45,11 +72,16 @@ def build_page(
     def save(reviewer: str | None, place: int, *answers: str | None) -> list[Any]:
         if reviewer is None or not 0 <= place < len(items):
             return shown(reviewer, place)
-        open_ones = [q.text for q, answer in zip(questions, answers, strict=True) if answer not in dict(q.options)]
+        said = {q.name: answer for q, answer in zip(questions, answers, strict=True)}
+        open_ones = [q.text for q in questions if not _place_of(q, said[q.name])]
         if open_ones:
             gr.Warning(f"Not saved yet: {open_ones[0]}")
-            return [gr.skip()] * (5 + len(questions))
-        labels.put(reviewer, items[place].id, {q.name: str(a) for q, a in zip(questions, answers, strict=True)})
+            return again(reviewer, place, said)
+        try:
+            labels.put(reviewer, items[place].id, {name: str(answer) for name, answer in said.items()})
+        except (OSError, BlindRefusalError) as error:
+            gr.Warning(f"Not saved: {error}")
+            return again(reviewer, place, said)
         return shown(reviewer, labels.next_open(reviewer, items, place))
 
     def back(reviewer: str | None, place: int) -> list[Any]:
@@ -85,7 +117,7 @@ def build_page(
     return page
 
 
-def _item(item: Item, place: int, total: int) -> str:
-    """The item as inert HTML: everything in it was written by others."""
-    rows = "".join(f"<h3>{escape(heading)}</h3><pre>{escape(escaped(text))}</pre>" for heading, text in item.shown)
-    return f'<article data-item="{escape(item.id)}"><h2>{place + 1} of {total}</h2>{rows}</article>'
+def _place_of(question: Question, answer: str | None) -> int:
+    """Which option an answer is, from 1; 0 for none."""
+    values = [value for value, _ in question.options]
+    return values.index(answer) + 1 if answer in values else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,33 @@ if TYPE_CHECKING:
     from eval.submission_report import Rejudge, SubmissionReport
 
 
-@click.command()
-@click.argument("results", metavar="RESULTS|REPO")
+class ReviewCommand(click.Command):
+    """Reviews a results folder; for the folder of a run, ``eval label`` takes its place, options and all."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the command that the arguments are meant for."""
+        from eval.run_folder import RUN
+
+        # No option of either command takes a run's folder.
+        if any(_is_file(Path(argument) / RUN) for argument in args):
+            from eval.commands.label import label
+
+            return label.make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is one; a text that is no path at all, such as a long --reason, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+@click.command(cls=ReviewCommand)
+@click.argument("results", metavar="RESULTS|REPO|RUN")
 @click.option(
     "--dataset",
     "datasets",
@@ -45,22 +70,16 @@ def review(
     """Check what was submitted, judge it again and audit its verdicts: for maintainers.
 
     RESULTS is a folder; REPO a results repository on the Hub, of which the open pull requests are
-    reviewed, and what was merged without a review.
+    reviewed, and what was merged without a review. For a RUN's folder this is 'eval label RUN': a page
+    on which people review its answers.
     """
-    from dataset_builder.errors import InputError
     from eval.dataset import locate_dataset
     from eval.results_repo import ResultsRepo, names_repo
     from eval.reviewing import review_folder, review_repo, review_requests
-    from eval.run_folder import RUN
     from eval.submission_report import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
-    if (Path(results) / RUN).is_file():
-        raise InputError(
-            f"{results}: a run, and no results folder. People label its answers with "
-            f"'blind-refusal eval label {results}'."
-        )
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
     rejudge = _rejudge_by(spec) if spec else maintainers_verdicts
