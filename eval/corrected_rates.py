@@ -9,7 +9,16 @@ from typing import Final
 import numpy as np
 
 from eval.agreement import confusion
-from eval.correction import Corrected, ppi_mean, rogan_gladen_by_judge, share_covariance
+from eval.correction import (
+    MIN_LABELLED,
+    Corrected,
+    difference,
+    never_certain,
+    not_enough,
+    ppi_mean,
+    rogan_gladen_by_judge,
+    share_covariance,
+)
 from eval.intervals import Floats
 from eval.label_source import FIELDS, AnswerKey, LabelSource
 from eval.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE, RESPONSE_CODES, Metric
@@ -40,35 +49,42 @@ class CorrectedRate:
 def corrected_rates(answers: Sequence[ScoredAnswers], judge: LabelSource, human: LabelSource) -> list[CorrectedRate]:
     """Help on both sides and discrimination, over the answers of one model or of several pooled.
 
-    ``human`` labels a sample of what ``judge``, the judge of ``answers``, labels whole. The
-    study drew its samples with so many of each of the judge's labels, so both methods count
-    each labelled answer by how rare its label is. Rogan-Gladen uses the whole sample,
-    whatever model answered, and assumes that the judge errs alike on all; PPI++ uses only
-    the labelled answers of these models.
+    ``human`` labels a sample of what ``judge``, the judge of ``answers``, labels whole. Each side is
+    corrected by its own labels, as a judge may err otherwise on controls; discrimination is the
+    difference of the two. The study drew its samples with so many of each of the judge's labels, so
+    both methods count each labelled answer by how rare its label is. Rogan-Gladen uses all labels of
+    a side, whatever model answered, and assumes that the judge errs alike on all models; PPI++ uses
+    only those on answers of these models, its errors clustered by cell.
     """
-    keys = sorted(set(judge.labels) & set(human.labels))
+    found = []
+    for method, correct in ((ROGAN_GLADEN, _rogan_gladen), (PPI, _ppi)):
+        raw = {side: share_covariance(_counts(answers, side))[0][_HELPS] for side in (True, False)}
+        rates = {side: correct(answers, judge, human, side) for side in (True, False)}
+        found.append(_row(HELP_RATE, method, raw[True], rates[True], human))
+        found.append(_row(CONTROL_HELP_RATE, method, raw[False], rates[False], human))
+        found.append(_row(DISCRIMINATION, method, raw[True] - raw[False], difference(rates[True], rates[False]), human))
+    return found
+
+
+def _rogan_gladen(
+    answers: Sequence[ScoredAnswers], judge: LabelSource, human: LabelSource, defeated: bool
+) -> Corrected:
+    """The shares of all labels on one side."""
+    cases = answers[0].cases
+    side = {case_id for case_id, on in zip(cases.ids, cases.defeated, strict=True) if on == defeated}
+    keys = sorted(key for key in judge.labels.keys() & human.labels.keys() if key.case_id in side)
+    if len(keys) < MIN_LABELLED:
+        return not_enough(len(keys), len(_LABELS))
     sample = confusion(
         [human.labels[key].response_type for key in keys], [judge.labels[key].response_type for key in keys], _LABELS
     )
     everywhere = np.bincount(
-        [_LABELS.index(one.response_type) for one in judge.labels.values()], minlength=len(_LABELS)
+        [_LABELS.index(one.response_type) for key, one in judge.labels.items() if key.case_id in side],
+        minlength=len(_LABELS),
     )
-    base = everywhere / everywhere.sum()
-    found = []
-    sides: dict[bool, tuple[Floats, Floats]] = {}
-    for metric in (HELP_RATE, CONTROL_HELP_RATE):
-        shares, covariance = share_covariance(_counts(answers, bool(metric.defeated)))
-        sides[bool(metric.defeated)] = shares, covariance
-        found.append(
-            _row(metric, ROGAN_GLADEN, shares[_HELPS], rogan_gladen_by_judge(sample, base, shares, covariance), human)
-        )
-    apart = sides[True][0] - sides[False][0]
-    gap = rogan_gladen_by_judge(sample, base, apart, sides[True][1] + sides[False][1])
-    found.append(_row(DISCRIMINATION, ROGAN_GLADEN, apart[_HELPS], gap, human))
-    for metric in (HELP_RATE, CONTROL_HELP_RATE):
-        raw = sides[bool(metric.defeated)][0][_HELPS]
-        found.append(_row(metric, PPI, raw, _ppi(answers, human, bool(metric.defeated)), human))
-    return found
+    counts = _counts(answers, defeated)
+    found = rogan_gladen_by_judge(sample, everywhere / everywhere.sum(), *share_covariance(counts))
+    return never_certain(found, counts)
 
 
 def _counts(answers: Sequence[ScoredAnswers], defeated: bool) -> Floats:
@@ -80,27 +96,27 @@ def _counts(answers: Sequence[ScoredAnswers], defeated: bool) -> Floats:
     return counts
 
 
-def _ppi(answers: Sequence[ScoredAnswers], human: LabelSource, defeated: bool) -> Corrected:
+def _ppi(answers: Sequence[ScoredAnswers], judge: LabelSource, human: LabelSource, defeated: bool) -> Corrected:
     """Whether answers help, by the humans where they labelled and by the judge everywhere."""
-    truth, labelled, others = [], [], []
+    truth: list[bool] = []
+    known: list[int] = []
+    everyone: list[int] = []
+    cells: list[int] = []
     for one in answers:
         for row in np.flatnonzero(one.scored & (one.cases.defeated == defeated)):
             key = AnswerKey(one.model, one.cases.ids[row])
             if key in human.labels:
                 truth.append(human.labels[key].response_type == _LABELS[_HELPS])
-                labelled.append(int(one.response_type[row]))
-            else:
-                others.append(int(one.response_type[row]))
-    codes = np.array(labelled, np.int64)
-    everywhere = np.bincount(labelled + others, minlength=len(_LABELS))
-    drawn = np.bincount(codes, minlength=len(_LABELS))
-    weights = everywhere[codes] / drawn[codes]
-    return ppi_mean(
-        np.array(truth, np.float64),
-        (codes == _HELPS).astype(np.float64),
-        (np.array(others, np.int64) == _HELPS).astype(np.float64),
-        weights,
-    )
+                known.append(len(everyone))
+            everyone.append(int(one.response_type[row]))
+            cells.append(int(one.cases.cell[row]))
+    codes, cell, at = np.array(everyone, np.int64), np.array(cells, np.int64), np.array(known, np.int64)
+    everywhere, drawn = (np.bincount(some, minlength=len(_LABELS)) for some in (codes, codes[at]))
+    helps = (codes == _HELPS).astype(np.float64)
+    # The weighted labels stand for all answers, so all of them are "the others": without the labelled ones these
+    # would have other shares of the judge's labels, as so many of each were drawn.
+    weights = everywhere[codes[at]] / drawn[codes[at]]
+    return ppi_mean(np.array(truth, np.float64), helps[at], helps, weights, cells=(cell[at], cell))
 
 
 def _row(metric: Metric, method: str, raw: float, corrected: Corrected, human: LabelSource) -> CorrectedRate:

@@ -6,7 +6,7 @@ sample of a few hundred answers and on an assumption that each function states.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,8 @@ from eval.intervals import Floats, t_quantile, wilson
 MIN_LABELLED: Final = 30
 # A confusion matrix beyond this condition number is not inverted: noise would decide.
 MAX_CONDITION: Final = 50.0
+# Less than this is rounding.
+_NO_ERROR: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,12 @@ def rogan_gladen(confusion: NDArray[np.int64], observed: Floats, covariance: Flo
     NaN where a human label is missing from the sample, or M is close to singular.
     """
     k, n = len(confusion), int(confusion.sum())
-    nothing = np.full(k, np.nan)
     by_label = confusion.sum(axis=1)
     if (by_label == 0).any():
-        return Corrected(nothing, nothing, nothing, nothing, n, "the labelled sample lacks one of the labels")
+        return _nothing(n, (k,), "the labelled sample lacks one of the labels")
     matrix = (confusion / by_label[:, None]).T
     if np.linalg.cond(matrix) > MAX_CONDITION:
-        return Corrected(nothing, nothing, nothing, nothing, n, "the judge hardly tells the labels apart")
+        return _nothing(n, (k,), "the judge hardly tells the labels apart")
     inverse = np.linalg.inv(matrix)
     estimate = inverse @ observed
     spread = covariance.astype(np.float64)
@@ -96,13 +97,12 @@ def rogan_gladen_by_judge(
     label is missing from the sample, or A is close to singular.
     """
     k, n = len(confusion), int(confusion.sum())
-    nothing = np.full(k, np.nan)
     drawn = confusion.sum(axis=0)
     if (drawn == 0).any() or (base <= 0).any():
-        return Corrected(nothing, nothing, nothing, nothing, n, "the labelled sample lacks one of the judge's labels")
+        return _nothing(n, (k,), "the labelled sample lacks one of the judge's labels")
     behind = confusion / drawn
     if np.linalg.cond(behind) > MAX_CONDITION:
-        return Corrected(nothing, nothing, nothing, nothing, n, "the judge hardly tells the labels apart")
+        return _nothing(n, (k,), "the judge hardly tells the labels apart")
     inverse = np.linalg.inv(behind.T)
     true_base = behind @ base
     scale = inverse @ (observed / base)
@@ -115,6 +115,44 @@ def rogan_gladen_by_judge(
         gradient = scale * (base[label] * np.eye(k) - (true_base * inverse[:, label])[:, None])
         spread = spread + gradient @ (np.diag(column) - np.outer(column, column)) @ gradient.T / drawn[label]
     return _limited(estimate, np.sqrt(np.maximum(np.diag(spread), 0)), observed, n)
+
+
+def difference(one: Corrected, other: Corrected) -> Corrected:
+    """One value less another that shares no answer with it; NaN with the reason of the one that has no value.
+
+    The variances add up, and so do the labelled answers.
+    """
+    error = np.sqrt(one.error**2 + other.error**2)
+    half = t_quantile(np.inf) * error
+    estimate = one.estimate - other.estimate
+    reason = one.reason or (f"controls: {other.reason}" if other.reason else None)
+    low, high = np.clip(estimate - half, -1, 1), np.clip(estimate + half, -1, 1)
+    return Corrected(estimate, error, low, high, one.n_labelled + other.n_labelled, reason)
+
+
+def never_certain(found: Corrected, counts: Floats) -> Corrected:
+    """Wilson's interval of the observed share where a share was left no error: nobody of 200 is no certainty.
+
+    ``counts`` are those that the shares came from, by cell (cells, k).
+    """
+    limits = wilson(counts.sum(axis=0), np.asarray(counts.sum()))
+    spread = (limits.high - limits.low) / (2 * t_quantile(np.inf))
+    certain = found.error < _NO_ERROR
+    error, low, high = (
+        np.where(certain, mine, given)
+        for mine, given in ((spread, found.error), (limits.low, found.low), (limits.high, found.high))
+    )
+    return replace(found, error=error, low=low, high=high)
+
+
+def not_enough(n: int, *shape: int) -> Corrected:
+    """No value, of some shape, as fewer than MIN_LABELLED answers are labelled."""
+    return _nothing(n, shape, f"{n} labelled answers; at least {MIN_LABELLED} are needed")
+
+
+def _nothing(n: int, shape: tuple[int, ...], reason: str) -> Corrected:
+    nan = np.full(shape, np.nan)
+    return Corrected(nan, nan, nan, nan, n, reason)
 
 
 def _limited(estimate: Floats, error: Floats, observed: Floats, n: int) -> Corrected:
@@ -150,12 +188,10 @@ def ppi_mean(
     NaN below MIN_LABELLED labelled answers or without others.
     """
     n, others = len(truth), len(judged_elsewhere)
-    nan = np.asarray(np.nan)
-    if n < MIN_LABELLED or not others:
-        why = (
-            f"{n} labelled answers; at least {MIN_LABELLED} are needed" if others else "no answers besides the labelled"
-        )
-        return Corrected(nan, nan, nan, nan, n, why)
+    if not others:
+        return _nothing(n, (), "no answers besides the labelled")
+    if n < MIN_LABELLED:
+        return not_enough(n)
     weight = np.ones(n) if weights is None else weights * n / weights.sum()
     start = judged_elsewhere.mean() + np.mean(weight * (truth - judged))
     ours, theirs = weight * (truth - start), weight * (judged - start)

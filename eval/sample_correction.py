@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 from dataset_builder.errors import InputError
 from eval.agreement import confusion
 from eval.corrected_rates import PPI, ROGAN_GLADEN, CorrectedRate
-from eval.correction import MIN_LABELLED, Corrected, ppi_mean, rogan_gladen, share_covariance
-from eval.intervals import Floats, t_quantile
+from eval.correction import (
+    MIN_LABELLED,
+    Corrected,
+    difference,
+    never_certain,
+    not_enough,
+    ppi_mean,
+    rogan_gladen,
+    share_covariance,
+)
+from eval.intervals import Floats
 from eval.metrics import CONTROL_HELP_RATE, COUNTS, DISCRIMINATION, HELP_RATE, METRIC_BY_ID, Metric
 from eval.scored import ScoredAnswers
 
@@ -38,7 +47,7 @@ def sample_corrected(answers: ScoredAnswers, labels: ScoredAnswers, method: str)
         raise InputError("The labels are over other cases than the rates.")
     correct = _ppi if METHODS[method] == PPI else _rogan_gladen
     found = {m: correct(answers, labels, m) for m in (HELP_RATE, CONTROL_HELP_RATE, ENGAGEMENT_RATE)}
-    found[DISCRIMINATION] = _difference(found[HELP_RATE], found[CONTROL_HELP_RATE])
+    found[DISCRIMINATION] = difference(found[HELP_RATE], found[CONTROL_HELP_RATE])
     return [_row(answers, labels, metric, METHODS[method], found[metric]) for metric in SHOWN]
 
 
@@ -59,22 +68,11 @@ def _rogan_gladen(answers: ScoredAnswers, labels: ScoredAnswers, metric: Metric)
     """Of two labels, yes and no: the first of each array is the rate."""
     rows = _side(answers, metric) & labels.scored
     if (n := int(rows.sum())) < MIN_LABELLED:
-        nan = np.full(2, np.nan)
-        return Corrected(nan, nan, nan, nan, n, f"{n} labelled answers; at least {MIN_LABELLED} are needed")
+        return not_enough(n, 2)
     said, seen = (_values(one, metric)[rows] > 0 for one in (labels, answers))
-    return rogan_gladen(
-        confusion(said.tolist(), seen.tolist(), (True, False)), *share_covariance(_by_cell(answers, metric))
-    )
-
-
-def _difference(one: Corrected, other: Corrected) -> Corrected:
-    """Of two sides, which share no answer; NaN with the reason of the side that has no value."""
-    error = np.sqrt(one.error**2 + other.error**2)
-    half = t_quantile(np.inf) * error
-    estimate = one.estimate - other.estimate
-    reason = one.reason or (f"controls: {other.reason}" if other.reason else None)
-    low, high = np.clip(estimate - half, -1, 1), np.clip(estimate + half, -1, 1)
-    return Corrected(estimate, error, low, high, one.n_labelled + other.n_labelled, reason)
+    counts = _by_cell(answers, metric)
+    found = rogan_gladen(confusion(said.tolist(), seen.tolist(), (True, False)), *share_covariance(counts))
+    return never_certain(found, counts)
 
 
 def _row(
