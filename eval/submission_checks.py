@@ -7,14 +7,15 @@ What a submitter computed is not looked at.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dataset_builder.errors import InputError, Problem
-from dataset_builder.taxonomy import OK
+from dataset_builder.taxonomy import OK, RESPONSE_STATUSES
 from eval.bundle import case_hashes
 from eval.bundle_schema import BUNDLE, RESPONSES, RUN
 from eval.dataset import OpenedDataset
@@ -22,6 +23,7 @@ from eval.earlier import Earlier, fingerprints_of, most_common_share, shared
 from eval.judge_versions import unknown_judge
 from eval.model_identity import STUDY, fits_slug
 from eval.protocol import departures_of
+from eval.run_response import REPEATABLE
 from eval.run_settings import ALL_CASES
 from eval.sampling import draw
 from eval.submission import Submission
@@ -33,6 +35,7 @@ MOST_UNSCORED: Final = 0.10
 # 30.9 % of a model's answers (nemotron-3-nano, which repeats itself; 0.1 % in all others).
 TOO_ALIKE: Final = 0.10
 TOO_UNIFORM: Final = 0.50
+_NUMBER: Final = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,13 @@ def check_submission(
     _unscored(submission, most_unscored, problems, flags)
     if not problems:
         held += _likeness(submission, earlier)
-    return Checked(tuple(sorted(set(problems))), tuple(held), tuple(dict.fromkeys(flags)), tuple(remarks), dataset)
+    return Checked(
+        tuple(sorted(set(problems), key=_reading_order)),
+        tuple(held),
+        tuple(dict.fromkeys(flags)),
+        tuple(remarks),
+        dataset,
+    )
 
 
 def _names(submission: Submission) -> list[Problem]:
@@ -138,19 +147,41 @@ def _sample(submission: Submission, dataset: OpenedDataset) -> list[Problem]:
 
 
 def _unscored(submission: Submission, most: float | None, problems: list[Problem], flags: list[str]) -> None:
-    n = len(submission.answers["status"])
-    share = sum(status != OK for status in submission.answers["status"]) / n if n else 1.0
+    statuses = submission.answers["status"]
+    why = Counter(one if one in RESPONSE_STATUSES else "of an unknown status" for one in statuses if one != OK)
+    share = why.total() / len(statuses) if statuses else 1.0
     if share == 1:
         problems.append(Problem(RESPONSES, "no case has an answer", "there is nothing to judge"))
         return
     limit = MOST_UNSCORED if most is None else most
     if share <= limit:
         return
-    what = f"{100 * share:.1f} % of the cases have no answer; at most {100 * limit:.0f} % may be without one"
+    reasons = ", ".join(f"{times:,} {status}" for status, times in sorted(why.items()))
+    what = f"{100 * share:.1f} % of the cases have no answer ({reasons})"
     if most is None:
-        flags.append(what)
+        flags.append(f"{what}; a maintainers' repository takes at most {100 * limit:.0f} %")
     else:
-        problems.append(Problem(RESPONSES, what, "run the same command again with --retry-errors"))
+        what += f"; at most {100 * limit:.0f} % may be without one"
+        problems.append(Problem(RESPONSES, what, "; ".join(_hints(why))))
+
+
+def _hints(why: Iterable[str]) -> list[str]:
+    """What can be done about answers that are missing for these reasons."""
+    reasons = set(why)
+    hints = []
+    if reasons & REPEATABLE:
+        hints.append("the same command with --retry-errors asks failed and empty ones again")
+    if "truncated_answer" in reasons:
+        hints.append("cut-off answers need a new run with a higher --max-tokens")
+    if "content_filter" in reasons:
+        hints.append("what a provider blocks another may answer")
+    return hints
+
+
+def _reading_order(problem: Problem) -> tuple[tuple[str | int, ...], str]:
+    """By file, then with row 2 before row 10."""
+    parts = _NUMBER.split(problem.where)
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), problem.what
 
 
 def _likeness(submission: Submission, earlier: Sequence[Earlier]) -> list[str]:

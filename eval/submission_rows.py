@@ -37,15 +37,17 @@ class _Found:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self._times: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
 
     def add(self, kind: str, where: str, what: str, hint: str = "") -> None:
         self._times[kind] += 1
+        self._first.setdefault(kind, what)
         if self._times[kind] <= _SHOWN:
             self.problems.append(Problem(where, what, hint))
 
     def all(self, name: str) -> list[Problem]:
         more = [
-            Problem(name, f"{times - _SHOWN:,} more rows with this: {kind}")
+            Problem(name, f"{times - _SHOWN:,} more like it: {self._first[kind]}")
             for kind, times in self._times.items()
             if times > _SHOWN
         ]

@@ -14,6 +14,7 @@ from dataset_builder.errors import DataError
 from eval.bundle_schema import BUNDLE, RESPONSES, RUN, VERDICTS
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.earlier import Earlier, fingerprints_of, most_common_share, shared
+from eval.judges.registry import JUDGES
 from eval.leaderboard_schema import COMMUNITY, HELD, VERIFIED
 from eval.results_folder import add_review, add_submission
 from eval.submission import read_submission
@@ -197,11 +198,47 @@ def test_too_many_unanswered_cases_are_refused_and_flagged_in_ones_own_folder(da
     many = good_bundle(dataset, texts=dict.fromkeys(ids[:8])).files
     assert "11.1 % of the cases have no answer" in said(report(many, dataset))
     assert report(many, dataset, most_unscored=None).flags[0].startswith("11.1 %")
+    assert "at most 10 %" in report(many, dataset, most_unscored=None).flags[0]
     none = good_bundle(dataset, texts=dict.fromkeys(ids)).files
     assert "no case has an answer" in said(report(none, dataset, most_unscored=None))
     few = report(good_bundle(dataset, texts=dict.fromkeys(ids[:7])).files, dataset)
     assert few.ok
     assert few.rows[0].row.defeated.unscored == {"provider_error": 7}
+
+
+def test_what_can_be_done_about_missing_answers_depends_on_why_they_are_missing(
+    dataset: OpenedDataset, good: Files
+) -> None:
+    def fail(all_rows: list[dict[str, Any]]) -> None:
+        for number, row in enumerate(all_rows[:20]):
+            row["status"] = "truncated_answer" if number < 15 else "content_filter" if number < 18 else "empty_answer"
+
+    told = said(report(edited({n: d for n, d in good.items() if n != VERDICTS}, RESPONSES, fail), dataset))
+    # 20 of 72.
+    assert "27.8 % of the cases have no answer (3 content_filter, 2 empty_answer, 15 truncated_answer)" in told
+    for hint in ("--retry-errors asks failed and empty ones", "a higher --max-tokens", "another may answer"):
+        assert hint in told
+    ids = [case.case_id for case in dataset.built.cases()]
+    told = said(report(good_bundle(dataset, texts=dict.fromkeys(ids[:8])).files, dataset))
+    assert "(8 provider_error)" in told
+    assert "--max-tokens" not in told
+
+
+def test_problems_stand_in_the_order_of_their_rows_and_many_alike_are_counted(
+    dataset: OpenedDataset, good: Files
+) -> None:
+    def spoil(all_rows: list[dict[str, Any]]) -> None:
+        for row in all_rows[:60]:
+            row["response_hash"] = "0" * 64
+
+    found = report(edited(good, RESPONSES, spoil), dataset)
+    wrong = [one for one in found.problems if "response_hash is not the answer's" in one.what]
+    # 50 rows of a kind are shown, then how many more there are; row 2 comes before row 10.
+    numbers = [int(one.where.partition("row ")[2].partition(",")[0]) for one in wrong if "row" in one.where]
+    assert numbers == list(range(1, 51))
+    assert [one.what for one in wrong if "row" not in one.where] == [
+        "10 more like it: response_hash is not the answer's"
+    ]
 
 
 def test_edited_verdicts_of_a_judge_that_repeats_itself_are_found_out(good: Files, dataset: OpenedDataset) -> None:
@@ -248,7 +285,7 @@ def test_departures_and_unknown_judges_are_flagged(dataset: OpenedDataset) -> No
     told = " | ".join(found.flags)
     for expected in ("temperature 1", "a system prompt", "at most 100 tokens"):
         assert expected in told
-    assert found.remarks == ("judge 'oracle' is not one of embedded, model, cascade, published, human",)
+    assert found.remarks == (f"judge 'oracle' is not one of {', '.join(JUDGES)}",)
     assert found.rows[0].row.departures == [
         "a system prompt goes before each query (the study sent none)",
         "temperature 1 instead of 0",
