@@ -34,12 +34,22 @@ def plan_orders(folder: GenerationFolder, targets: Mapping[Cell, int], existing:
         elif not history.finished:
             coverage.expect(CELL_BY_ID[cell(order.family, order.authority)], order.subtype, order.wanted)
     todo = [h for h in histories.values() if not h.finished]
+    # The lowest that are free: a kill may have kept a later order and lost an earlier one that was under way.
+    free = {
+        target: [n for n in range(count) if _case_id(settings.batch, target, n) not in histories]
+        for target, count in targets.items()
+    }
+    lacking = {target: set(free[target][: max(0, count - ordered[target.id])]) for target, count in targets.items()}
     # Round by round over the cells, so that a run that ends early has something of each.
     for number in range(max(targets.values(), default=0)):
-        for target, count in targets.items():
-            if ordered[target.id] <= number < count:
+        for target in targets:
+            if number in lacking[target]:
                 todo.append(History(_order(target, number, settings.batch, settings.seed, settings.language, coverage)))
     return todo
+
+
+def _case_id(batch: str, target: Cell, number: int) -> str:
+    return f"gen_{batch}_{target.family}_{target.authority}_{number + 1}"
 
 
 def _order(target: Cell, number: int, batch: str, seed: int, language: str, coverage: Coverage) -> Order:
@@ -49,7 +59,7 @@ def _order(target: Cell, number: int, batch: str, seed: int, language: str, cove
     coverage.expect(target, subtype, wanted)
     plot = plot_of(target, number, seed)
     return Order(
-        case_id=f"gen_{batch}_{target.family}_{target.authority}_{number + 1}",
+        case_id=_case_id(batch, target, number),
         family=target.family,
         authority=target.authority,
         subtype=subtype,

@@ -187,6 +187,20 @@ def test_the_same_command_does_nothing_more_and_a_larger_count_adds(tmp_path: Pa
     assert Counter(line.authority_type for line in lines) == {"school": 3, "club": 3}
 
 
+def test_an_order_that_a_kill_lost_is_given_again_under_its_id(tmp_path: Path) -> None:
+    """Of orders that were under way together, a later one may have been kept and an earlier one not."""
+    wish = ("--cell", "control:school", "--count", "4")
+    with ChatServer(case) as server:
+        generate(server, tmp_path / "g", *wish)
+        journal = tmp_path / "g" / "journal.jsonl"
+        rows = {json.loads(row)["order"]["case_id"]: row for row in journal.read_text().splitlines(keepends=True)}
+        ids = sorted(rows)
+        journal.write_text(rows[ids[1]] + rows[ids[3]])
+        generate(server, tmp_path / "g", *wish)
+        assert len(server.requests) == 6
+    assert sorted(t.order.case_id for t in tries(tmp_path / "g")) == ids
+
+
 def test_other_settings_need_another_folder(tmp_path: Path) -> None:
     with ChatServer(case) as server:
         generate(server, tmp_path / "g", "--cell", "control:school")

@@ -1,19 +1,15 @@
 """A collector that is killed again and again; run by its path, as a process of its own.
 
-Arguments: the run's folder, the server's address, the number of cases, of kills, and a seed. Forks a
-child for each sitting, kills it with SIGKILL after a random time, and lets the last one finish.
+Arguments: the run's folder, the server's address, the number of cases, of kills, and a seed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
 import sys
-import time
-import traceback
 from pathlib import Path
+
+from kills import Sittings
 
 from dataset_builder.budget import Budget
 from dataset_builder.chat import ChatClient
@@ -23,7 +19,7 @@ from eval.run_settings import RunSettings
 from eval.runner import Query, collect, now, outstanding
 
 
-def sit(path: Path, url: str, cases: int) -> None:
+def sit(path: Path, url: str, cases: int, upto: int) -> None:
     queries = [Query(f"case-{n}", f"Question {n}?") for n in range(cases)]
     settings = RunSettings(
         dataset="d",
@@ -37,23 +33,11 @@ def sit(path: Path, url: str, cases: int) -> None:
 
     async def work() -> None:
         async with ChatClient(resolve_endpoint("m", url), concurrency=8) as client:
-            todo = outstanding(run, queries, retry_errors=False)
+            todo = outstanding(run, queries[:upto], retry_errors=False)
             await collect(run, todo, client, concurrency=8, budget=Budget(None))
 
     with run.writing():
         asyncio.run(work())
-
-
-def fork(path: Path, url: str, cases: int) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            sit(path, url, cases)
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    return child
 
 
 def size(path: Path) -> int:
@@ -64,26 +48,15 @@ def size(path: Path) -> int:
 
 def main() -> None:
     path, url, cases, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    rng = random.Random(int(sys.argv[5]))
-    killed = 0
-    for _ in range(kills):
-        before = size(path)
-        child = fork(path, url, cases)
-        if rng.random() < 0.3:
-            # Anywhere in the start of a sitting.
-            time.sleep(rng.uniform(0.0, 0.06))
-        else:
-            # Anywhere in its work, however slow the machine is.
-            wanted, deadline = before + rng.randrange(1, 2500), time.monotonic() + 10
-            while size(path) < wanted and time.monotonic() < deadline:
-                time.sleep(0.0005)
-            time.sleep(rng.uniform(0.0, 0.004))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        killed += os.WIFSIGNALED(status)
-    _, status = os.waitpid(fork(path, url, cases), 0)
-    print(killed)
-    sys.exit(os.waitstatus_to_exitcode(status))
+    sittings = Sittings(
+        lambda upto: sit(path, url, cases, upto),
+        lambda: size(path),
+        # Half of the cases, as more sittings may be needed than are killed.
+        step=cases // (2 * kills),
+        seed=int(sys.argv[5]),
+    )
+    sittings.kill(kills, at_most=2500)
+    sys.exit(sittings.finish(cases))
 
 
 if __name__ == "__main__":
