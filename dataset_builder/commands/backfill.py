@@ -73,8 +73,8 @@ def backfill(
     from dataset_builder.confirming import confirm
     from dataset_builder.errors import InputError, RemoteError
     from dataset_builder.generation.checks import unchecked
-    from dataset_builder.generation.folder import replace_file
-    from dataset_builder.generation.report import account, markdown
+    from dataset_builder.generation.report import account
+    from dataset_builder.generation.report_file import write_report
     from dataset_builder.generation.session import writing_session
     from dataset_builder.generation.targets import read_targets
     from dataset_builder.model_choice import ModelChoice
@@ -103,8 +103,8 @@ def backfill(
     except KeyboardInterrupt:
         click.echo("Stopped. All that was done is kept; the same command goes on from there.", err=True)
         sys.exit(130)
-    found = account(session.folder)
-    replace_file(session.folder.path / "report.md", markdown(found, wanted).encode())
+    finally:
+        found = write_report(session.folder, wanted)
     for line in found.lines():
         click.echo(line)
     if out is not None and found.outcomes[KEPT]:

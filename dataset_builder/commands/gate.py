@@ -101,7 +101,7 @@ def _gate(
     from dataset_builder.gates.gating import gate_tasks, refuse_empty, spent_on_gates
     from dataset_builder.gates.session import GateSession
     from dataset_builder.generation.folder import GenerationFolder
-    from dataset_builder.generation.report import account
+    from dataset_builder.generation.report_file import write_report
 
     folder = GenerationFolder.open(path)
     lines = folder.lines()
@@ -110,7 +110,7 @@ def _gate(
     session = GateSession(folder.gates, tasks, choice, budget, spent_on_gates(folder), max_tokens)
     with folder.writing():
         stopped = _run(session, yes)
-    for line in account(folder).lines():
+    for line in write_report(folder).lines():
         click.echo(line)
     if stopped:
         raise RemoteError(f"Stopped early: {stopped}")

@@ -66,7 +66,7 @@ def generate(
     from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
     from dataset_builder.generation.checks import unchecked
-    from dataset_builder.generation.report import account
+    from dataset_builder.generation.report_file import write_report
     from dataset_builder.generation.session import WritingSession, writing_session
     from dataset_builder.run_progress import run_progress
 
@@ -84,7 +84,7 @@ def generate(
         except KeyboardInterrupt:
             click.echo("Stopped. Every reply is kept; the same command goes on from there.", err=True)
             sys.exit(130)
-    found = account(session.folder)
+    found = write_report(session.folder)
     for line in found.lines():
         click.echo(line)
     click.echo(f"Next: blind-refusal dataset gate {session.folder.path}")

@@ -27,13 +27,13 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
 
     opened = GenerationFolder.open(folder)
     if report:
-        from dataset_builder.generation.report import account
+        from dataset_builder.generation.report_file import write_report
 
         with opened.writing():
             answers = all_answers(opened)
         lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))
         replace_file(folder / "review.md", ("\n".join(lines) + "\n").encode())
-        for line in (*lines, "", *account(opened).lines()):
+        for line in (*lines, "", *write_report(opened).lines()):
             click.echo(line)
         return
     from dataset_builder.review.serving import serve_review

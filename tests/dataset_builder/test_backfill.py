@@ -47,6 +47,12 @@ def backfill(script: Script, folder: Path, targets: str, *arguments: str) -> tup
         return done, server.requests
 
 
+def table_of(report: str, title: str) -> list[tuple[str, ...]]:
+    """The rows of the table under a heading, without its head."""
+    lines = report.split(f"## {title}\n")[1].split("\n##")[0].splitlines()
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("|")][2:]
+
+
 def test_what_is_removed_is_replaced_until_the_targets_are_met(tmp_path: Path) -> None:
     """The first two cases of each cell fail a gate; the third is a reply that is none; then all is well."""
 
@@ -69,7 +75,16 @@ def test_what_is_removed_is_replaced_until_the_targets_are_met(tmp_path: Path) -
     assert found.outcomes["kept"] == 7
     assert check_folder(tmp_path / "built") == []
     assert len(BuiltDataset.open(tmp_path / "built").cases()) == len(read_starter().cases) + 7
-    assert "| `control:school` | 4 | 4 |" in (tmp_path / "g" / "report.md").read_text()
+    report = (tmp_path / "g" / "report.md").read_text()
+    rows = {row[0]: row for row in table_of(report, "By cell")}
+    for name, target in (("`control:school`", "4"), ("`content_defeat:club`", "3"), ("all", "7")):
+        # target, ordered, what became of them, and kept last.
+        assert (rows[name][1], rows[name][-1]) == (target, target)
+        assert sum(map(int, rows[name][3:])) == int(rows[name][2])
+    assert int(rows["all"][2]) == found.orders
+    reasons = Counter(row[1:] for row in table_of(report, "Not kept"))
+    assert reasons["removed by the reasonable-judge gate", "needs_argument"] == found.outcomes["reasonable_judge"] > 0
+    assert reasons.total() == found.orders - 7
     done, asked = backfill(script, tmp_path / "g", "control:school: 4\n")
     assert done.exit_code == 0
     assert asked == []

@@ -152,6 +152,8 @@ def test_two_orders_with_one_text_make_one_case(tmp_path: Path) -> None:
     assert found.ends == {"written": 1, "faulty": 4}
     assert found.fault_kinds == {"near_duplicate": 8}
     assert (found.orders, found.tries, found.written) == (5, 9, 1)
+    assert found.failed_tries == {"faulty": 8}
+    assert (tmp_path / "g" / "report.md").read_text().count("| removed by the automatic checks | near_duplicate |") == 4
 
 
 def test_faults_of_the_connection_are_tried_again_and_a_gone_server_stops(tmp_path: Path) -> None:
@@ -161,12 +163,15 @@ def test_faults_of_the_connection_are_tried_again_and_a_gone_server_stops(tmp_pa
     with ChatServer(flaky) as server:
         done = generate(server, tmp_path / "a", "--cell", "control:school", "--count", "3")
     assert "3 written" in done.output
+    assert "to be tried again" not in (tmp_path / "a" / "report.md").read_text()
     with ChatServer(lambda r: error(400, "no such model")) as server:
         done = generate(server, tmp_path / "b", "--cell", "control:school", "--count", "40")
         assert len(server.requests) < 40
     assert isinstance(done.exception, RemoteError)
     assert "the last 5 requests all failed" in str(done.exception)
     assert "400" in str(done.exception)
+    # What was asked stands in the report, as being open.
+    assert (tmp_path / "b" / "report.md").read_text().count("| to be tried again |  |") >= 5
     # A question that was never answered uses up no try.
     with ChatServer(case) as server:
         done = generate(server, tmp_path / "b", "--cell", "control:school", "--count", "40")
