@@ -17,24 +17,15 @@ import jinja2
 import yaml
 
 from dataset_builder import __version__, normalise, taxonomy
+from dataset_builder.batches import OUTCOME_TITLES, Batch, batches_of
 from dataset_builder.built import data_path
 from dataset_builder.extend import part
 from dataset_builder.figures import Figure, recompute
 from dataset_builder.kappa import Kappa, cohen_kappa
 from dataset_builder.manifest import Source
-from dataset_builder.records import SCHEMA_VERSION, Case, GeneratedCase, Records, columns_of
+from dataset_builder.records import SCHEMA_VERSION, Case, Records, columns_of
 from dataset_builder.tables import CONFIGS, DEFAULT_CONFIG, Config
-from dataset_builder.validate import KEPT
 
-_OUTCOMES: Final = {
-    "kept": "kept",
-    "operational_validity": "removed by the operational-validity gate",
-    "reasonable_judge": "removed by the reasonable-judge gate",
-    "gate_error": "removed because a gate failed to run",
-    "checks": "removed by checks that code can make (length, labels in the text, likeness, personal data)",
-    "review": "removed by human review",
-    "ungated": "not through all gates yet, so left out",
-}
 TEMPLATE: Final = "dataset_card.md.j2"
 
 
@@ -68,18 +59,6 @@ class ModelRow:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Generated cases that were added to another source: how many were written, and what became of them."""
-
-    name: str
-    generators: list[str]
-    languages: list[str]
-    written: int
-    kept: int
-    removed: str
-
-
-@dataclass(frozen=True)
 class Facts:
     """All that the card says about a set of records."""
 
@@ -99,21 +78,20 @@ class Facts:
         """The kinds of all sources, each once."""
         return list(dict.fromkeys(source.kind for source in self.sources))
 
+    @property
+    def extended(self) -> bool:
+        """Whether generated cases were added to those of another source."""
+        return len(self.kinds) > 1
+
     @cached_property
     def base(self) -> Records:
         """The records of the first source alone."""
-        return part(self.records, lambda case: case.origin == self.kind) if len(self.kinds) > 1 else self.records
+        return part(self.records, lambda case: case.origin == self.kind) if self.extended else self.records
 
     @cached_property
     def batches(self) -> list[Batch]:
-        """The batches of generated cases that were added to another source."""
-        if len(self.kinds) < 2:
-            return []
-        rows: dict[str, list[GeneratedCase]] = {}
-        for case in self.records.generated:
-            if case.origin != self.kind:
-                rows.setdefault(case.batch or "", []).append(case)
-        return [_batch(name, cases) for name, cases in rows.items()]
+        """The batches of generated cases."""
+        return batches_of(self.records)
 
     @property
     def languages(self) -> list[str]:
@@ -216,19 +194,6 @@ class Facts:
         return cohen_kappa([one[c] for c in shared], [two[c] for c in shared])
 
 
-def _batch(name: str, cases: Sequence[GeneratedCase]) -> Batch:
-    outcomes = Counter(case.outcome for case in cases)
-    kept = outcomes.pop(KEPT, 0)
-    return Batch(
-        name,
-        sorted({case.generator for case in cases}),
-        sorted({case.language for case in cases}),
-        len(cases),
-        kept,
-        ", ".join(f"{n} {_OUTCOMES[outcome]}" for outcome, n in sorted(outcomes.items())),
-    )
-
-
 def render_card(facts: Facts) -> str:
     """The card as Markdown with its YAML front matter."""
     environment = jinja2.Environment(
@@ -245,7 +210,7 @@ def render_card(facts: Facts) -> str:
         facts=facts,
         taxonomy=taxonomy,
         columns_of=columns_of,
-        outcomes=_OUTCOMES,
+        outcomes=OUTCOME_TITLES,
         mapping=normalise.mapping_rows(),
         schema_version=SCHEMA_VERSION,
         builder_version=__version__,
@@ -281,7 +246,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
 
 def _name(facts: Facts) -> str:
     name = "Blind Refusal" if facts.kind == "study" else f"Blind Refusal ({facts.kind} cases)"
-    return name + (", extended" if len(facts.kinds) > 1 else "") + (", held back" if facts.held_back else "")
+    return name + (", extended" if facts.extended else "") + (", held back" if facts.held_back else "")
 
 
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (float("inf"), "n>100K"))

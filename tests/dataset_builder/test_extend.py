@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -15,10 +16,12 @@ from dataset_builder.check_folder import check_folder
 from dataset_builder.cli import dataset
 from dataset_builder.diff import diff_datasets
 from dataset_builder.errors import DataError, InputError
+from dataset_builder.generation.folder import GenerationFolder
 from dataset_builder.hold_out import canary_of, hold_out
 from dataset_builder.manifest import Source
 from dataset_builder.publish import publish
 from dataset_builder.records import Records
+from dataset_builder.review.cases import QUESTIONS, review_of
 from dataset_builder.sources.generated import read_generated
 from dataset_builder.sources.starter import read_starter
 from tests.support.case_writer import case, gate_of, is_gate, verdict
@@ -73,7 +76,31 @@ def test_an_extended_version(batch: Path, tmp_path: Path) -> None:
     assert [source.kind for source in built.manifest.sources] == ["starter", "generated"]
     text = (tmp_path / "one" / "README.md").read_text()
     assert "Blind Refusal (starter cases), extended" in text
-    assert f"| `{settings['batch']}` | m | en | 12 | 6 | 6 removed by the reasonable-judge gate |" in text
+    assert "It holds the 112 starter cases" in text
+    days = sorted({row["generated_at"][:10] for row in generated})
+    when = " to ".join(dict.fromkeys((days[0], days[-1])))
+    made = f"| `{settings['batch']}` | m | {when} | en | 12 | 6 removed by the reasonable-judge gate | 6 |"
+    assert f"{made} m | by nobody |" in text
+    assert "Of 12 cases that were written, 6 remain." in text
+
+
+def test_the_card_says_who_reviewed_a_batch(batch: Path, tmp_path: Path) -> None:
+    folder = GenerationFolder.open(Path(shutil.copytree(batch, tmp_path / "g")))
+    kept = [line.case_id for line in folder.lines() if line.outcome == "kept"]
+    yes = {question.name: "yes" for question in QUESTIONS}
+    with folder.writing():
+        # Yes yes yes no against yes yes no no: po = 3/4, pe = 3/4 * 1/2 + 1/4 * 1/2 = 1/2, kappa = 1/2.
+        for case_id, one, two in zip(kept, ("yes", "yes", "yes", "no"), ("yes", "yes", "no", "no"), strict=False):
+            folder.reviews.append(review_of("reviewer_1", case_id, yes | {"passed": one}))
+            folder.reviews.append(review_of("reviewer_2", case_id, yes | {"passed": two}))
+        folder.reviews.append(review_of("reviewer_1", kept[4], yes))
+    done = build("--source", f"generated:{folder.path}", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| 5 cases by 2 people, 75 % agreement on 4, kappa 0.50 |" in text
+    assert "2 removed by human review" in text
+    assert "## How it was made" in text
+    assert "## What was added" not in text
 
 
 def test_ids_must_not_clash(batch: Path, tmp_path: Path) -> None:

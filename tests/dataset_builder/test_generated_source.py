@@ -44,7 +44,7 @@ def test_kept_cases_build_and_removed_ones_are_accounted_for(tmp_path: Path) -> 
     assert built.cases()[0].origin == "generated"
     assert built.table("generated", "test").column("outcome").to_pylist() == ["kept", "reasonable_judge"]
     assert check_folder(tmp_path / "out") == []
-    assert "Of 2, 1 remain" in (tmp_path / "out" / "README.md").read_text()
+    assert "Of 2 cases that were written, 1 remain" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_every_wrong_line_is_listed(tmp_path: Path) -> None:
