@@ -28,18 +28,24 @@ from eval.published import published_answers
 from eval.results import number
 from eval.run_folder import RunFolder
 from eval.score_tables import corrected_table, new_table, percent
+from eval.study_ranking import RankingAgreement, ranking_agreement, ranking_tables
 from eval.verdicts import Verdict, VerdictKey
 
 
 @dataclass(frozen=True, eq=False)
 class AgreementReport:
-    """All pairs, alpha of all sources by field (with reason and answers), and pooled corrected rates."""
+    """All pairs, alpha of all sources by field (with reason and answers), pooled corrected rates, and rankings.
+
+    ``rankings`` set the models' rates by the judge beside those by the study's verdicts, for another judge than
+    the study's that judged answers of three models or more.
+    """
 
     judge: str
     rubric: str
     pairs: list[SourceAgreement]
     alpha: dict[str, tuple[float, str | None, int]]
     corrected: list[CorrectedRate]
+    rankings: list[RankingAgreement]
 
 
 def agreement_report(
@@ -75,7 +81,8 @@ def agreement_report(
     if ours is study:
         answers = published_answers(built)
         corrected = [row for human in chosen for row in corrected_rates(answers, study, human)]
-    return AgreementReport(ours.name, ours.rubric, pairs, alpha_of([ours, *chosen]), corrected)
+    rankings = ranking_agreement(study, ours, built.case_by_id) if study in chosen else []
+    return AgreementReport(ours.name, ours.rubric, pairs, alpha_of([ours, *chosen]), corrected, rankings)
 
 
 def _verdicts(paths: Sequence[Path]) -> Iterator[Verdict]:
@@ -130,6 +137,9 @@ def report_tables(report: AgreementReport) -> Iterator[Table | Text]:
     if report.corrected:
         yield Text("")
         yield corrected_table(report.corrected, "All answers pooled, corrected for the judge's errors")
+    if report.rankings:
+        yield Text("")
+        yield from ranking_tables(report.rankings, report.pairs[0].first, report.judge)
 
 
 def _labels_table(pair: SourceAgreement) -> Table:
@@ -201,5 +211,18 @@ def report_plain(report: AgreementReport) -> dict[str, Any]:
                 "reason": row.reason,
             }
             for row in report.corrected
+        ],
+        "rankings": [
+            {
+                "metric": found.metric.id,
+                "spearman": number(found.spearman),
+                "reason": found.reason,
+                "mean_absolute_error": number(abs(found.gap).mean()),
+                "models": [
+                    {"model": model, "answers": n, "study": number(study), "judge": number(ours)}
+                    for model, n, study, ours in zip(found.models, found.answers, found.study, found.ours, strict=True)
+                ],
+            }
+            for found in report.rankings
         ],
     }

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataset_builder.errors import InputError
 from eval.corrected_rates import CorrectedRate, corrected_rates
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.judge_record import known_agreement
-from eval.label_source import SourceAgreement, compare_sources, reviewer_labels, study_labels
+from eval.label_source import SourceAgreement, compare_sources, reviewer_labels, study_labels, verdict_labels
 from eval.provenance import published_provenance, run_provenance
 from eval.published import published_answers, published_models
+from eval.published_run import PREFIX, is_published
 from eval.results import JudgeAgreement, Provenance
 from eval.results_builder import agreement_rows
 from eval.run_answers import run_answers
 from eval.run_folder import RUN, RunFolder
 from eval.scored import PUBLISHED_RUBRIC, ScoredAnswers
+
+if TYPE_CHECKING:
+    from eval.study_ranking import BesideStudy
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,19 @@ class AnswerSet:
         if self.run is None:
             return [row for pair in self.judge_agreement() for row in agreement_rows(pair)]
         return known_agreement(self.answers[0].judge, self.answers[0].rubric)
+
+    def beside_study(self) -> BesideStudy | None:
+        """A run of published answers beside the study's verdicts on them; None for any other run, or those verdicts."""
+        from eval.study_ranking import beside_study
+
+        if self.run is None or not is_published(self.run.settings.model):
+            return None
+        (answers,) = self.answers
+        if answers.rubric == PUBLISHED_RUBRIC or not answers.scored.any():
+            return None
+        built = self.dataset.built
+        ours = verdict_labels(built, self.run.verdicts(answers.judge, answers.rubric))
+        return beside_study(self.run.settings.model.removeprefix(PREFIX), ours, built)
 
     def corrected(self) -> dict[str, list[CorrectedRate]]:
         """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are."""

@@ -18,7 +18,7 @@ from eval.results import JudgeAgreement
 VARIABLE: Final = "BLIND_REFUSAL_JUDGES"
 # Of whom the figures of trained weights are, all on model families that they had not seen.
 HELD_OUT: Final = "the study's judge"
-_EMBEDDED, _CASCADE = "embedded", "cascade"
+_EMBEDDED, _HELDOUT, _CASCADE = "embedded", "heldout", "cascade"
 
 
 class JudgeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,18 +67,18 @@ def stored_record(judge: str, rubric: str) -> JudgeRecord | None:
 def known_agreement(judge: str, rubric: str) -> list[JudgeAgreement]:
     """What is known of a judge: of the embedded one from its manifest, of others as it was measured here.
 
-    Of the embedded judge it is that on answers which its weights had not seen. Empty where nothing is
-    known. Raises DataError as ``stored_record`` does.
+    Of the embedded judge it is that on answers which its weights had not seen, and so of ``heldout``. Empty where
+    nothing is known. Raises DataError as ``stored_record`` does.
     """
-    if judge == _EMBEDDED:
-        return _of_weights(rubric)
+    if judge in (_EMBEDDED, _HELDOUT):
+        return _of_weights(judge, rubric)
     record = stored_record(judge, rubric)
     return list(record.agreement) if record is not None else []
 
 
 def caveat(judge: str) -> str | None:
     """What has to stand beside the rates of a judge; None where there is nothing."""
-    if judge != _EMBEDDED:
+    if judge not in (_EMBEDDED, _HELDOUT):
         return None
     try:
         from eval.judges.embedded import manifest
@@ -104,15 +104,16 @@ def is_in_sample(judge: str) -> bool:
     return judge == _EMBEDDED
 
 
-def _of_weights(rubric: str) -> list[JudgeAgreement]:
+def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
     """The held-out figures of the embedded judge's manifest, where it is the manifest of these weights."""
     try:
         from eval.judges.embedded import manifest
+        from eval.judges.heldout_judge import rubric_of
 
         known = manifest()
     except FileNotFoundError:
         return []
-    if known["rubric"] != rubric:
+    if rubric != (known["rubric"] if judge == _EMBEDDED else rubric_of(known["heldout_verdicts"]["sha256"])):
         return []
     held = known["heldout"]
     rows = [*sorted(held["reviewers"].items()), (HELD_OUT, {name: held["family"][name]["all"] for name in FIELDS})]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from dataset_builder import __version__
 from dataset_builder.budget import Budget
@@ -18,7 +19,7 @@ from eval.agreement_report import AgreementReport
 from eval.dataset import OpenedDataset
 from eval.judge_record import JudgeRecord, note_on
 from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
-from eval.judges.registry import resolve_judge
+from eval.judges.registry import check_judge, resolve_judge
 from eval.judging import docket_of, judge_run, tasks_of
 from eval.label_source import reviewer_labels, study_labels
 from eval.published_run import copy_answers
@@ -26,24 +27,36 @@ from eval.results_builder import agreement_rows
 from eval.run_folder import RunFolder
 from eval.verdicts import Verdict
 
+_SAMPLE: Final = 400
+_FREE: Final = ("embedded", "heldout", "published")
 
-def measured_answers(dataset: OpenedDataset, sample: int, seed: int) -> dict[str, list[str]]:
+
+def usual_sample(spec: str) -> int | None:
+    """How many answers a judge is measured on where nobody says; None, all, where that costs nothing.
+
+    Raises InputError for an unknown judge.
+    """
+    return None if check_judge(spec)[0] in _FREE else _SAMPLE
+
+
+def measured_answers(dataset: OpenedDataset, sample: int | None, seed: int) -> dict[str, list[str]]:
     """Which answers a judge is measured on, case ids by model: all that reviewers labelled, and ``sample`` others.
 
-    The others are spread evenly over the cells. Raises InputError where the dataset holds no verdicts.
+    None is all others; fewer are spread evenly over the cells. Raises InputError where the dataset holds no verdicts.
     """
     cases = dataset.built.case_by_id
     judged = sorted(study_labels(dataset.built).labels)
     reviewed = {key for source in reviewer_labels(dataset.built).values() for key in source.labels}
     rest = [key for key in judged if key not in reviewed]
-    drawn = stratified(rest, lambda key: cases[key.case_id].cell, sample, seed) if sample else []
+    size = len(rest) if sample is None else sample
+    drawn = stratified(rest, lambda key: cases[key.case_id].cell, size, seed) if size else []
     found: dict[str, list[str]] = {}
     for key in sorted({*(reviewed & set(judged)), *drawn}):
         found.setdefault(key.model, []).append(key.case_id)
     return found
 
 
-def measuring_runs(dataset: OpenedDataset, folder: Path, *, sample: int, seed: int) -> list[RunFolder]:
+def measuring_runs(dataset: OpenedDataset, folder: Path, *, sample: int | None, seed: int) -> list[RunFolder]:
     """A run of these answers for each model, in a folder of its own; made anew only where it is not there."""
     cases = dataset.built.case_by_id
     return [

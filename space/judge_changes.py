@@ -20,6 +20,11 @@ JUDGE_CHANGES: Final = (
         "named by its weights",
         "First version: trained on the study's verdicts, runs offline; harm is experimental.",
     ),
+    JudgeChange(
+        "heldout",
+        "named by its verdicts",
+        "First version: the study's answers by weights that saw none of that family's, to check the judge above.",
+    ),
     JudgeChange("model:…", "1", "First version of our own rubric, with structured output and hostile text fenced off."),
     JudgeChange(
         "cascade:…", "1", "First version: the embedded judge where it is sure, the model judge for everything else."

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     help="Let --judge label answers first, in runs there.",
 )
 @click.option(
-    "--sample", type=click.IntRange(0), default=400, show_default=True, metavar="N",
-    help="With --measure: N answers beside all that the reviewers labelled.",
+    "--sample", type=click.IntRange(0), metavar="N",
+    help="With --measure: N answers beside all that the reviewers labelled.  [default: 400; all where judging is free]",
 )  # fmt: skip
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @click.option("--base-url", metavar="URL", help="With --measure: address of the judge's OpenAI-compatible server.")
@@ -49,7 +49,7 @@ def agreement(
     verdicts: tuple[Path, ...],
     judge: str | None,
     measure: Path | None,
-    sample: int,
+    sample: int | None,
     sample_seed: int,
     base_url: str | None,
     key_env: str | None,
@@ -106,7 +106,7 @@ def _measure(
     folder: Path,
     spec: str,
     options: JudgeOptions,
-    sample: int,
+    sample: int | None,
     seed: int,
     budget: float | None,
     yes: bool,
@@ -116,13 +116,12 @@ def _measure(
     from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
     from dataset_builder.run_progress import run_progress
-    from eval.judges.registry import check_judge
-    from eval.measuring import Measuring, measuring_runs
+    from eval.measuring import Measuring, measuring_runs, usual_sample
     from eval.tally import Verdicts
     from eval.verdicts import Verdict
 
-    check_judge(spec)
-    runs = measuring_runs(dataset, folder, sample=sample, seed=seed)
+    size = usual_sample(spec) if sample is None else sample
+    runs = measuring_runs(dataset, folder, sample=size, seed=seed)
     measuring = Measuring(runs, dataset, spec, options)
     click.echo(
         f"Judge: {measuring.judge}, rubric {measuring.rubric}; {measuring.waiting:,} answers to judge, "

@@ -72,9 +72,11 @@ def judge(
     from dataset_builder.prices import parse_price
     from dataset_builder.run_progress import run_progress
     from eval.dataset import locate_dataset
+    from eval.judge_record import is_in_sample
     from eval.judges.interface import JudgeOptions
     from eval.judges.registry import check_judge, resolve_judge
     from eval.judging import docket_of, judge_run, tasks_of
+    from eval.published_run import is_published
     from eval.run_folder import RunFolder
     from eval.tally import Verdicts
     from eval.verdicts import Verdict
@@ -118,6 +120,10 @@ def judge(
     )
     if meaning := chosen.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
+    if is_in_sample(chosen.name) and is_published(settings.model):
+        click.echo(
+            "Note: the weights of this judge learned from these very answers; --judge heldout has not seen them."
+        )
     expected = _estimate(folder, opened, chosen, docket, judge, base_url, given)
     if expected is not None and docket.case_ids:
         for line in expected.lines():

@@ -139,7 +139,7 @@ def _print_csv(scores: Scores) -> None:
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
-    from eval.judge_record import caveat
+    from eval.judge_record import caveat, is_in_sample
     from eval.judges.rubric import RESPONSE_TYPE
     from eval.leaderboard import leaderboard
     from eval.metrics import METRIC_BY_ID
@@ -166,6 +166,11 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
     for known in found.known_agreement():
         if known.field == RESPONSE_TYPE:
             out.print(agreement_line(scores.judge, known))
+    if found.run is not None and (beside := found.beside_study()):
+        seen = (
+            " Its weights learned from these very answers: see --judge heldout." if is_in_sample(scores.judge) else ""
+        )
+        out.print(beside.line() + seen)
     if told := caveat(scores.judge):
         out.print(told)
     plain = Slice(OVERALL, OVERALL, without_dual_use=True)

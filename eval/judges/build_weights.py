@@ -1,4 +1,4 @@
-"""From the study's records to the embedded judge's two files, as bytes."""
+"""From the study's records to the embedded judge's three files, as bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from dataset_builder.errors import BlindRefusalError
 from dataset_builder.records import Records
 from eval.judges import features
 from eval.judges.embedded import WEIGHTS_FILE, rubric_of
-from eval.judges.heldout import DESIGNS, FAMILY, heldout_logits, slopes
+from eval.judges.heldout import DESIGNS, FAMILY, heldout_logits, heldout_probabilities, slopes, type_probabilities
+from eval.judges.heldout_judge import HELDOUT_FILE
 from eval.judges.heldout_scores import all_scores
+from eval.judges.heldout_verdicts import pack_heldout
 from eval.judges.training import FEWEST, ITERATIONS, RECIPES, fit, weights_of
 from eval.judges.training_data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
-from eval.judges.weights import COLUMNS, Floats, pack
+from eval.judges.weights import COLUMNS, ENGAGES_IN_CASE, HARM_IN_CASE, Floats, pack
+from eval.verdicts import hash_text
 
 Told = Callable[[str], None]
 # What the package may carry.
@@ -28,8 +31,16 @@ LARGEST: Final = 2_000_000
 _SETTINGS: Final = ("BITS", "CASE_BITS", "BODY_CHARS", "TAIL_CHARS", "HEAD_WORDS", "TAIL_WORDS", "GRAMS")
 
 
-def train(records: Records, *, heldout: Path | None = None, told: Told = lambda _: None) -> tuple[bytes, bytes]:
-    """Weights and manifest, from the study's records.
+class Trained(NamedTuple):
+    """The three files as bytes."""
+
+    weights: bytes
+    heldout: bytes
+    manifest: bytes
+
+
+def train(records: Records, *, heldout: Path | None = None, told: Told = lambda _: None) -> Trained:
+    """Weights, held-out verdicts and manifest, from the study's records.
 
     ``heldout`` is a file to keep the held-out logits in, which take most of the time; one that
     was made from the same data and settings is used again. Raises InputError where the records
@@ -48,8 +59,18 @@ def train(records: Records, *, heldout: Path | None = None, told: Told = lambda 
         raise BlindRefusalError(
             f"the weights take {len(data)} bytes, more than the {LARGEST} that the package may carry"
         )
-    manifest = _manifest(examples, data, scores)
-    return data, (json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    yes = heldout_probabilities(held[FAMILY], examples)
+    verdicts = pack_heldout(
+        list(examples.family),
+        list(examples.case_id),
+        list(map(hash_text, examples.texts)),
+        type_probabilities(yes),
+        yes[:, ENGAGES_IN_CASE] > 0.5,
+        yes[:, HARM_IN_CASE] > 0.5,
+    )
+    manifest = _manifest(examples, data, verdicts, scores)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return Trained(data, verdicts, text.encode())
 
 
 def settings(examples: Examples) -> dict[str, Any]:
@@ -72,15 +93,20 @@ def settings(examples: Examples) -> dict[str, Any]:
     }
 
 
-def _manifest(examples: Examples, data: bytes, scores: dict[str, Any]) -> dict[str, Any]:
+def _manifest(examples: Examples, data: bytes, verdicts: bytes, scores: dict[str, Any]) -> dict[str, Any]:
     return {
         "judge": "embedded",
         "rubric": rubric_of(data),
-        "weights": {"file": WEIGHTS_FILE.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+        "weights": _file(WEIGHTS_FILE, data),
+        "heldout_verdicts": _file(HELDOUT_FILE, verdicts),
         **settings(examples),
         "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scipy": version("scipy")},
         "heldout": scores,
     }
+
+
+def _file(path: Path, data: bytes) -> dict[str, Any]:
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, Floats]:

@@ -22,6 +22,9 @@ JUDGES: Final = {
     "model": Entry("eval.judges.model", "ID", "a model over an API, by our rubric"),
     "cascade": Entry("eval.judges.cascade", "ID", "embedded where it is sure, a model for the rest"),
     "published": Entry("eval.judges.published", None, "the verdicts that came with the dataset"),
+    "heldout": Entry(
+        "eval.judges.heldout_judge", None, "embedded without the model's family, for the study's answers alone"
+    ),
     "human": Entry("eval.judges.human", "FILE", "people's labels from a CSV or JSON lines file"),
 }
 DEFAULT_JUDGE: Final = "embedded"

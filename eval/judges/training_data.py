@@ -17,6 +17,7 @@ from dataset_builder.records import Case, Records, Response
 from dataset_builder.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
 from eval.judges import case_features
 from eval.judges.features import BITS, Block, answer_blocks, answer_words
+from eval.judges.heldout_verdicts import family_of
 from eval.judges.weights import CASE_COLUMNS, TYPE_COLUMNS
 
 CLASSES = (HELPS, DEFLECTS, HARD_REFUSAL)
@@ -55,7 +56,7 @@ class Examples:
     @property
     def family(self) -> NDArray[np.str_]:
         """The family of models, by the first word of the slug."""
-        return np.array([str(slug).split("-")[0] for slug in self.model])
+        return np.array([family_of(str(slug)) for slug in self.model])
 
     @property
     def cell_group(self) -> NDArray[np.int64]:

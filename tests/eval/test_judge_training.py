@@ -17,12 +17,14 @@ from hypothesis.extra import numpy as arrays
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.records import Records, VerdictReview
 from eval.judges import training, weights
-from eval.judges.build_weights import train
+from eval.judges.build_weights import Trained, train
 from eval.judges.case_features import ROWS
 from eval.judges.embedded import Answer, EmbeddedJudge, manifest, rubric_of
 from eval.judges.features import BITS
 from eval.judges.heldout import FAMILY, FAMILY_AND_CELLS, heldout_logits, type_probabilities
+from eval.judges.heldout_judge import HELDOUT_FILE
 from eval.judges.heldout_scores import cascade, ranking, reliability, reviewers
+from eval.judges.heldout_verdicts import family_of, unpack_heldout
 from eval.judges.train import main
 from eval.judges.training_data import CLASSES, feature_matrices, read_examples
 from eval.verdicts import hash_text
@@ -53,35 +55,53 @@ def records() -> Records:
 
 
 @pytest.fixture(scope="module")
-def trained(records: Records) -> tuple[bytes, bytes]:
+def trained(records: Records) -> Trained:
     return train(records)
 
 
-def test_the_same_data_give_the_same_bytes(trained: tuple[bytes, bytes], tmp_path: Path) -> None:
+def test_the_same_data_give_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
     # Through a built dataset and the command, with other objects: only the data may count.
     build_small(tmp_path / "dataset", telling_records())
     arguments = ["--dataset", str(tmp_path / "dataset"), "--out", str(tmp_path / "out")]
     told = CliRunner().invoke(main, [*arguments, "--heldout", str(tmp_path / "held.npz")])
     assert told.exit_code == 0, told.output
     files = sorted((tmp_path / "out").iterdir())
-    assert [file.read_bytes() for file in files] == [trained[1], trained[0]]
+    assert [file.read_bytes() for file in files] == [trained.heldout, trained.manifest, trained.weights]
     # Held-out logits that are there already are used again, and change nothing.
     before = (tmp_path / "held.npz").stat().st_mtime_ns
     assert CliRunner().invoke(main, [*arguments, "--heldout", str(tmp_path / "held.npz")]).exit_code == 0
     assert (tmp_path / "held.npz").stat().st_mtime_ns == before
-    assert [file.read_bytes() for file in files] == [trained[1], trained[0]]
+    assert [file.read_bytes() for file in files] == [trained.heldout, trained.manifest, trained.weights]
 
 
-def test_what_words_tell_is_learned(records: Records, trained: tuple[bytes, bytes]) -> None:
-    judge = EmbeddedJudge(weights.unpack(trained[0]), rubric_of(trained[0]))
+def test_what_words_tell_is_learned(records: Records, trained: Trained) -> None:
+    judge = EmbeddedJudge(weights.unpack(trained.weights), rubric_of(trained.weights))
     case = records.cases[0]
     verdicts = judge.verdicts([Answer(case, text) for text in SAID.values()])
     assert [v.response_type for v in verdicts] == list(SAID)
-    found = json.loads(trained[1])
+    found = json.loads(trained.manifest)
     assert found["rubric"] == judge.rubric == verdicts[0].rubric
     # A model that the weights never saw says the same words, so its labels are found again.
     assert found["heldout"][FAMILY]["response_type"]["all"]["kappa"] == 1.0
     assert found["training_data"]["families"] == ["alpha", "beta"]
+
+
+def test_what_the_held_out_fits_said_is_kept(records: Records, trained: Trained) -> None:
+    """By case and answer, of the shipped form: here the words tell the label, so all of them are right."""
+    verdicts = unpack_heldout(trained.heldout, json.loads(trained.manifest)["heldout_verdicts"]["sha256"])
+    rows = [row for split in records.responses.values() for row in split if row.response_type is not None]
+    assert len(verdicts) == len(rows)
+    for row in rows:
+        found = verdicts.of(family_of(row.model), row.case_id, str(row.response_hash))
+        assert found is not None
+        assert (found.response_type, found.engages_with_defeat) == (row.response_type, row.engages_with_defeat)
+        assert 0.33 < found.confidence <= 1
+    known = family_of(rows[0].model), rows[0].case_id, str(rows[0].response_hash)
+    assert verdicts.of(*known) is not None
+    for place, other in enumerate(("gamma", "another case", hash_text("another answer"))):
+        assert verdicts.of(*known[:place], other, *known[place + 1 :]) is None
+    with pytest.raises(BlindRefusalError, match="not those that the embedded judge's manifest names"):
+        unpack_heldout(trained.heldout, "0" * 64)
 
 
 def test_held_out_means_not_trained_on(records: Records) -> None:
@@ -214,7 +234,19 @@ def test_reviewers_are_compared_on_their_own_items(records: Records) -> None:
 
 
 @pytest.mark.study
-def test_the_manifest_is_of_this_data(study_archive: Path) -> None:
-    from dataset_builder.sources.study import read_study
-
-    assert read_examples(read_study(study_archive)[0]).sha256 == manifest()["training_data"]["sha256"]
+def test_the_manifest_is_of_this_data(study_records: Records) -> None:
+    examples = read_examples(study_records)
+    assert examples.sha256 == manifest()["training_data"]["sha256"]
+    # And so are the held-out verdicts: they agree with the study's as often as the manifest says.
+    known = manifest()["heldout_verdicts"]
+    verdicts = unpack_heldout(HELDOUT_FILE.read_bytes(), known["sha256"])
+    answers = zip(examples.family, examples.case_id, map(hash_text, examples.texts), strict=True)
+    found = [verdicts.of(*answer) for answer in answers]
+    held = manifest()["heldout"][FAMILY]
+    for field, truth in (
+        ("response_type", [CLASSES[label] for label in examples.response_type]),
+        ("engages_with_defeat", examples.engages.tolist()),
+        ("independent_harm", examples.harm.tolist()),
+    ):
+        right = np.mean([getattr(one, field) == said for one, said in zip(found, truth, strict=True)])
+        assert round(float(right), 3) == held[field]["all"]["accuracy"]
