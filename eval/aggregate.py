@@ -7,7 +7,7 @@ whatever order. Every submission is accounted for: it has a row, or a reason why
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -19,7 +19,7 @@ from dataset_builder.errors import DataError, InputError
 from eval import results_card
 from eval.board_entries import NOT_USABLE, CaseTables, Entry, LeftOut, entries_of
 from eval.board_files import parquet_of
-from eval.boards import make_boards
+from eval.boards import in_order, make_boards
 from eval.bootstrap import RESAMPLES, SEED
 from eval.bundle_schema import BUNDLE, Bundle
 from eval.dataset import OpenedDataset
@@ -29,8 +29,10 @@ from eval.leaderboard_schema import (
     FILE_NAME,
     PARQUET_NAME,
     SCHEMA_VERSION,
+    Board,
     Excluded,
     Leaderboard,
+    read_leaderboard,
 )
 from eval.metrics import METRICS
 from eval.results import MetricInfo, Statistics
@@ -71,16 +73,22 @@ class Aggregated:
 
 
 def aggregate(
-    results: Path, datasets: Sequence[OpenedDataset], progress: Callable[[str], None] = lambda _: None
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    keep: bool = False,
 ) -> Aggregated:
     """Rebuild ``leaderboard.json``, ``leaderboard.parquet`` and ``manifest.json`` of a results folder.
 
     ``datasets`` are those whose cases the submissions answered; a submission on another one is left out
-    with that reason. Raises InputError where there is no such folder.
+    with that reason, or ``keep`` leaves its place as the leaderboard in the folder has it. Raises InputError
+    where there is no such folder, DataError where ``keep`` meets a broken leaderboard.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
-    made, manifest, files = aggregated_files(results, datasets, progress)
+    standing = read_leaderboard(results) if keep and (results / FILE_NAME).is_file() else None
+    made, manifest, files = aggregated_files(results, datasets, progress, standing)
     # The leaderboard last, as whoever watches the folder looks at its time.
     changed = False
     for name, data in sorted(files.items(), key=lambda item: item[0] == FILE_NAME):
@@ -92,10 +100,13 @@ def aggregate(
 
 
 def aggregated_files(
-    results: Path, datasets: Sequence[OpenedDataset], progress: Callable[[str], None] = lambda _: None
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    progress: Callable[[str], None] = lambda _: None,
+    standing: Leaderboard | None = None,
 ) -> tuple[Leaderboard, ResultsManifest, dict[str, bytes]]:
     """The same with the bytes of the three files by name, and a card where there is none; nothing is written."""
-    made, manifest = build_leaderboard(results, datasets, progress)
+    made, manifest = build_leaderboard(results, datasets, progress, standing)
     files = {FILE_NAME: _board_bytes(made), PARQUET_NAME: parquet_of(made)}
     manifest = msgspec.structs.replace(
         manifest, files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -107,10 +118,17 @@ def aggregated_files(
 
 
 def build_leaderboard(
-    results: Path, datasets: Sequence[OpenedDataset], progress: Callable[[str], None] = lambda _: None
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    progress: Callable[[str], None] = lambda _: None,
+    standing: Leaderboard | None = None,
 ) -> tuple[Leaderboard, ResultsManifest]:
-    """The leaderboard and the account of every submission; nothing is written."""
+    """The leaderboard and the account of every submission; nothing is written.
+
+    ``standing`` is an earlier one, whose word holds for submissions on datasets that are not given.
+    """
     known = {one.built.cases_hash: one for one in datasets}
+    kept, told = _standing(standing, known)
     tables = CaseTables()
     entries: list[Entry] = []
     excluded: list[Excluded] = []
@@ -123,6 +141,9 @@ def build_leaderboard(
             bundle = decode(folder / BUNDLE, Bundle)
             model = bundle.model.name
             hashes[f"{SUBMISSIONS}/{place}"] = hashlib.sha256((folder / BUNDLE).read_bytes()).hexdigest()
+            if bundle.dataset.cases_hash not in known and f"{SUBMISSIONS}/{place}" in told:
+                excluded += told[f"{SUBMISSIONS}/{place}"]
+                continue
             found = entries_of(results, place, bundle, known, tables)
         except LeftOut as left:
             excluded.append(_excluded(place, model, left.status, str(left)))
@@ -132,6 +153,7 @@ def build_leaderboard(
         else:
             entries += found
     boards, superseded = make_boards(entries)
+    boards = in_order([*boards, *kept])
     excluded = sorted([*excluded, *superseded], key=lambda one: (one.bundle, one.judge or "", one.reason))
     made = Leaderboard(
         schema_version=SCHEMA_VERSION,
@@ -165,6 +187,17 @@ def build_leaderboard(
         placements=sorted(placements, key=lambda one: (one.bundle, one.judge or "", one.board or "", one.reason)),
     )
     return made, manifest
+
+
+def _standing(standing: Leaderboard | None, known: Container[str]) -> tuple[list[Board], dict[str, list[Excluded]]]:
+    """The boards over datasets that are not known, and what is told of each submission that it speaks of."""
+    if standing is None:
+        return [], {}
+    kept = [board for board in standing.boards if board.cases_hash not in known]
+    told: dict[str, list[Excluded]] = {row.bundle: [] for board in kept for row in board.rows}
+    for one in standing.excluded:
+        told.setdefault(one.bundle, []).append(one)
+    return kept, told
 
 
 def _excluded(place: str, model: str | None, status: str, reason: str) -> Excluded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,9 +41,12 @@ def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
                 for one in earlier
             ]
         boards.append(_board(standing))
-    return _with_ids(
-        sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
-    ), superseded
+    return _with_ids(in_order(boards)), superseded
+
+
+def in_order(boards: Iterable[Board]) -> list[Board]:
+    """That with the most cases and models first."""
+    return sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
 
 
 def _standing(one: Entry) -> tuple[bool, bool, str, str]:

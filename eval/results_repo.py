@@ -25,6 +25,8 @@ FOR_AGGREGATION: Final = (
     "manifest.json",
     "README.md",
 )
+# Every repository has it: of a new one that holds nothing else, huggingface_hub would warn.
+_EVERYWHERE: Final = ".gitattributes"
 _TRIES: Final = 8
 T = TypeVar("T")
 
@@ -53,7 +55,7 @@ class ResultsRepo:
 
     def copy(self, patterns: Sequence[str], revision: str = "main", dest: Path | None = None) -> tuple[Path, str]:
         """A folder with the files that match, and their commit; in huggingface_hub's cache without ``dest``."""
-        return self.hub.download_snapshot(self.name, KIND, revision, patterns, dest)
+        return self.hub.download_snapshot(self.name, KIND, revision, (*patterns, _EVERYWHERE), dest)
 
     def commit(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,12 +18,13 @@ from eval.aggregate import aggregate
 from eval.bundle import MadeBundle
 from eval.dataset import OpenedDataset
 from eval.hub_submission import check_for_repo, hand_in, public_lines
-from eval.leaderboard_schema import FILE_NAME
+from eval.leaderboard_schema import FILE_NAME, Board, Leaderboard
 from eval.request_queue import RequestQueue
 from eval.request_record import make_request
+from eval.results_folder import SUBMISSIONS
 from eval.results_repo import ResultsRepo
 from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
-from eval.submitting import Submitted, submit_locally
+from eval.submitting import submit_locally
 from eval.upload import open_upload
 from space.results_source import FolderSource, HubSource, ResultsSource
 
@@ -30,12 +32,26 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
+class PutIn:
+    """A submission in the results folder: its status, the boards with its row, and why others lack one."""
+
+    place: str
+    status: str
+    boards: tuple[Board, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LocalIntake:
-    """A results folder of this machine's user, who is its maintainer: no account, no network."""
+    """A results folder of this machine's user, who is its maintainer: no account, no network.
+
+    ``look`` makes the pages show what stands in the folder now.
+    """
 
     dataset: OpenedDataset
     results: Path
     rejudge: Rejudge = maintainers_verdicts
+    look: Callable[[], None] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def check(self, upload: Path) -> SubmissionReport:
@@ -48,8 +64,8 @@ class LocalIntake:
             files, [self.dataset], self.results, most_unscored=None, adopt=True, rejudge=self.rejudge
         )
 
-    def submit(self, upload: Path) -> Submitted:
-        """Put it into the folder and rebuild the leaderboard; what was put there, with its review.
+    def submit(self, upload: Path) -> PutIn:
+        """Put it into the folder, rebuild the leaderboard and show it.
 
         Checks it once more. Raises DataError with all problems.
         """
@@ -60,8 +76,9 @@ class LocalIntake:
         # Two visitors at a time would rebuild the leaderboard over each other.
         with self._lock:
             (done,) = submit_locally([made], self.dataset, self.results, rejudge=self.rejudge)
-            aggregate(self.results, [self.dataset])
-        return done
+            board = aggregate(self.results, [self.dataset], keep=True).leaderboard
+        self.look()
+        return _put_in(board, done.made.place, done.review.status)
 
 
 @dataclass(frozen=True)
@@ -126,15 +143,18 @@ class HubIntake:
 Intake = LocalIntake | HubIntake
 
 
-def open_intake(dataset: OpenedDataset, source: ResultsSource, host: str) -> Intake | None:
+def open_intake(
+    dataset: OpenedDataset, source: ResultsSource, host: str, look: Callable[[], None] = lambda: None
+) -> Intake | None:
     """What can be submitted to; None where the results are only shown.
 
-    A folder takes submissions where it has a leaderboard, and where nobody but this machine can reach the page.
+    A folder takes submissions where it has a leaderboard, and where nobody but this machine can reach the page;
+    ``look`` is called when one was put there.
     """
     if isinstance(source, HubSource):
         return HubIntake(dataset, source.repo)
     if isinstance(source, FolderSource) and host in _LOOPBACK and (source.path / FILE_NAME).is_file():
-        return LocalIntake(dataset, source.path)
+        return LocalIntake(dataset, source.path, look=look)
     return None
 
 
@@ -149,6 +169,13 @@ def forget(upload: str | None) -> None:
     except OSError:
         # Something else is in it.
         return
+
+
+def _put_in(made: Leaderboard, place: str, status: str) -> PutIn:
+    bundle = f"{SUBMISSIONS}/{place}"
+    boards = tuple(board for board in made.boards if any(row.bundle == bundle for row in board.rows))
+    left_out = tuple(one.reason for one in made.excluded if one.bundle == bundle)
+    return PutIn(place, status, boards, left_out)
 
 
 def _refused(error: InputError) -> SubmissionReport:

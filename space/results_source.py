@@ -104,6 +104,8 @@ class ResultsWatcher:
     ) -> None:
         self._data, self._source, self._every, self._say, self._prepare = data, source, every, say, prepare
         self._tried = data.now.version
+        # A submission looks too, at once.
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="results-watcher", daemon=True)
 
@@ -118,6 +120,10 @@ class ResultsWatcher:
 
     def look(self) -> None:
         """Look once: swap in a new version, or note why it cannot be read."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
         try:
             version = self._source.version()
             if version == self._data.now.version:

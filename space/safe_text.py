@@ -38,6 +38,11 @@ def safe(text: str) -> str:
     return "".join(parts) + escape(plain[end:])
 
 
+def safe_attribute(text: str) -> str:
+    """A text as the value of an attribute: what cannot be seen is left out."""
+    return escape("".join(char for char in text if char.isprintable()), quote=True)
+
+
 def block(text: str, first: int = FIRST) -> str:
     """A text as a block of HTML; one longer than ``first`` characters is cut, with a button that shows the rest."""
     if len(text) <= first + first // 10:

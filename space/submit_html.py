@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Final
+from urllib.parse import urlencode
 
 from dataset_builder.errors import BlindRefusalError, DataError, Problem
 from eval.leaderboard_schema import HELD, BoardRow
@@ -12,10 +14,13 @@ from eval.metrics import METRIC_BY_ID
 from eval.submission_report import PreviewRow, SubmissionReport
 from eval.upload import MOST_BYTES
 from space.board_html import interval, percent
-from space.intake import HandedIn, HubIntake, Intake, LocalIntake
-from space.safe_text import safe
+from space.board_state import BOARD
+from space.intake import HandedIn, HubIntake, Intake, LocalIntake, PutIn
+from space.safe_text import safe, safe_attribute
 
 MOST_SHOWN: Final = 500
+# Above so many problems a count of each kind stands before the list.
+_FEW: Final = 12
 _COLUMNS: Final = ("discrimination", "help_rate", "control_help_rate", "engagement_rate")
 _MEANS: Final = {
     "verified": "protocol kept, nothing found",
@@ -55,7 +60,7 @@ def findings(report: SubmissionReport, public: Sequence[str] = ()) -> str:
         return problems(report.problems)
     status = str(report.status)
     parts = [
-        '<h2 id="br-findings">Preview</h2>',
+        "<h2>Preview</h2>",
         f"<p><b>Status: {safe(status)}</b>: {_MEANS.get(status, '')}.</p>",
         _list("A person has to look", report.held),
         _list("Shown beside the row", report.flags),
@@ -70,8 +75,8 @@ def findings(report: SubmissionReport, public: Sequence[str] = ()) -> str:
     return "".join(parts)
 
 
-def problems(found: Sequence[Problem]) -> str:
-    """Everything that refuses an upload, as a table."""
+def problems(found: Sequence[Problem], nothing: str = "Nothing was sent, and the upload is deleted.") -> str:
+    """Everything that is in the way, as a table; ``nothing`` is our own word for what did not happen."""
     rows = "".join(
         f"<tr><td>{safe(one.where)}</td><td>{safe(one.what)}</td><td>{safe(one.hint)}</td></tr>"
         for one in found[:MOST_SHOWN]
@@ -79,11 +84,25 @@ def problems(found: Sequence[Problem]) -> str:
     more = f"<p>And {len(found) - MOST_SHOWN:,} more.</p>" if len(found) > MOST_SHOWN else ""
     count = f"{len(found):,} problem{'s' * (len(found) != 1)}"
     return (
-        f'<h2 id="br-findings">Refused: {count}</h2><p>Nothing was sent, and the upload is deleted.</p>'
-        '<div class="br-scroll" tabindex="0" role="region" aria-label="Problems"><table class="br-table br-findings">'
+        f"<h2>Refused: {count}</h2><p>{nothing}</p>{_kinds(found)}"
+        '<div class="br-scroll br-problems" tabindex="0" role="region" aria-label="Problems">'
+        '<table class="br-table br-findings">'
         '<thead><tr><th scope="col">Where</th><th scope="col">What is wrong</th><th scope="col">What to do</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div>{more}"
     )
+
+
+def _kinds(found: Sequence[Problem]) -> str:
+    """How often each problem occurs, where a long list hides that."""
+    times = Counter((one.what, one.hint) for one in found)
+    if len(found) <= _FEW or 2 * len(times) > len(found):
+        return ""
+    items = "".join(
+        f"<li>{n:,} × {safe(what)}{f' ({safe(hint)})' if hint else ''}</li>"
+        for (what, hint), n in times.most_common()
+        if n > 1
+    )
+    return f"<ul>{items}</ul>"
 
 
 def preview(one: PreviewRow) -> str:
@@ -115,39 +134,49 @@ def preview(one: PreviewRow) -> str:
     )
 
 
-def written(place: str, status: str) -> str:
-    """What is said after a submission to a folder, with the status that its review gave it."""
-    if status == HELD:
+def written(done: PutIn) -> str:
+    """What is said after a submission to a folder: where its row is, or why it has none."""
+    head = f"<h2>Submitted</h2><p>{safe(done.place)} is in the results folder."
+    if done.status == HELD:
         return (
-            f'<h2 id="br-findings">Submitted</h2><p>{safe(place)} is in the results folder. It is held for review, so '
-            "it has no row until you let it in:</p><pre>blind-refusal eval review RESULTS "
-            f"--accept {safe(place)} --reason …</pre>"
+            f"{head} It is held for review, so it has no row until you let it in:</p><pre>blind-refusal eval review "
+            f"RESULTS --accept {safe(done.place)} --reason …</pre>"
         )
-    return (
-        f'<h2 id="br-findings">Submitted</h2><p>{safe(place)} is in the results folder. '
-        'The <a href="./">leaderboard</a> shows it at its next look, within a minute unless <code>--poll</code> '
-        "says otherwise.</p>"
+    if not done.boards:
+        return f"{head} It has no row: {safe('; '.join(done.left_out)) or 'no judge here has judged it'}.</p>"
+    boards = "".join(
+        f'<li><a href="./?{escape(urlencode({BOARD: board.id}), quote=True)}">The leaderboard by {safe(board.judge)}, '
+        f"{board.n_cases:,} cases of {safe(board.dataset)}</a></li>"
+        for board in done.boards
     )
+    return f"{head} Its row stands on:</p><ul>{boards}</ul>"
 
 
 def handed_in(done: HandedIn, what: str) -> str:
     """What is said after a pull request was opened; ``what`` is our own word for what is in it."""
     return (
-        f'<h2 id="br-findings">Sent</h2><p>{escape(what)}: <a href="{safe_attribute(done.url)}">{safe(done.url)}</a>, '
+        f'<h2>Sent</h2><p>{escape(what)}: <a href="{safe_attribute(done.url)}">{safe(done.url)}</a>, '
         f"opened by {safe(done.account)}. The maintainers check and merge it.</p>"
     )
 
 
 def failed(error: BlindRefusalError) -> str:
-    """An error in words; one with several problems lists them all."""
+    """An upload's error in words; one with several problems lists them all."""
     if isinstance(error, DataError) and error.problems:
         return problems(error.problems)
-    return f'<p class="br-notice" id="br-findings">{safe(str(error))}</p>'
+    return notice(error)
 
 
-def safe_attribute(text: str) -> str:
-    """A text as the value of an attribute: what cannot be seen is left out."""
-    return escape("".join(char for char in text if char.isprintable()), quote=True)
+def not_asked(error: BlindRefusalError) -> str:
+    """The same for a request."""
+    if isinstance(error, DataError) and error.problems:
+        return problems(error.problems, "Nothing was asked for.")
+    return notice(error)
+
+
+def notice(error: BlindRefusalError) -> str:
+    """An error as a line."""
+    return f'<p class="br-notice">{safe(str(error))}</p>'
 
 
 def _is_worse(row: BoardRow, ranked_by: str, value: float, better: int) -> bool:
@@ -216,6 +245,9 @@ def _handing_in(intake: Intake | None, in_space: bool) -> str:
 
 
 def _dataset(intake: Intake | None) -> str:
+    if isinstance(intake, LocalIntake):
+        # As this machine's user named it.
+        return intake.dataset.name
     return (intake.dataset.hub_id if intake else None) or "DATASET"
 
 

@@ -14,7 +14,9 @@ from dataset_builder.errors import BlindRefusalError, InputError
 from eval.request_record import REASONING_LEVELS
 from space.intake import HubIntake, LocalIntake, forget
 from space.page import Page, Shell, heading, html
-from space.submit_html import asking, explanation, failed, findings, handed_in, written
+from space.queue_html import queue_table
+from space.queue_view import QueueView
+from space.submit_html import asking, explanation, failed, findings, handed_in, not_asked, notice, written
 
 # Set by the Hub in a Space with sign-in.
 _SIGN_IN: Final = "OAUTH_CLIENT_ID"
@@ -39,15 +41,15 @@ def build(shell: Shell) -> None:
 
         def submit(upload: str | None) -> Shown:
             def put(path: Path) -> str:
-                done = local.submit(path)
-                return written(done.made.place, done.review.status)
+                return written(local.submit(path))
 
             return _submitted(upload, put)
 
         _dropping(check, submit)
     elif isinstance(intake, HubIntake) and in_space:
         hub = intake
-        gr.LoginButton(size="sm")
+        with gr.Row():
+            gr.LoginButton(size="sm", scale=0, min_width=260)
 
         def check_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
             return _checked(upload, lambda path: hub.check(path, _secret(token)))
@@ -59,15 +61,30 @@ def build(shell: Shell) -> None:
     html(asking(intake, in_space))
     if isinstance(intake, HubIntake) and in_space:
         _request_form(intake)
+    if isinstance(intake, HubIntake):
+        _queue(shell.app, intake)
+
+
+def _queue(app: gr.Blocks, intake: HubIntake) -> None:
+    """What was asked for, as it stands when the page is opened."""
+    shown, view = html(), QueueView(intake.repo)
+
+    def load() -> str:
+        try:
+            return queue_table(view.requests(), intake.url)
+        except BlindRefusalError as error:
+            return notice(error)
+
+    app.load(load, outputs=shown, api_visibility="private", show_progress="hidden")
 
 
 def _dropping(check: Callable[..., Shown], submit: Callable[..., Shown]) -> None:
     """The drop area, what was found, and the two answers to it."""
-    upload = gr.File(label="Bundle (zip)", file_types=[".zip"], type="filepath", height=120)
+    upload = gr.File(label="Bundle (zip)", file_types=[".zip"], type="filepath", height=120, elem_classes="br-drop")
     report = html()
     with gr.Row():
-        confirm = gr.Button("Submit it", variant="primary", visible=False)
-        discard = gr.Button("Discard it", visible=False)
+        confirm = gr.Button("Submit it", variant="primary", visible=False, scale=0, min_width=150)
+        discard = gr.Button("Discard it", visible=False, scale=0, min_width=150)
     shown = [upload, report, confirm, discard]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": _AT_A_TIME}
     upload.upload(check, [upload], shown, **private)
@@ -121,7 +138,8 @@ def _request_form(intake: HubIntake) -> None:
             label="Its repository on the Hub, where it has one", placeholder="zai-org/GLM-5", max_length=200
         )
         reasoning = gr.Dropdown([_UNSET, *REASONING_LEVELS], value=_UNSET, label="Reasoning effort")
-    button = gr.Button("Ask for it")
+    with gr.Row():
+        button = gr.Button("Ask for it", scale=0, min_width=150)
     answer = html()
 
     def ask(model: str, repo: str, reasoning: str, token: gr.OAuthToken | None) -> str:
@@ -131,7 +149,7 @@ def _request_form(intake: HubIntake) -> None:
             level = None if reasoning == _UNSET else reasoning
             done = intake.ask(model.strip(), _secret(token), model_repo=repo.strip() or None, reasoning=level)
         except BlindRefusalError as error:
-            return failed(error)
+            return not_asked(error)
         return handed_in(done, "The request")
 
     button.click(ask, [model, repo, reasoning], answer, api_visibility="private")

@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import DataError, InputError
+from dataset_builder.records import Records
 from eval.aggregate import aggregate
 from eval.bundle import MadeBundle
 from eval.cli import eval_group
@@ -24,7 +25,7 @@ from eval.results_folder import add_submission
 from eval.scores import compute_scores
 from eval.submission import read_submission
 from eval.submitting import submit_locally
-from tests.support.small_dataset import build_small
+from tests.support.small_dataset import build_small, small_cases
 from tests.support.submissions import OURS, RUBRIC, THEIRS, good_bundle, judge_again
 
 BOARD_FILES = ("leaderboard.json", "leaderboard.parquet", "manifest.json")
@@ -94,6 +95,35 @@ def test_the_numbers_are_those_of_the_statistics(dataset: OpenedDataset, tmp_pat
         assert row.metrics["discrimination"].estimate == round(float(scores.overall.estimate[0, at]), 6)
         assert row.rank == int(scores.overall.ranks.rank[at])
         assert (row.rank_low, row.rank_high) == (int(scores.overall.ranks.low[at]), int(scores.overall.ranks.high[at]))
+
+
+def test_what_stands_on_other_datasets_stays_where_it_is_to_be_kept(dataset: OpenedDataset, tmp_path: Path) -> None:
+    other = locate_dataset(build_small(tmp_path / "other", Records(cases=small_cases()[:40])).path)
+    results = tmp_path / "results"
+    submit(results, dataset, *all_of(dataset))
+    submit(results, other, good_bundle(other, "acme/model-1"))
+    # Held, and so left out with a reason that is kept too.
+    texts = {case.case_id: "Sure." for case in dataset.built.cases()}
+    submit(results, dataset, good_bundle(dataset, "acme/parrot", texts=texts))
+    whole = aggregate(results, [dataset, other])
+    before = bytes_of(results)
+    assert not aggregate(results, [other], keep=True).changed
+    assert bytes_of(results) == before
+
+    submit(results, other, good_bundle(other, "acme/model-2"))
+    kept = aggregate(results, [other], keep=True)
+    after = bytes_of(results)
+    # The same bytes as from all the datasets at once.
+    assert not aggregate(results, [dataset, other]).changed
+    assert bytes_of(results) == after
+    assert [one for one in kept.leaderboard.boards if one.n_cases == 72] == [
+        one for one in whole.leaderboard.boards if one.n_cases == 72
+    ]
+    assert any("one text stands for" in one.reason for one in kept.leaderboard.excluded)
+    # Without a leaderboard to go by, it is left out as ever.
+    for name in BOARD_FILES:
+        (results / name).unlink()
+    assert {board.n_cases for board in aggregate(results, [other], keep=True).leaderboard.boards} == {40}
 
 
 def test_aggregating_is_repeatable_whatever_the_order(dataset: OpenedDataset, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,24 @@ from dataset_builder.hub import Hub
 from dataset_builder.hub_requests import open_requests
 from eval.bundle_schema import BUNDLE, RESPONSES
 from eval.dataset import OpenedDataset, locate_dataset
-from eval.leaderboard_schema import read_leaderboard
+from eval.leaderboard_schema import Leaderboard, read_leaderboard
 from eval.request_queue import RequestQueue
 from eval.results_repo import ResultsRepo
 from eval.submission_report import PreviewRow, SubmissionReport
-from space.intake import HubIntake, LocalIntake, forget, open_intake
+from space.intake import HubIntake, LocalIntake, PutIn, forget, open_intake
 from space.results_source import FolderSource, HubSource, NoSource
-from space.submit_html import MOST_SHOWN, asking, explanation, failed, findings, handed_in, preview, problems, written
+from space.submit_html import (
+    MOST_SHOWN,
+    asking,
+    explanation,
+    failed,
+    findings,
+    handed_in,
+    not_asked,
+    preview,
+    problems,
+    written,
+)
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_folder import board, row, write_results_folder
 from tests.support.small_dataset import build_small
@@ -67,8 +79,7 @@ def test_every_problem_has_its_row_and_none_of_its_markup() -> None:
 def test_an_error_with_problems_lists_them_and_another_is_a_notice() -> None:
     assert "Refused: 1 problem<" in failed(DataError("no", [Problem("a", "b")]))
     assert (
-        failed(InputError(HOSTILE))
-        == f'<p class="br-notice" id="br-findings">{HOSTILE.replace("<", "&lt;").replace(">", "&gt;")}</p>'
+        failed(InputError(HOSTILE)) == f'<p class="br-notice">{HOSTILE.replace("<", "&lt;").replace(">", "&gt;")}</p>'
     )
 
 
@@ -171,13 +182,16 @@ def test_locally_it_is_checked_then_written_and_the_leaderboard_has_it(
     assert f"By {THEIRS}, rubric weights-test: place 1 of 2" in shown
     assert read_leaderboard(local.results) == before
 
-    done = local.submit(upload)
-    place = done.made.place
-    said = written(place, done.review.status)
-    assert place in said
-    assert "leaderboard</a> shows it" in said
-    rows = [one for b in read_leaderboard(local.results).boards for one in b.rows if one.bundle.endswith(place)]
-    assert [one.model for one in rows] == ["acme/model-2"] * 2
+    # The pages are made to look once the leaderboard is there.
+    seen: list[Leaderboard] = []
+    done = replace(local, look=lambda: seen.append(read_leaderboard(local.results))).submit(upload)
+    (after,) = seen
+    said = written(done)
+    assert done.place in said
+    boards = [b.id for b in after.boards if any(one.bundle.endswith(done.place) for one in b.rows)]
+    assert len(boards) == 2
+    for board_id in boards:
+        assert f'href="./?board={board_id}"' in said
     assert "this very submission is there already" in findings(local.check(upload))
     with pytest.raises(DataError, match="there already"):
         local.submit(upload)
@@ -200,11 +214,28 @@ def test_a_forged_bundle_is_refused_with_every_problem(
     assert "model-3" not in (local.results / "leaderboard.json").read_text()
 
 
-def test_what_is_held_for_review_is_said_to_have_no_row() -> None:
-    said = written(f"acme__{HOSTILE}/run", "held for review")
+def test_what_has_no_row_is_said_to_have_none_and_why() -> None:
+    said = written(PutIn(f"acme__{HOSTILE}/run", "held for review", (), ("one text",)))
     assert "no row until you let it in" in said
-    assert "leaderboard</a>" not in said
+    assert "href" not in said
     assert "<img" not in said
+    said = written(PutIn("acme__x/run", "community", (), ("a newer run stands", HOSTILE)))
+    assert "It has no row: a newer run stands; &lt;img" in said
+
+
+def test_many_problems_are_counted_by_kind_before_they_are_listed() -> None:
+    alike = [Problem(f"row {number}", "is <odd>", "mend it") for number in range(1, 13)]
+    shown = problems([*alike, Problem("run.json", "is missing")])
+    assert "<li>12 × is &lt;odd&gt; (mend it)</li>" in shown
+    # What occurs once is not counted, and few problems are not either.
+    assert shown.count("<li>") == 1
+    assert "<li>" not in problems(alike[:5])
+
+
+def test_a_request_that_is_refused_has_no_upload() -> None:
+    shown = not_asked(DataError("no", [Problem("model x", "is odd")]))
+    assert "Nothing was asked for." in shown
+    assert "upload" not in shown
 
 
 def test_remarks_of_a_report_are_inert() -> None:
