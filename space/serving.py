@@ -90,7 +90,7 @@ def serve(
         data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
-    app = build_app(data, open_intake(opened, source, host))
+    app = build_app(data, open_intake(opened, source, host, watcher.look))
     # Printed by us, and only once the port answers.
     app.launch(
         server_name=host,
