@@ -107,8 +107,11 @@ def backfill(
         found = write_report(session.folder, wanted)
     for line in found.lines():
         click.echo(line)
-    if out is not None and found.outcomes[KEPT]:
-        _build(source, folder, out)
+    if out is not None:
+        if found.outcomes[KEPT]:
+            _build(source, folder, out)
+        else:
+            click.echo(f"No case was kept, so there is nothing to build and {out} is as it was")
     if not ended.short:
         click.echo("Every cell has its target")
     elif ended.stopped:

@@ -56,6 +56,7 @@ LABEL_STEMS: Final = (
     "defeated rule",
     "justified exception",
     "indefensible",
+    "loophole",
 )
 # What no person who asks for help writes: talk of a test, of a model, or to whoever checks the case.
 BANNED_PHRASES: Final = (

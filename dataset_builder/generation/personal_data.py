@@ -73,9 +73,7 @@ def _separated(text: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
-    return bool(
-        re.fullmatch(r"(?:\d{1,2}[./-]){2}\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{4}\s?[-/]\s?\d{4}", text.strip())
-    )
+    return bool(_DATE.fullmatch(text.strip()))
 
 
 def _is_card(text: str) -> bool:

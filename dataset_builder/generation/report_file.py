@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from dataset_builder.gates.records import GATES, GateRecord
@@ -11,8 +11,8 @@ from dataset_builder.generation.folder import GenerationFolder, replace_file
 from dataset_builder.generation.records import STATUSES, TITLES, WRITTEN
 from dataset_builder.generation.report import OUTCOME_TITLES, UNFINISHED, Account, account
 from dataset_builder.generation.targets import CELL_BY_ID, Cell
-from dataset_builder.sources.generated import GeneratedLine
-from dataset_builder.validate import CHECKS, GATE_ERROR, KEPT, OUTCOMES
+from dataset_builder.sources.generated import GeneratedLine, newest_reviews
+from dataset_builder.validate import CHECKS, GATE_ERROR, KEPT, OUTCOMES, REVIEW
 
 FILE_NAME: Final = "report.md"
 _TITLES: Final = {
@@ -70,8 +70,11 @@ def _title(end: str) -> str:
 def _not_kept(folder: GenerationFolder) -> Iterator[str]:
     """Each order that gave no kept case, with the reason in our own words: nothing that a model wrote stands here."""
     verdicts = folder.verdicts()
+    reviews: dict[str, list[bool]] = {}
+    for review in newest_reviews(folder.reviews):
+        reviews.setdefault(review.case_id, []).append(review.passed)
     rows = [
-        (line.case_id, line.outcome, _reason(line, verdicts.get(line.case_id, {})))
+        (line.case_id, line.outcome, _reason(line, verdicts.get(line.case_id, {}), reviews.get(line.case_id, [])))
         for line in folder.lines()
         if line.outcome != KEPT
     ]
@@ -91,12 +94,14 @@ def _not_kept(folder: GenerationFolder) -> Iterator[str]:
         yield ""
 
 
-def _reason(line: GeneratedLine, verdicts: Mapping[str, GateRecord]) -> str:
+def _reason(line: GeneratedLine, verdicts: Mapping[str, GateRecord], passed: Sequence[bool]) -> str:
     if line.faults:
         return ", ".join(dict.fromkeys(fault.partition(":")[0] for fault in line.faults))
     if line.outcome == GATE_ERROR:
         return ", ".join(
             f"{gate}: {verdicts[gate].error}" for gate in GATES if gate in verdicts and verdicts[gate].error
         )
+    if line.outcome == REVIEW:
+        return f"{passed.count(False)} of {len(passed)} reviewers reject it"
     verdict = verdicts.get(line.outcome)
     return (verdict.category or "") if verdict else ""

@@ -46,6 +46,8 @@ def report_lines(found: Sequence[PairAgreement], answers: Mapping[str, Mapping[s
     yield ""
     for reviewer in sorted(answers):
         yield f"- {reviewer}: {len(answers[reviewer]):,} labelled"
+    if len(answers) < 2:
+        yield "- agreement takes two reviewers" if answers else "Nobody has labelled anything yet."
     for pair in found:
         one, two = pair.reviewers
         yield ""

@@ -94,7 +94,10 @@ def test_what_stays_short_is_said(tmp_path: Path) -> None:
     def script(request: Request) -> Reply:
         return verdict(request, passes=False) if is_gate(request) else case(request)
 
-    done, asked = backfill(script, tmp_path / "g", "control:school: 2", "--rounds", "3")
+    build = ("--source", "starter", "--build", str(tmp_path / "built"))
+    done, asked = backfill(script, tmp_path / "g", "control:school: 2", "--rounds", "3", *build)
+    assert "No case was kept, so there is nothing to build" in done.output
+    assert not (tmp_path / "built").exists()
     assert isinstance(done.exception, InputError)
     assert "control:school: 2 short" in str(done.exception)
     # Three rounds of two orders, and three gates on each.

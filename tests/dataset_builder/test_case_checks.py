@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -16,7 +20,7 @@ from dataset_builder.generation.personal_data import REMOVED, find_personal_data
 from dataset_builder.generation.prompt import demands
 from dataset_builder.generation.similarity import RUN, SimilarityIndex, words_of
 from dataset_builder.plain_case import PlainCase, PlainDimensions
-from dataset_builder.records import Case
+from dataset_builder.records import Case, Records
 from dataset_builder.sources.starter import read_starter
 
 STARTER = read_starter().cases
@@ -151,3 +155,25 @@ def test_our_example_in_the_prompt_keeps_the_demands() -> None:
     case = msgspec.structs.replace(plain_of(STARTER[0]), user_query=message)
     assert check_case(case, SimilarityIndex((c.case_id, c.user_query) for c in STARTER)) == []
     assert all(len(system_text(gate)) < 9000 for gate in ALL_GATES)
+
+
+def test_every_word_that_the_writer_is_told_to_avoid_is_looked_for() -> None:
+    sentence = next(line for line in demands().splitlines() if line.startswith("4. "))
+    words = re.findall(r'"([a-z]+)"', sentence)
+    assert len(words) == 7
+    assert [word for word in words if not mentions(f"It is {word}.", LABEL_STEMS)] == []
+
+
+@pytest.mark.study
+def test_what_the_checks_say_of_the_studys_cases_is_what_the_page_says(study_records: Records) -> None:
+    index, kinds, objected = SimilarityIndex(), Counter[str](), 0
+    for case in study_records.generated:
+        faults = check_case(plain_of(case), index)
+        index.add(case.case_id, case.user_query)
+        kinds.update({fault.kind for fault in faults})
+        objected += bool(faults)
+    page = " ".join((Path(__file__).parents[2] / "docs" / "extending.md").read_text().split())
+    assert (
+        f"would object to {objected}: {kinds['near_duplicate']} for likeness to an earlier one, "
+        f"{kinds['label_in_text']} for a label word, {kinds['length']} for length and {kinds['form']} for an empty note"
+    ) in page

@@ -111,6 +111,9 @@ def test_two_reviewers_at_the_keyboard(folder: Path, browser: Any, tmp_path: Pat
     assert "kappa is not defined" in done.output.split("## natural")[1]
     # Half of the reviewers reject the second case, all of them the last two: three are out.
     assert "3 removed by people" in done.output
+    report = (folder / "report.md").read_text()
+    assert report.count("| 2 of 2 reviewers reject it |") == 2
+    assert report.count("| 1 of 2 reviewers reject it |") == 1
     cases = [item.id for item in review_items(GenerationFolder.open(folder), None, 0)]
     assert f"To discuss: `{cases[1]}`" in done.output
     records, _ = read_generated(folder)
@@ -136,7 +139,10 @@ def test_agreement_by_hand() -> None:
     told = list(report_lines([found], {"reviewer_1": one, "reviewer_2": two}))
     assert "| Yes | 3 | 1 |" in told
     nobody = review_agreement({"reviewer_1": one, "reviewer_2": {}}, [question])
-    assert "Nothing that both have labelled." in list(report_lines(nobody, {}))
+    told = list(report_lines(nobody, {"reviewer_1": one, "reviewer_2": {}}))
+    assert "Nothing that both have labelled." in told
+    assert "Nobody has labelled anything yet." in list(report_lines([], {}))
+    assert "- agreement takes two reviewers" in list(report_lines([], {"reviewer_1": one}))
 
 
 def test_labels_are_kept_at_once_and_once(folder: Path) -> None:
