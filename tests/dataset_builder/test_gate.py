@@ -8,51 +8,25 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from dataset_builder.build import build_dataset
 from dataset_builder.built import BuiltDataset
 from dataset_builder.check_folder import check_folder
 from dataset_builder.cli import dataset
 from dataset_builder.errors import InputError, RemoteError
-from dataset_builder.gates.agreement import agreement_of
-from dataset_builder.gates.embedded import TRAINED, load_gates, manifest
-from dataset_builder.gates.embedded_features import slots_of
 from dataset_builder.gates.prompt import build_prompt, prompt_hash, system_text
 from dataset_builder.gates.records import GateRecord, case_hash, newest, standing
 from dataset_builder.gates.registry import ALL_GATES
 from dataset_builder.generation.folder import GenerationFolder
-from dataset_builder.record_file import RecordFile
-from dataset_builder.records import CaseReview, Records
+from dataset_builder.records import CaseReview
 from dataset_builder.sources import read_source
 from dataset_builder.sources.generated import GeneratedLine
 from dataset_builder.taxonomy import CONTROL
-from tests.support.case_writer import COST, case, code_of, gate_of, message_of, verdict, writes_and_passes
-from tests.support.chat_server import ChatServer, Reply, Request, Script, answer, error
-
-CELLS = ("--cell", "control:school", "--cell", "content_defeat:club")
-
-
-def run(server: ChatServer, *arguments: str) -> Result:
-    return CliRunner().invoke(dataset, [*arguments, "--model", "m", "--base-url", server.base_url, "--yes"])
-
-
-def write(out: Path, script: Script = case, count: int = 2) -> GenerationFolder:
-    with ChatServer(script) as server:
-        done = run(server, "generate", *CELLS, "--count", str(count), "--out", str(out), "--existing", "starter")
-    assert done.exit_code == 0, done.output
-    return GenerationFolder.open(out)
-
-
-def gate(out: Path, script: Script, *arguments: str) -> tuple[Result, list[Request]]:
-    with ChatServer(script) as server:
-        return run(server, "gate", str(out), *arguments), server.requests
-
-
-def outcomes(out: Path) -> Counter[str]:
-    return Counter(line.outcome for line in GenerationFolder.open(out).lines())
+from tests.support.case_writer import COST, case, gate_of, message_of, verdict, writes_and_passes
+from tests.support.chat_server import Reply, Request, Script, answer, error
+from tests.support.gated_batch import gate, outcomes, write
 
 
 def test_all_pass_and_are_built(tmp_path: Path) -> None:
@@ -273,86 +247,3 @@ def test_a_budget_stops_the_gates(tmp_path: Path) -> None:
     assert isinstance(done.exception, RemoteError)
     assert len(asked) == 12
     assert sum(outcomes(tmp_path / "g").values()) == 16
-
-
-def test_the_first_pass_decides_nothing_and_orders_what_is_asked(tmp_path: Path) -> None:
-    folder = write(tmp_path / "g", count=3)
-    done = CliRunner().invoke(dataset, ["gate", str(folder.path), "--model", "embedded"])
-    assert done.exit_code == 0, done.output
-    assert outcomes(folder.path) == {"ungated": 6}
-    scores = {r.case_id: r.probability for r in folder.gates if r.gate == "reasonable_judge"}
-    assert len(scores) == 6
-    assert all(r.stage == "first_pass" for r in folder.gates)
-    _, asked = gate(folder.path, writes_and_passes, "--gate", "reasonable_judge", "--concurrency", "1")
-    by_query = {line.user_query: line.case_id for line in folder.lines()}
-    order = [next(i for q, i in by_query.items() if q in r.query) for r in asked]
-    assert order == sorted(order, key=lambda i: -(scores[i] or 0))
-    done = CliRunner().invoke(
-        dataset, ["gate", str(folder.path), "--model", "embedded", "--gate", "operational_validity"]
-    )
-    assert "no classifier for the gate operational_validity" in str(done.exception)
-
-
-def test_the_weights_are_those_of_the_manifest() -> None:
-    weights = load_gates()
-    assert set(weights) == set(TRAINED)
-    held = manifest()["heldout"]["gates"]
-    # Better than chance on cells that were held out, and no better than the manifest says.
-    assert all(0.7 < held[gate]["auc"] < 0.95 for gate in TRAINED)
-
-
-def test_agreement_by_hand() -> None:
-    # Study: 6 pass, 4 fail. Model: agrees on 5 passes and 3 fails. po = 8/10;
-    # model passes 5 + 1 = 6, so pe = 0.6 * 0.6 + 0.4 * 0.4 = 0.52; kappa = 0.28 / 0.48 = 0.583333.
-    study = ["passes"] * 6 + ["fails"] * 4
-    model = ["passes"] * 5 + ["fails"] + ["fails"] * 3 + ["passes"]
-    found = agreement_of("reasonable_judge", ("passes", "fails"), study, model)
-    assert found.table.tolist() == [[5, 1], [1, 3]]
-    assert found.kappa.kappa == pytest.approx(0.28 / 0.48)
-    assert found.low < found.kappa.kappa < found.high
-
-
-@pytest.mark.study
-def test_agreement_with_the_study(study_archive: Path, study_records: Records, tmp_path: Path) -> None:
-    """A model that repeats the study's flag but for the controls."""
-    flags = {v.case_id: v for v in study_records.gates if v.gate == "dual_use"}
-    by_query = {c.user_query: c.case_id for c in study_records.generated}
-
-    def script(request: Request) -> Reply:
-        query = request.query.split("BEGIN THE REQUEST]\n")[1].split(f"\n[{code_of(request)} END")[0]
-        flagged = bool(flags[by_query[query]].flagged) if query in by_query else False
-        return verdict(request, passes=not flagged or "Family: Control" in request.query)
-
-    with ChatServer(script) as server:
-        done = run(
-            server, "gate", str(tmp_path / "a"), "--agreement", "--gate", "dual_use", "--sample", "60", "--json",
-            *("--source", str(study_archive)),
-        )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.output[done.output.index("[\n") :])[0]
-    (yes_yes, yes_no), (no_yes, _) = found["table"]
-    assert found["n"] + found["missing"] == 60
-    assert no_yes == 0
-    chosen = {r.case_id for r in RecordFile(tmp_path / "a" / "gates.jsonl", GateRecord)}
-    controls = [c for c in study_records.generated if c.case_id in chosen and c.defeat_family == CONTROL]
-    flagged_controls = sum(bool(flags[c.case_id].flagged) for c in controls)
-    assert yes_no >= flagged_controls
-    assert yes_yes > 15
-    assert 0 < found["kappa"] < 1
-
-
-@pytest.mark.study
-def test_the_shipped_gates_are_trained_on_the_study(study_records: Records) -> None:
-    from dataset_builder.gates.training import read_examples
-
-    name = TRAINED[1]
-    assert read_examples(study_records, name).sha256 == manifest()["training_data"][name]["sha256"]
-
-
-def test_features_are_words_pairs_and_labels(tmp_path: Path) -> None:
-    line = write(tmp_path / "g", count=1).lines()[0]
-    bare = msgspec.structs.replace(line, user_query="One two", policy="", defeat_condition=None, structural_facts=[])
-    # Two words and one pair, family, authority, subtype and seven dimensions.
-    assert slots_of(bare, line.defeat_family).size == 3 + 3 + 7
-    more = msgspec.structs.replace(bare, policy="One")
-    assert set(slots_of(bare, line.defeat_family)) < set(slots_of(more, line.defeat_family))

@@ -57,11 +57,18 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         body = self._body()
         who = hub.store.name_of(self.headers.get("Authorization"))
-        fault = hub.faults.take(f"{self.command} {self.path}")
+        line = f"{self.command} {self.path}"
+        hub.faults.settle(line)
+        fault = hub.faults.take(line)
         silent = fault is not None and fault.kind in ("cut", "hang", "late", "lost")
+        held = None
         if fault is not None and silent:
             hub.faults.log(self.command, self.path, who, 0)
-            hub.closing.wait(fault.seconds if fault.kind in ("hang", "late") else 0)
+            if fault.kind == "hang":
+                hub.closing.wait()
+            elif fault.kind == "late":
+                held = hub.faults.hold(fault.pattern)
+                held.go.wait()
         try:
             if self.server is hub.storage_server:
                 reply = self._faulted(fault) or hub.store_or_send(self.command, self.path, dict(self._lower()), body)
@@ -69,6 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = self._faulted(fault) or answer(self._request(body))
         except RefusedError as refused:
             reply = refusal(refused)
+        finally:
+            if held is not None:
+                held.done.set()
         if silent:
             self.close_connection = True
             return
@@ -143,6 +153,7 @@ class HubServer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.faults.settle()
         self.closing.set()
         for server in (self.api_server, self.storage_server):
             server.shutdown()
