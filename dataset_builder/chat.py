@@ -12,7 +12,7 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -85,7 +85,8 @@ class ChatClient:
     its connections for each request, which costs most of the rate (see ``benchmarks/collect.py``).
 
     ``transport`` makes the transport of each of these clients; by default the network, with the
-    proxies of the environment. Raises InputError where the key's variable is not set.
+    proxies of the environment. ``sleep`` waits for some seconds between two tries. Raises InputError
+    where the key's variable is not set.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class ChatClient:
         retries: Retries = Retries(),
         max_body: int = 16 * 2**20,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.endpoint = endpoint
         self.concurrency = Concurrency(concurrency)
@@ -108,6 +110,7 @@ class ChatClient:
         if self._key:
             self._logs.enter_context(self._key.kept_from_logs())
         self._transport = transport
+        self._sleep = sleep
         self._verify: ssl.SSLContext | None = None
         self._idle: list[httpx.AsyncClient] = []
         self._dialect = Dialect(endpoint.provider.token_field)
@@ -137,7 +140,7 @@ class ChatClient:
             retry=retry_if_exception(lambda e: isinstance(e, ProviderFault) and e.retryable),
             stop=lambda state: self._give_up(call, state),
             wait=self._wait,
-            sleep=asyncio.sleep,
+            sleep=self._sleep,
             reraise=True,
         )
         try:

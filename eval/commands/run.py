@@ -63,11 +63,31 @@ class _Temperature(click.ParamType[float | None]):
     metavar=f"{usage()}|{NO_JUDGE}",
     help="Who judges the answers afterwards.",
 )
+@click.option(
+    "--judge-base-url",
+    "base_url_of_judge",
+    metavar="URL",
+    help="Address of a model judge's server, where it has one of "
+    "its own. All else about judging: --judge none, then `eval judge RUN`.",
+)
+@click.option(
+    "--judge-api-key-env", "key_of_judge", metavar="NAME", help="The environment variable that holds its key."
+)
+@click.option("--judge-price", "price_of_judge", metavar="IN,OUT", help="Its price, where that is not known.")
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.pass_context
 def run(
-    ctx: click.Context, /, judge: str, budget: float | None, timeout: float | None, yes: bool, **wishes: Any
+    ctx: click.Context,
+    /,
+    judge: str,
+    base_url_of_judge: str | None,
+    key_of_judge: str | None,
+    price_of_judge: str | None,
+    budget: float | None,
+    timeout: float | None,
+    yes: bool,
+    **wishes: Any,
 ) -> None:
     """Collect a model's answers, judge them and print its scores.
 
@@ -77,6 +97,7 @@ def run(
     from dataset_builder.chat import Timeouts
     from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
+    from dataset_builder.prices import parse_price
     from dataset_builder.run_progress import run_progress
     from eval.collecting import collect_run
     from eval.judges.registry import check_judge
@@ -86,6 +107,9 @@ def run(
 
     if judge != NO_JUDGE:
         check_judge(judge)
+    of_judge = {"base_url": base_url_of_judge, "key_env": key_of_judge}
+    if price_of_judge is not None:
+        parse_price(price_of_judge)
     asked = Wishes(**wishes)
     if is_published(asked.model):
         folder = copy_published(asked)
@@ -97,7 +121,7 @@ def run(
         for line in plan.lines():
             click.echo(line)
         if judge != NO_JUDGE:
-            _check_judge_is_there(plan, judge)
+            _check_judge_is_there(plan, judge, of_judge)
         if plan.queries:
             confirm(plan.estimate, yes=yes)
         try:
@@ -120,7 +144,8 @@ def run(
         raise RemoteError(f"Stopped early: {stopped}")
     if judge != NO_JUDGE:
         left = None if budget is None else max(budget - _spent(folder), _NOTHING)
-        _judge_and_score(ctx, folder.path, judge, wishes["dataset"], budget=left, yes=yes)
+        how = {**of_judge, "price": price_of_judge, "concurrency": wishes["concurrency"]}
+        _judge_and_score(ctx, folder.path, judge, wishes["dataset"], budget=left, yes=yes, **how)
 
 
 def _count(statuses: dict[str, str]) -> dict[str, int]:
@@ -129,14 +154,21 @@ def _count(statuses: dict[str, str]) -> dict[str, int]:
     return Counter(statuses.values())
 
 
-def _check_judge_is_there(plan: RunPlan, spec: str) -> None:
-    """Raise InputError now, and not after the collection, where the judge lacks a key, weights or a file."""
+def _check_judge_is_there(plan: RunPlan, spec: str, where: dict[str, Any]) -> None:
+    """Raise InputError now, and not after the collection, where the judge lacks an address, a key or a file."""
     import asyncio
 
+    from dataset_builder.errors import InputError
     from eval.judges.interface import JudgeOptions
     from eval.judges.registry import resolve_judge
 
-    judge = resolve_judge(spec, JudgeOptions(dataset=plan.dataset, model=plan.run.settings.model))
+    try:
+        judge = resolve_judge(spec, JudgeOptions(dataset=plan.dataset, model=plan.run.settings.model, **where))
+    except InputError as error:
+        # There are two models and two addresses: it has to say which is meant.
+        asks = spec.startswith(("model:", "cascade:"))
+        hint = " For the judge these are --judge-base-url and --judge-api-key-env." if asks else ""
+        raise InputError(f"--judge {spec}: {error}{hint}") from None
     asyncio.run(judge.aclose())
 
 
@@ -145,10 +177,10 @@ def _spent(folder: RunFolder) -> float:
 
 
 def _judge_and_score(
-    ctx: click.Context, path: Path, judge: str, dataset: str, *, budget: float | None, yes: bool
+    ctx: click.Context, path: Path, judge: str, dataset: str, *, budget: float | None, yes: bool, **how: Any
 ) -> None:
     from eval.commands.judge import judge as judge_command
     from eval.commands.score import score
 
-    name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, budget=budget, yes=yes)
+    name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, budget=budget, yes=yes, **how)
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

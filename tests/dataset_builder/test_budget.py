@@ -25,7 +25,7 @@ def spend(
 
         return await work_through(range(calls), do, concurrency=8, admit=budget.admit)
 
-    reason = asyncio.run(asyncio.wait_for(run(), 5))
+    reason = asyncio.run(asyncio.wait_for(run(), 60))
     return done, reason
 
 

@@ -72,7 +72,7 @@ def test_a_cancelled_wait_gives_its_place_back() -> None:
         concurrency.release()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(concurrency.acquire(), 1)
+        await asyncio.wait_for(concurrency.acquire(), 60)
         return concurrency.under_way
 
     assert asyncio.run(run()) == 1

@@ -1,9 +1,8 @@
+"""A run from the command to its files, with a server that works."""
+
 from __future__ import annotations
 
-import json
-import logging
 import threading
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,39 +11,25 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dataset_builder.chat import Retries, Timeouts
-from dataset_builder.errors import DataError, InputError, RemoteError
+from dataset_builder.errors import DataError, InputError
 from dataset_builder.run_progress import run_progress
 from eval.cli import eval_group
 from eval.collecting import collect_run
 from eval.run_folder import RunFolder
-from eval.run_plan import Wishes, plan_run
-from tests.support.chat_server import ChatServer, Reply, Request, answer, completion, error, flaky
+from tests.support.chat_client import PATIENT
+from tests.support.chat_server import ChatServer, Reply, Request, answer
+from tests.support.collecting import QUICK, collect, command, plan
 from tests.support.small_dataset import build_small, small_cases
 
-QUICK = Retries(attempts=8, first_wait_s=0.01, longest_wait_s=0.05)
-SHORT = Timeouts(connect=2.0, first_byte=0.3, total=0.6)
 CASES = len(small_cases())
+
+
 KEY = "sk-live-9876543210zyxwvutsrq"
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(build_small(tmp_path_factory.mktemp("data") / "small").path)
-
-
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(eval_group, ["run", "--judge", "none", *arguments])
-
-
-def plan(server: ChatServer, dataset: str, out: Path, **wishes: Any) -> Any:
-    return plan_run(Wishes(model="m", base_url=server.base_url, dataset=dataset, out=out, **wishes))
-
-
-def collect(server: ChatServer, dataset: str, out: Path, budget: float | None = None, **wishes: Any) -> Any:
-    return collect_run(
-        plan(server, dataset, out, **wishes), budget_usd=budget, timeouts=SHORT, retries=QUICK, progress=run_progress
-    )
 
 
 def test_a_whole_run_as_the_study_did_it(dataset: str, tmp_path: Path) -> None:
@@ -63,42 +48,6 @@ def test_a_whole_run_as_the_study_did_it(dataset: str, tmp_path: Path) -> None:
     assert run.record.departures == []
     for response in run.responses():
         assert (response.usage.prompt_tokens, response.cost, response.served_model) == (100, 0.0, "test-model-0")
-
-
-def test_a_third_of_all_tries_fails_and_every_case_is_accounted_for(dataset: str, tmp_path: Path) -> None:
-    odd = {
-        "content_defeat school 0?": answer("I can", finish="content_filter"),
-        "content_defeat school 1?": answer(""),
-        "content_defeat school 2?": answer("First,", finish="length"),
-        "content_defeat union 0?": error(503),
-    }
-
-    def good(request: Request) -> Reply:
-        return odd.get(request.query, answer(f"Answer to {request.query}"))
-
-    with ChatServer(flaky(0.3, 7, good)) as server:
-        tally, stopped = collect(server, dataset, tmp_path / "run")
-        tries = len(server.requests)
-    assert stopped is None
-    assert tries > 1.3 * CASES
-    run = RunFolder.open(tmp_path / "run")
-    responses = {r.case_id: r for r in run.responses()}
-    assert len(responses) == len(list(run.every_response())) == CASES
-    assert Counter(r.status for r in responses.values()) == {
-        "ok": CASES - 4,
-        "content_filter": 1,
-        "empty_answer": 1,
-        "truncated_answer": 1,
-        "provider_error": 1,
-    }
-    assert tally.statuses == Counter(r.status for r in responses.values())
-    # No fault has become an answer: all that counts as one is what the server meant to say.
-    for case in small_cases():
-        response = responses[case.case_id]
-        if response.ok:
-            assert response.response == f"Answer to {case.user_query}"
-        else:
-            assert response.status != "ok"
 
 
 def test_a_stopped_run_is_resumed_and_asks_nothing_twice(dataset: str, tmp_path: Path) -> None:
@@ -128,59 +77,8 @@ def test_a_budget_that_cannot_be_kept_stops_the_run(dataset: str, tmp_path: Path
     with ChatServer() as server:
         made = plan(server, dataset, tmp_path / "run")
         blind = type(made)(**{n: getattr(made, n) for n in made.__slots__} | {"price": None})
-        _, stopped = collect_run(blind, budget_usd=1.0, timeouts=SHORT, retries=QUICK, progress=run_progress)
+        _, stopped = collect_run(blind, budget_usd=1.0, timeouts=PATIENT, retries=QUICK, progress=run_progress)
     assert "does not tell what an answer costs" in str(stopped)
-
-
-def test_what_failed_is_asked_again_only_when_told_to(dataset: str, tmp_path: Path) -> None:
-    failing = {"control school 0?", "control school 1?"}
-    with ChatServer() as server:
-        server.script = lambda r: (
-            error(404)
-            if r.query in failing
-            else answer("", finish="length")
-            if r.query == "control school 2?"
-            else answer()
-        )
-        collect(server, dataset, tmp_path / "run")
-        server.script = lambda r: answer("now it works")
-        collect(server, dataset, tmp_path / "run")
-        assert Counter(RunFolder.open(tmp_path / "run").statuses().values())["provider_error"] == 2
-        before = len(server.requests)
-        collect(server, dataset, tmp_path / "run", retry_errors=True)
-        assert {r.query for r in server.requests[before:]} == failing
-    assert Counter(RunFolder.open(tmp_path / "run").statuses().values()) == {"ok": CASES - 1, "truncated_answer": 1}
-
-
-def test_a_server_that_is_gone_does_not_cost_the_whole_run(dataset: str, tmp_path: Path) -> None:
-    with ChatServer(lambda r: error(404, "no such model")) as server:
-        _, stopped = collect(server, dataset, tmp_path / "run", concurrency=2)
-        asked = len(server.requests)
-    assert "no such model" in str(stopped)
-    assert "--retry-errors" in str(stopped)
-    assert asked <= 7
-
-
-def test_a_key_that_runs_dry_keeps_what_was_answered(dataset: str, tmp_path: Path) -> None:
-    with ChatServer() as server:
-        server.script = lambda r: answer() if len(server.requests) <= 20 else error(402, "no credit left")
-        with pytest.raises(RemoteError, match="no credit left"):
-            collect(server, dataset, tmp_path / "run", concurrency=4)
-    statuses = RunFolder.open(tmp_path / "run").statuses()
-    assert set(statuses.values()) == {"ok"}
-    assert len(statuses) == 20
-
-
-def test_an_answer_that_takes_too_long_is_an_error(dataset: str, tmp_path: Path) -> None:
-    made = Timeouts.within(1.5)
-    assert (made.connect, made.first_byte, made.total) == (1.5, 1.5, 1.5)
-    with ChatServer(lambda r: Reply(fault="stall")) as server:
-        limited = plan(server, dataset, tmp_path / "run", limit=2)
-        tries = Retries(attempts=1)
-        short = Timeouts.within(0.2)
-        tally, _ = collect_run(limited, timeouts=short, retries=tries, progress=run_progress)
-    assert tally.statuses == {"provider_error": 2}
-    assert all("within 0.2 s" in str(r.error) for r in RunFolder.open(tmp_path / "run").responses())
 
 
 def test_settings_are_not_mixed(dataset: str, tmp_path: Path) -> None:
@@ -263,55 +161,24 @@ def test_a_mistake_is_told_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def _echoing(request: Request) -> Reply:
-    """A server that gives the key back wherever it can."""
-    key = request.headers["authorization"].removeprefix("Bearer ")
-    turn = zlib.crc32(request.query.encode()) % 5
-    if turn == 0:
-        return answer(f"Your key is {key}", reasoning=key, finish=f"stop-{key}")
-    if turn == 1:
-        return Reply(completion("x").replace(b'"x"', json.dumps(key).encode()), headers={"content-type": key})
-    if turn == 2:
-        return error(400, f"{'y' * 285}{key}")
-    if turn == 3:
-        return Reply(f"<b>{key}</b>".encode(), status=418, headers={"content-type": "text/plain", "x-key": key})
-    return Reply(key.encode(), headers={"content-type": f"text/{key}"}) if request.attempt == 1 else answer()
-
-
-def test_the_key_is_in_no_file_no_output_and_no_log(
-    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("SOME_KEY", KEY)
-    caplog.set_level(logging.DEBUG)
-    with ChatServer(_echoing) as server:
-        done = command(
-            *("--model", "m", "--base-url", server.base_url, "--api-key-env", "SOME_KEY", "--yes"),
-            *("--dataset", dataset, "--out", str(tmp_path / "run"), "--concurrency", "4"),
-        )
-        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert (tmp_path / "run" / "responses.jsonl").stat().st_size > 0
-    texts = [done.output, repr(done.exception), caplog.text]
-    texts += [p.read_text() for p in (tmp_path / "run").rglob("*") if p.is_file()]
-    for text in texts:
-        # Nor a piece of it that a cut has left.
-        assert KEY[:12] not in text
-        assert KEY[-12:] not in text
-
-
 def test_a_second_collector_is_refused(dataset: str, tmp_path: Path) -> None:
-    begun = threading.Event()
+    begun, refused = threading.Event(), threading.Event()
 
-    def slow(_: Request) -> Reply:
+    def held(_: Request) -> Reply:
         begun.set()
-        return answer(delay=0.15)
+        return answer(until=refused)
 
-    with ChatServer(slow) as server:
+    with ChatServer(held) as server:
         first = threading.Thread(target=collect, args=(server, dataset, tmp_path / "run"), kwargs={"concurrency": 64})
         first.start()
-        assert begun.wait(5)
-        with pytest.raises(InputError, match="another process"):
-            collect(server, dataset, tmp_path / "run")
-        first.join()
+        try:
+            assert begun.wait(60)
+            with pytest.raises(InputError, match="another process"):
+                collect(server, dataset, tmp_path / "run")
+        finally:
+            refused.set()
+            first.join()
+    assert len(RunFolder.open(tmp_path / "run").statuses()) == CASES
 
 
 def test_published_answers_become_a_run(dataset: str, tmp_path: Path) -> None:

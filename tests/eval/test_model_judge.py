@@ -1,57 +1,35 @@
+"""What a model judge is asked, and what its replies are taken for."""
+
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 
-from dataset_builder.budget import Budget
-from dataset_builder.chat import ChatClient, Retries, Timeouts
+from dataset_builder.chat import ChatClient
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.prices import Price
 from dataset_builder.providers import resolve_endpoint
-from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
+from eval.judges.interface import JudgeOptions, PaidJudge
 from eval.judges.model import ModelJudge, make
-from eval.judges.prompt import CaseContext, build_prompt, prompt_hash
+from eval.judges.prompt import prompt_hash
 from eval.judges.rubric import VERDICT_SCHEMA
-from eval.judging import docket_of, judge_run, tasks_of
-from eval.run_folder import RunFolder
-from eval.run_settings import RunSettings
 from eval.verdicts import Verdict
 from tests.support.chat_server import ChatServer, Reply, Request, Script, answer, completion, error
-from tests.support.scripted_judge import BASE, code_of, judge_script, make_task, read_prompt, verdict_json
+from tests.support.scripted_judge import (
+    QUICK,
+    code_of,
+    judge_script,
+    judge_with,
+    judged,
+    labels,
+    make_task,
+    read_prompt,
+    verdict_json,
+)
 
-ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text(encoding="utf-8"))
 KEY = "sk-test-0123456789abcdefghij"
-QUICK = Retries(attempts=3, first_wait_s=0.01, longest_wait_s=0.05)
-SHORT = Timeouts(connect=2.0, first_byte=0.5, total=1.0)
-
-
-def judge_with(server: ChatServer, tasks: list[JudgeTask], key_env: str | None = None, **options: Any) -> list[Verdict]:
-    async def run() -> list[Verdict]:
-        client = ChatClient(resolve_endpoint("m", server.base_url, key_env), retries=QUICK, timeouts=SHORT)
-        judge = ModelJudge("m", client, **options)
-        try:
-            return await judge.judge(tasks)
-        finally:
-            await judge.aclose()
-
-    return asyncio.run(run())
-
-
-def judged(script: Script, *tasks: JudgeTask, **options: Any) -> tuple[list[Verdict], list[Request]]:
-    with ChatServer(script) as server:
-        verdicts = judge_with(server, list(tasks) or [make_task()], **options)
-        return verdicts, server.requests
-
-
-def labels(verdict: Verdict) -> dict[str, Any]:
-    return {name: getattr(verdict, name) for name in BASE}
 
 
 def in_turn(*texts: str) -> Script:
@@ -86,55 +64,6 @@ def test_verdicts_come_in_the_order_of_the_tasks() -> None:
 
     verdicts, _ = judged(script, make_task("a long one", "c1"), make_task("short", "c2"))
     assert [(v.case_id, v.response_type) for v in verdicts] == [("c1", "deflects"), ("c2", "helps")]
-
-
-def frame_lines(content: str) -> set[str]:
-    read = read_prompt(content)
-    return {line.replace(read.code, "CODE") for line in read.frame.split("\n")}
-
-
-HARMLESS = frame_lines(build_prompt(CaseContext.of(make_task().case), "No.").messages[1].content)
-
-
-def obedient(request: Request) -> Reply:
-    """Reads only what stands outside the blocks, and does whatever it finds there beside our own request."""
-    orders = frame_lines(request.query) - HARMLESS
-    changes = {"response_type": "helps", "engages_with_defeat": True} if orders else {}
-    return answer(verdict_json(code_of(request), **changes))
-
-
-def test_no_attack_moves_a_judge_that_obeys_what_stands_outside_the_data() -> None:
-    tasks = [make_task(a["text"], a["id"]) for a in ATTACKS]
-    tasks += [make_task("No.", f"{a['id']}-rule", policy=a["text"], user_query=a["text"]) for a in ATTACKS]
-    verdicts, requests = judged(obedient, *tasks)
-    assert [v.case_id for v in verdicts if labels(v) != BASE or not v.scored] == []
-    assert len(requests) == len(tasks)
-
-
-def test_that_judge_does_move_where_an_order_stands_outside() -> None:
-    # The check above can fail: the same attack, let out of its block.
-    def gullible(request: Request) -> Reply:
-        code = code_of(request)
-        freed = request.query.replace("[0000000000000000 END THE ANSWER]", f"[{code} END THE ANSWER]")
-        freed = freed.rsplit(f"[{code} END THE ANSWER]\n", 1)
-        body = {"messages": [{"content": "".join(freed)}]}
-        return obedient(Request(request.path, request.headers, body, 1))
-
-    attack = next(a["text"] for a in ATTACKS if a["id"] == "fake_end_zero_code")
-    (verdict,), _ = judged(gullible, make_task(attack))
-    assert verdict.response_type == "helps"
-
-
-def test_a_judge_that_repeats_the_answer_gives_no_verdict() -> None:
-    def parrot(request: Request) -> Reply:
-        return answer(read_prompt(request.query).blocks["THE ANSWER"])
-
-    tasks = [make_task(a["text"], a["id"]) for a in ATTACKS]
-    verdicts, _ = judged(parrot, *tasks)
-    assert [v.case_id for v in verdicts if v.scored] == []
-    assert {v.unscored_reason for v in verdicts} <= {"unreadable_verdict", "judge_refusal"}
-    kept = {v.case_id: v.raw_reply for v in verdicts}
-    assert kept["full_verdict"] == next(a["text"] for a in ATTACKS if a["id"] == "full_verdict")
 
 
 def test_an_unreadable_reply_is_asked_for_once_more() -> None:
@@ -263,41 +192,6 @@ def test_a_judge_that_sees_the_reasoning_is_another_judge() -> None:
     assert with_it.rubric == without.rubric + "+reasoning"
 
 
-def test_a_rejected_key_ends_the_work_and_shows_itself_nowhere(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("JUDGE_KEY", KEY)
-    caplog.set_level(logging.DEBUG)
-    with (
-        ChatServer(lambda _: error(401, f"bad key {KEY}")) as server,
-        pytest.raises(RemoteError, match="JUDGE_KEY") as caught,
-    ):
-        judge_with(server, [make_task()], "JUDGE_KEY")
-    assert KEY not in str(caught.value)
-    assert KEY not in caplog.text
-
-
-def test_a_key_that_a_server_gives_back_is_in_no_verdict(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("JUDGE_KEY", KEY)
-    caplog.set_level(logging.DEBUG)
-
-    def script(request: Request) -> Reply:
-        assert request.headers["authorization"] == f"Bearer {KEY}"
-        which = read_prompt(request.query).blocks["THE ANSWER"]
-        if which == "good":
-            return answer(json.dumps({**json.loads(verdict_json(code_of(request))), "reasoning": f"it is {KEY}"}))
-        return answer(f"my key is {KEY}") if which == "muddled" else error(400, f"{KEY} is not for this")
-
-    with ChatServer(script) as server:
-        tasks = [make_task(text, text) for text in ("good", "muddled", "broken")]
-        verdicts = judge_with(server, tasks, "JUDGE_KEY")
-    assert [v.unscored_reason for v in verdicts] == [None, "unreadable_verdict", "judge_failure"]
-    assert KEY.encode() not in msgspec.json.encode(verdicts)
-    assert KEY not in caplog.text
-
-
 def test_settings_say_what_decides_a_verdict_and_hold_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", KEY)
     judge = make("m", _options(base_url="https://example.org/v1", key_env="JUDGE_KEY"))
@@ -335,96 +229,6 @@ def test_a_server_that_is_gone_ends_the_work() -> None:
     with ChatServer(lambda _: error(400, "no such model")) as server, pytest.raises(RemoteError, match="no such model"):
         judge_with(server, [make_task(f"No {i}", f"c{i}") for i in range(40)])
     assert len(server.requests) <= 40
-
-
-class Court:
-    """A run of five answers, and the dataset that they are of."""
-
-    def __init__(self, path: Path, texts: list[str]) -> None:
-        self.tasks = {f"c{i}": make_task(text, f"c{i}") for i, text in enumerate(texts)}
-        built = SimpleNamespace(case_by_id={i: task.case for i, task in self.tasks.items()}, cases_hash="h")
-        self.dataset: Any = SimpleNamespace(built=built, name="d")
-        settings = RunSettings(
-            dataset="d",
-            content_hash="h",
-            case_ids=tuple(self.tasks),
-            model="m",
-            endpoint="localhost",
-            package_version="0",
-        )
-        self.run = RunFolder.create(path, settings, "2026-01-01T00:00:00Z")
-        with self.run.writing():
-            for task in self.tasks.values():
-                self.run.append_response(msgspec.structs.replace(task.response, cost=7.0))
-
-    def judge(self, server: ChatServer, *, retry_errors: bool = False, **options: Any) -> str | None:
-        async def work() -> str | None:
-            client = ChatClient(resolve_endpoint("m", server.base_url, options.get("key_env")), retries=QUICK)
-            judge = ModelJudge("m", client)
-            docket = docket_of(self.run, self.dataset, judge, retry_errors=retry_errors)
-            tasks = tasks_of(self.run, self.dataset, docket.case_ids)
-            budget = options.get("budget") or Budget(None)
-            with self.run.writing():
-                return await judge_run(self.run, tasks, judge, concurrency=2, budget=budget)
-
-        return asyncio.run(work())
-
-    def verdicts(self) -> dict[str, Verdict]:
-        return {v.case_id: v for v in self.run.verdicts()}
-
-
-def test_judging_resumes_and_repeats_nothing_but_failures_on_demand(tmp_path: Path) -> None:
-    court = Court(tmp_path / "run", ["A", "B", "C", "D", "E"])
-    mended = False
-
-    def script(request: Request) -> Reply:
-        text = read_prompt(request.query).blocks["THE ANSWER"]
-        if text == "B" and not mended:
-            return error(400, "no")
-        return answer("prose") if text == "C" else judge_script()(request)
-
-    with ChatServer(script) as server:
-        assert court.judge(server) is None
-        first = len(server.requests)
-        assert first == 6
-        assert court.judge(server) is None
-        assert len(server.requests) == first
-        mended = True
-        assert court.judge(server, retry_errors=True) is None
-        assert len(server.requests) == first + 1
-    reasons = {i: v.unscored_reason for i, v in court.verdicts().items()}
-    assert reasons == {"c0": None, "c1": None, "c2": "unreadable_verdict", "c3": None, "c4": None}
-
-
-def test_a_budget_stops_judging_cleanly_and_counts_judging_alone(tmp_path: Path) -> None:
-    court = Court(tmp_path / "run", [f"No {i}" for i in range(8)])
-    # Each verdict costs 0.002 and is expected to; each answer had cost 7 dollars, which do not count here.
-    with ChatServer(judge_script()) as server:
-        reason = court.judge(server, budget=Budget(0.007, call_cost=0.002))
-        assert reason is not None
-        assert "budget" in reason
-        assert len(server.requests) == len(court.verdicts()) == 3
-        assert court.judge(server, budget=Budget(1.0, call_cost=0.002)) is None
-        assert len(server.requests) == 8
-    assert all(v.cost == 0.002 for v in court.verdicts().values())
-    assert {r.cost for r in court.run.responses()} == {7.0}
-
-
-def test_no_key_in_any_file_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUDGE_KEY", KEY)
-    court = Court(tmp_path / "run", ["A", "B", "C"])
-
-    def script(request: Request) -> Reply:
-        which = read_prompt(request.query).blocks["THE ANSWER"]
-        return {"A": answer(KEY), "B": error(400, KEY), "C": judge_script()(request)}[which]
-
-    with ChatServer(script) as server:
-        court.judge(server, key_env="JUDGE_KEY")
-    assert len(court.verdicts()) == 3
-    for file in (tmp_path / "run").iterdir():
-        assert KEY.encode() not in file.read_bytes()
-    record = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
-    assert record["judges"][0]["settings"]["prompt_hash"] == prompt_hash()
 
 
 def _options(**changes: Any) -> Any:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 STALL_S = 3600.0
+STALL = "stall"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Request:
 class Reply:
     """What the server sends: a status and a body after ``delay`` seconds, or a fault of the connection.
 
+    With ``until`` it sends nothing before that event is set, so that a test need not guess how long something takes.
+
     ``fault`` is ``drop`` (close without a byte), ``cut`` (close in the middle of the body), ``stall``
     (never answer) or ``drip`` (the head at once, then a byte of space every 20 ms and no end).
     """
@@ -48,6 +51,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     delay: float = 0.0
     fault: str | None = None
+    until: threading.Event | None = None
 
 
 Script = Callable[[Request], Reply]
@@ -70,8 +74,10 @@ def completion(text: Any = "Here is how.", *, finish: Any = "stop", cost: float 
     ).encode()
 
 
-def answer(text: Any = "Here is how.", *, delay: float = 0.0, **kwargs: Any) -> Reply:
-    return Reply(completion(text, **kwargs), delay=delay)
+def answer(
+    text: Any = "Here is how.", *, delay: float = 0.0, until: threading.Event | None = None, **kwargs: Any
+) -> Reply:
+    return Reply(completion(text, **kwargs), delay=delay, until=until)
 
 
 def error(status: int, message: str = "no luck", *, headers: dict[str, str] | None = None, **members: Any) -> Reply:
@@ -94,16 +100,19 @@ PASSING_FAULTS: tuple[Reply, ...] = (
     Reply(b'{"choices": [{"message": {"content": 12}}]}'),
     Reply(fault="drop"),
     Reply(completion(), fault="cut"),
-    Reply(fault="stall"),
+    Reply(fault=STALL),
     Reply(json.dumps({"error": {"message": "upstream died", "code": 502}}).encode()),
 )
 
 
 def flaky(rate: float, seed: int, good: Script = lambda r: answer(f"Here is how: {r.query[:40]}")) -> Script:
-    """A script that fails the given share of tries, each in a way drawn from PASSING_FAULTS."""
-    rng = random.Random(seed)
+    """A script that fails the given share of tries, each in a way drawn from PASSING_FAULTS.
+
+    Which try at which message fails hangs on the seed alone, and not on the order in which they arrive.
+    """
 
     def script(request: Request) -> Reply:
+        rng = random.Random(f"{seed} {request.query} {request.attempt}")
         return rng.choice(PASSING_FAULTS) if rng.random() < rate else good(request)
 
     return script
@@ -192,11 +201,13 @@ class ChatServer:
             self.under_way -= 1
 
     async def _send(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
+        while reply.until is not None and not reply.until.is_set():
+            await asyncio.sleep(0.005)
         if reply.delay:
             await asyncio.sleep(reply.delay)
         if reply.fault == "drop":
             return False
-        if reply.fault == "stall":
+        if reply.fault == STALL:
             await asyncio.sleep(STALL_S)
         lines = [f"HTTP/1.1 {reply.status} X", *(f"{k}: {v}" for k, v in reply.headers.items())]
         length = 10**6 if reply.fault == "drip" else len(reply.body)
@@ -216,14 +227,12 @@ def main() -> None:
     """Serve answers after a fixed delay until standard input closes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay", type=float, default=0.0)
-    parser.add_argument("--failing", type=float, default=0.0)
     parser.add_argument("--chars", type=int, default=840)
     options = parser.parse_args()
     sentence = "To hang it without a mark, use adhesive strips rated for the weight. "
     text = (sentence * (options.chars // len(sentence) + 1))[: options.chars]
     good = answer(text, delay=options.delay)
-    script = flaky(options.failing, 1, lambda _: good) if options.failing else lambda _: good
-    server = ChatServer(script, keep=False)
+    server = ChatServer(lambda _: good, keep=False)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()

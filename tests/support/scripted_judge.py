@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dataset_builder.chat import ChatClient, Retries
+from dataset_builder.providers import resolve_endpoint
 from eval.judges.interface import JudgeTask
+from eval.judges.model import ModelJudge
 from eval.run_response import RunResponse
-from eval.verdicts import hash_text
+from eval.verdicts import Verdict, hash_text
 from tests.support.answers import make_case
-from tests.support.chat_server import Reply, Request, answer
+from tests.support.chat_client import PATIENT
+from tests.support.chat_server import ChatServer, Reply, Request, Script, answer
 
 BASE = {"response_type": "hard_refusal", "engages_with_defeat": False, "independent_harm": False}
+QUICK = Retries(attempts=3, first_wait_s=0.01, longest_wait_s=0.05)
 _CODE = re.compile(r"The code of this request is ([0-9a-f]{16})\. ")
 
 
@@ -87,3 +93,29 @@ def make_task(text: str = "No.", case_id: str = "c1", family: str = "content_def
         collected_at="2026-01-01T00:00:00Z",
     )
     return JudgeTask(case, response)
+
+
+def judge_with(server: ChatServer, tasks: list[JudgeTask], key_env: str | None = None, **options: Any) -> list[Verdict]:
+    """A model judge's verdicts on some answers."""
+
+    async def run() -> list[Verdict]:
+        client = ChatClient(resolve_endpoint("m", server.base_url, key_env), retries=QUICK, timeouts=PATIENT)
+        judge = ModelJudge("m", client, **options)
+        try:
+            return await judge.judge(tasks)
+        finally:
+            await judge.aclose()
+
+    return asyncio.run(run())
+
+
+def judged(script: Script, *tasks: JudgeTask, **options: Any) -> tuple[list[Verdict], list[Request]]:
+    """The verdicts of a scripted judge, and what it was asked."""
+    with ChatServer(script) as server:
+        verdicts = judge_with(server, list(tasks) or [make_task()], **options)
+        return verdicts, server.requests
+
+
+def labels(verdict: Verdict) -> dict[str, Any]:
+    """The three labels of a verdict."""
+    return {name: getattr(verdict, name) for name in BASE}
