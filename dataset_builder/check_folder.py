@@ -39,7 +39,7 @@ def check_folder(folder: Path) -> list[Problem]:
         # Records read from broken files would only repeat the same faults in other words.
         return sorted(problems)
     records = read_records(built)
-    return sorted([*check_records(records), *_derived(built, records)])
+    return sorted([*check_records(records), *_derived(built, records), *_canary(built, records)])
 
 
 def _files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -105,6 +105,16 @@ def _card(folder: Path, built: BuiltDataset) -> Iterator[Problem]:
     for name in sorted(listed ^ tables):
         where = "in the card but not in the manifest" if name in listed else "in the manifest but not in the card"
         yield Problem("README.md", f"{name} is {where}")
+
+
+def _canary(built: BuiltDataset, records: Records) -> Iterator[Problem]:
+    """Where cases are held back, the card and each case must carry the string that tells of it; elsewhere none."""
+    canary = built.manifest.canary
+    if canary is not None and canary not in (built.path / "README.md").read_text(encoding="utf-8"):
+        yield Problem("README.md", "does not hold the canary of the manifest")
+    for case in records.cases:
+        if case.canary != canary:
+            yield Problem(f"cases: case {case.case_id!r}", "does not carry the canary of the manifest")
 
 
 R = TypeVar("R", bound=Record)

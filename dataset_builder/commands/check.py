@@ -9,15 +9,26 @@ import click
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def check(folder: Path) -> None:
+@click.option(
+    "--held-back",
+    "companion",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The private companion of a build: no case of it may stand in FOLDER, in any wording.",
+)
+def check(folder: Path, companion: Path | None) -> None:
     """List everything that is wrong with a built FOLDER: schema, counts, keys, labels, hashes.
 
     Exit code 0 if nothing is, 2 if something is.
     """
+    from dataset_builder.built import BuiltDataset
     from dataset_builder.check_folder import check_folder
+    from dataset_builder.leaks import find_leaks
     from dataset_builder.manifest import read_manifest
 
     problems = check_folder(folder)
+    if companion is not None and not problems:
+        problems = find_leaks(BuiltDataset.open(folder), BuiltDataset.open(companion))
     for problem in problems:
         click.echo(str(problem))
     if problems:
@@ -26,3 +37,6 @@ def check(folder: Path) -> None:
     manifest = read_manifest(folder)
     rows = sum(entry.rows or 0 for entry in manifest.files.values())
     click.echo(f"{folder}: {len(manifest.files)} files, {rows:,} rows, nothing wrong")
+    if companion is not None:
+        held = len(BuiltDataset.open(companion).cases())
+        click.echo(f"none of the {held:,} cases of {companion} stands in it")

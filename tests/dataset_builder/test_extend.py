@@ -18,6 +18,7 @@ from dataset_builder.diff import diff_datasets
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.generation.folder import GenerationFolder
 from dataset_builder.hold_out import canary_of, hold_out
+from dataset_builder.leaks import find_leaks
 from dataset_builder.manifest import Source
 from dataset_builder.publish import publish
 from dataset_builder.records import Records
@@ -160,11 +161,46 @@ def test_cases_are_held_back(batch: Path, tmp_path: Path) -> None:
     assert "Do not publish them" in (private.path / "README.md").read_text()
     with pytest.raises(InputError, match="worth nothing once they are public"):
         publish(private.path, "alice/held", dry_run=True)
+    # Nothing leaks here, and what was public before is found, also in other words.
+    told = CliRunner().invoke(dataset, ["check", str(public.path), "--held-back", str(private.path)])
+    assert f"none of the {len(theirs)} cases of {private.path} stands in it" in told.output
+    arguments = ("--source", "starter", "--add", f"generated:{batch}", "--out", str(tmp_path / "earlier"))
+    assert build(*arguments).exit_code == 0
+    told = CliRunner().invoke(dataset, ["check", str(tmp_path / "earlier"), "--held-back", str(private.path)])
+    assert (told.exit_code, told.output.count("is held back, and stands in")) == (2, len(theirs))
+    told = CliRunner().invoke(dataset, ["check", str(public.path), "--held-back", str(public.path)])
+    assert "its cases are not held back" in str(told.exception)
     # The mark is no part of what is asked: answers to both builds can be compared.
     unmarked = tmp_path / "plain"
     records = Records(cases=[c for c in [*STARTER, *read_generated(batch)[0].cases] if c.case_id in mine])
     build_dataset(records, [Source(kind="starter", content_hash="x")], unmarked)
     assert BuiltDataset.open(unmarked).cases_hash == public.cases_hash
+
+
+def test_a_held_back_story_in_other_words_is_found(batch: Path, tmp_path: Path) -> None:
+    records = read_generated(batch)[0]
+    canary = canary_of(0)
+    private = [msgspec.structs.replace(records.cases[0], canary=canary)]
+    source = Source(kind="generated", content_hash="x")
+    build_dataset(Records(cases=private), [source], tmp_path / "private", canary=canary, held_back=True)
+    words = records.cases[0].user_query.split()
+    other = msgspec.structs.replace(records.cases[0], case_id="other", user_query=" ".join(["Hello.", *words[8:]]))
+    build_dataset(Records(cases=[other]), [source], tmp_path / "public")
+    (found,) = find_leaks(BuiltDataset.open(tmp_path / "public"), BuiltDataset.open(tmp_path / "private"))
+    assert found.where == f"case {records.cases[0].case_id!r}"
+    assert "'other'" in found.what
+
+
+def test_a_canary_that_is_missing_is_found(batch: Path, tmp_path: Path) -> None:
+    records = read_generated(batch)[0]
+    canary, source = canary_of(0), Source(kind="generated", content_hash="x")
+    marked = [msgspec.structs.replace(case, canary=canary) for case in records.cases[1:]]
+    build_dataset(Records(cases=[records.cases[0], *marked]), [source], tmp_path / "out", canary=canary)
+    (problem,) = check_folder(tmp_path / "out")
+    assert (problem.where, problem.what) == (
+        f"cases: case {records.cases[0].case_id!r}",
+        "does not carry the canary of the manifest",
+    )
 
 
 def test_who_is_held_back_does_not_hang_on_the_others(batch: Path) -> None:
