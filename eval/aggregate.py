@@ -148,8 +148,8 @@ def build_leaderboard(
         except LeftOut as left:
             excluded.append(_excluded(place, model, left.status, str(left)))
         except DataError as error:
-            told = "; ".join(map(str, error.problems[:3]))
-            excluded.append(_excluded(place, model, NOT_USABLE, f"{error.summary}: {told}"))
+            problems = "; ".join(map(str, error.problems[:3]))
+            excluded.append(_excluded(place, model, NOT_USABLE, f"{error.summary}: {problems}"))
         else:
             entries += found
     boards, superseded = make_boards(entries)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.utils import get_space
 
-from dataset_builder.errors import BlindRefusalError, InputError
+from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
 from eval.request_record import REASONING_LEVELS
 from space.intake import HubIntake, LocalIntake, forget
 from space.page import Page, Shell, heading, html
@@ -87,10 +87,10 @@ def _dropping(check: Callable[..., Shown], submit: Callable[..., Shown]) -> None
         discard = gr.Button("Discard it", visible=False, scale=0, min_width=150)
     shown = [upload, report, confirm, discard]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": _AT_A_TIME}
-    upload.upload(check, [upload], shown, **private)
+    upload.upload(check, [upload], shown, show_progress_on=upload, **private)
     upload.clear(_nothing, None, shown, **private)
-    confirm.click(submit, [upload], shown, **private)
-    discard.click(_discarded, [upload], shown, **private)
+    confirm.click(submit, [upload], shown, show_progress_on=report, **private)
+    discard.click(_discarded, [upload], shown, show_progress="hidden", **private)
 
 
 def _checked(upload: str | None, check: Callable[[Path], tuple[Any, list[str]]]) -> Shown:
@@ -110,6 +110,9 @@ def _submitted(upload: str | None, submit: Callable[[Path], str]) -> Shown:
         return _ended(upload, failed(InputError("The upload is gone: drop it again.")))
     try:
         return _ended(upload, submit(Path(upload)))
+    except RemoteError as error:
+        # Another try may do: the upload stays, with the two answers to it.
+        return gr.skip(), failed(error), gr.skip(), gr.skip()
     except BlindRefusalError as error:
         return _ended(upload, failed(error))
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_folder import board, row, write_results_folder
 from tests.support.small_dataset import build_small
 from tests.support.submissions import THEIRS, edited, good_bundle, judge_again, rehashed
+from tests.support.zipped import zipped
 
 REPO = "alice/blind-refusal-results"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -55,13 +55,6 @@ def made(dataset: OpenedDataset, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def local(made: Path, dataset: OpenedDataset, tmp_path: Path) -> LocalIntake:
     return LocalIntake(dataset, Path(shutil.copytree(made, tmp_path / "results")), judge_again)
-
-
-def zipped(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(f"run/{name}", data)
-    return path
 
 
 def test_every_problem_has_its_row_and_none_of_its_markup() -> None:

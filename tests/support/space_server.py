@@ -1,4 +1,4 @@
-"""The Space as a user starts it: ``blind-refusal space serve`` in a process of its own."""
+"""The Space as a user starts it, and as the Hub does: in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+# What the server says of a port that someone took after we had looked for a free one.
+_TAKEN = "cannot listen there"
+_TRIES = 5
 
 
 def free_port() -> int:
@@ -23,29 +27,67 @@ def free_port() -> int:
 
 @contextmanager
 def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: float = 90) -> Iterator[str]:
-    """The address of a server over some data, stopped at the end; what it said is raised if it does not start."""
+    """The address of ``space serve`` over some data, stopped at the end; raises what it said if it does not start."""
+
+    def start(port: int) -> tuple[list[str], dict[str, str]]:
+        words = ["space", "serve", "--dataset", str(dataset), "--results", str(results)]
+        words += ["--port", str(port), "--store-cache", str(cache), *more]
+        return [*_python("space.command"), *words], {}
+
+    with _running(start, cache.parent, timeout) as address:
+        yield address
+
+
+@contextmanager
+def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 90) -> Iterator[str]:
+    """The same of a Space as the Hub runs it, which gets everything from variables."""
+
+    def start(port: int) -> tuple[list[str], dict[str, str]]:
+        where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+        return _python("space.hosted"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
+
+    with _running(start, folder, timeout) as address:
+        yield address
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-W", "error::SyntaxWarning", "-c", f"from {module} import main; main()"]
+
+
+@contextmanager
+def _running(
+    start: Callable[[int], tuple[list[str], dict[str, str]]], logs: Path, timeout: float, tries: int = _TRIES
+) -> Iterator[str]:
     port = free_port()
-    log = cache.parent / f"serve-{port}.log"
-    command = [sys.executable, "-W", "error::SyntaxWarning", "-c", "from space.command import main; main()"]
-    command += ["space", "serve", "--dataset", str(dataset), "--results", str(results)]
-    command += ["--port", str(port), "--store-cache", str(cache), *more]
+    log = logs / f"serve-{port}.log"
+    command, more = start(port)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **more}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
         end = time.monotonic() + timeout
-        while not _answers(address):
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
+        while process.poll() is None and time.monotonic() < end:
+            if _answers(address):
+                yield address
+                return
             time.sleep(0.1)
-        yield address
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _stop(process)
+    said = log.read_text(errors="replace")
+    if _TAKEN not in said or tries == 1:
+        raise RuntimeError(f"the server did not start:\n{said}")
+    with _running(start, logs, timeout, tries - 1) as address:
+        yield address
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(address: str) -> bool:
