@@ -17,6 +17,11 @@ def confirm(estimate: Estimate, *, yes: bool) -> None:
     """
     if yes or not estimate.calls or (estimate.cost is not None and estimate.cost[1] == 0):
         return
-    if not sys.stdin.isatty():
-        raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")
+    may_ask(yes=yes)
     click.confirm("Begin?", abort=True)
+
+
+def may_ask(*, yes: bool) -> None:
+    """Raise InputError where money may be spent, nobody said ``yes`` and there is nobody to ask."""
+    if not yes and not sys.stdin.isatty():
+        raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")

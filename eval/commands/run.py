@@ -95,7 +95,7 @@ def run(
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
     from dataset_builder.chat import Timeouts
-    from dataset_builder.confirming import confirm
+    from dataset_builder.confirming import confirm, may_ask
     from dataset_builder.errors import RemoteError
     from dataset_builder.prices import parse_price
     from dataset_builder.run_progress import run_progress
@@ -120,8 +120,9 @@ def run(
         folder = plan.run
         for line in plan.lines():
             click.echo(line)
-        if judge != NO_JUDGE:
-            _check_judge_is_there(plan, judge, of_judge)
+        if judge != NO_JUDGE and _judge_is_paid(plan, judge, of_judge, price_of_judge):
+            click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
+            may_ask(yes=yes)
         if plan.queries:
             confirm(plan.estimate, yes=yes)
         try:
@@ -154,12 +155,17 @@ def _count(statuses: dict[str, str]) -> dict[str, int]:
     return Counter(statuses.values())
 
 
-def _check_judge_is_there(plan: RunPlan, spec: str, where: dict[str, Any]) -> None:
-    """Raise InputError now, and not after the collection, where the judge lacks an address, a key or a file."""
+def _judge_is_paid(plan: RunPlan, spec: str, where: dict[str, Any], price: str | None) -> bool:
+    """Whether a judge may cost money.
+
+    Raises InputError now, and not after the collection, where it lacks an address, a key or a file.
+    """
     import asyncio
 
     from dataset_builder.errors import InputError
-    from eval.judges.interface import JudgeOptions
+    from dataset_builder.prices import FREE, parse_price, price_of
+    from dataset_builder.providers import resolve_endpoint
+    from eval.judges.interface import JudgeOptions, PaidJudge
     from eval.judges.registry import resolve_judge
 
     try:
@@ -170,6 +176,10 @@ def _check_judge_is_there(plan: RunPlan, spec: str, where: dict[str, Any]) -> No
         hint = " For the judge these are --judge-base-url and --judge-api-key-env." if asks else ""
         raise InputError(f"--judge {spec}: {error}{hint}") from None
     asyncio.run(judge.aclose())
+    if not isinstance(judge, PaidJudge):
+        return False
+    known = parse_price(price) if price else price_of(resolve_endpoint(spec.partition(":")[2], where["base_url"]))
+    return known != FREE
 
 
 def _spent(folder: RunFolder) -> float:

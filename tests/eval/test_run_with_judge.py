@@ -60,4 +60,9 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
             assert str(done.exception).startswith(f"--judge {judge}: ")
             assert str(done.exception).endswith("For the judge these are --judge-base-url and --judge-api-key-env.")
         assert isinstance(run(*base, "--judge", "model:j", "--judge-price", "2").exception, InputError)
+        # A judge that costs money, a model that does not, and nobody to ask.
+        monkeypatch.setenv("OPENAI_API_KEY", JUDGE_KEY)
+        done = run(*base, "--judge", "model:openai/gpt-5.4")
+        assert "what it costs is shown and asked about when the answers are there" in done.output
+        assert "nobody to ask. Give --yes" in str(done.exception)
         assert model.requests == []
