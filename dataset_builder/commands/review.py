@@ -41,8 +41,6 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
     names = reviewer_names(reviewers)
     items = review_items(opened, sample, sample_seed)
     click.echo(f"{len(items):,} cases to review. Stop with Ctrl-C; every label is kept.")
-    for name in names:
-        click.echo(f"  http://127.0.0.1:{port}/?reviewer={name}")
     with opened.writing():
-        serve_review("Review of cases", items, QUESTIONS, case_labels(opened), names, port=port)
+        serve_review("Review of cases", items, QUESTIONS, case_labels(opened), names, port=port, say=click.echo)
     click.echo(f"Next: blind-refusal dataset review {folder} --report")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 from dataset_builder.errors import InputError
@@ -18,8 +19,18 @@ def serve_review(
     reviewers: Sequence[str],
     *,
     port: int,
+    say: Callable[[str], None],
 ) -> None:
-    """Serve the page on loopback until interrupted. Raises InputError where Gradio is missing or the port is taken."""
+    """Serve the page on loopback until interrupted; each reviewer's address is said once it answers.
+
+    Raises InputError where Gradio is missing or the port is taken.
+    """
+    taken = InputError(f"127.0.0.1:{port}: cannot listen there; name a free port with --port.")
+    try:
+        # Before Gradio is opened, which takes seconds.
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        raise taken from None
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     try:
         from dataset_builder.review.page import build_page
@@ -38,6 +49,14 @@ def serve_review(
             quiet=True,
             css=assets.joinpath("page.css").read_text(encoding="utf-8"),
             head=f"<script>{script}</script>",
+            prevent_thread_lock=True,
         )
-    except OSError as error:
-        raise InputError(f"--port {port}: {error}. Give another one.") from None
+        for name in reviewers:
+            say(f"  http://127.0.0.1:{port}/?reviewer={name}")
+        page.block_thread()
+    except OSError:
+        # Gradio's own words speak of variables that play no part here.
+        raise taken from None
+    except KeyboardInterrupt:
+        # Before Gradio waits for it itself.
+        page.close(verbose=False)

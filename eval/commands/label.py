@@ -52,8 +52,6 @@ def label(
     items = label_items(folder, opened, sample, sample_seed)
     names = reviewer_names(reviewers)
     click.echo(f"{len(items):,} answers to label. Stop with Ctrl-C; every label is kept.")
-    for name in names:
-        click.echo(f"  http://127.0.0.1:{port}/?reviewer={name}")
     with folder.writing():
-        serve_review("Labels of answers", items, QUESTIONS, run_labels(folder), names, port=port)
+        serve_review("Labels of answers", items, QUESTIONS, run_labels(folder), names, port=port, say=click.echo)
     click.echo(f"Next: blind-refusal eval label {run} --report")

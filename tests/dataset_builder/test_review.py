@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,13 @@ def test_nothing_to_review_is_said(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         reviewer_names(0)
     assert Item("a", ()).shown == ()
+
+
+def test_a_port_that_is_taken_is_said(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(dataset, ["review", str(folder), "--port", str(port)])
+    assert isinstance(done.exception, InputError)
+    assert f"127.0.0.1:{port}: cannot listen there" in str(done.exception)
+    # Nobody is sent to a page that is not there.
+    assert "?reviewer=" not in done.output
