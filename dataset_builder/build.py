@@ -64,7 +64,7 @@ def build_dataset(
         facts = Facts(records=records, sources=tuple(sources), splits=(), canary=canary, held_back=held_back)
         manifest = _write(facts, workshop, progress or (lambda _: None))
         workshop.chmod(0o755)
-        _put_in_place(workshop, out)
+        put_in_place(workshop, out)
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
@@ -134,8 +134,8 @@ def _refuse_foreign(out: Path) -> None:
         raise InputError(f"{out}: is not empty and holds no {FILE_NAME}, so it is no older build; name another --out")
 
 
-def _put_in_place(workshop: Path, out: Path) -> None:
-    """Rename the new folder to ``out``; the old one is moved aside first, and back if that fails."""
+def put_in_place(workshop: Path, out: Path) -> None:
+    """Rename a new folder to ``out`` beside it; an old one is moved aside first, and back if that fails."""
     if not out.exists():
         workshop.rename(out)
         return

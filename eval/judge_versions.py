@@ -6,6 +6,9 @@ from functools import cache
 
 from dataset_builder.errors import InputError
 from eval.judges.registry import JUDGES
+from eval.leaderboard_schema import Leaderboard
+from eval.rejudging import EMBEDDED, offline_judge
+from eval.results_folder import REVIEWS
 from eval.scored import PUBLISHED_RUBRIC
 
 
@@ -22,12 +25,21 @@ def unknown_judge(judge: str, rubric: str) -> str | None:
     return f"judge {judge!r} judged by version {rubric!r}, which is not this version's {', '.join(current)}"
 
 
+def outdated(made: Leaderboard) -> list[str]:
+    """What the maintainers' offline judge judged in another version than this one, a line for each board."""
+    lines = []
+    for board in made.boards:
+        ours = [row for row in board.rows if row.verdicts.startswith(f"{REVIEWS}/")]
+        if ours and board.judge == EMBEDDED and (told := unknown_judge(board.judge, board.rubric)):
+            count = f"{len(ours):,} row{'s' * (len(ours) != 1)} over {board.n_cases:,} cases of {board.dataset}"
+            lines.append(f"{count}: {told}.")
+    return lines
+
+
 @cache
 def _current(kind: str) -> tuple[str, ...] | None:
     """The versions that this installation would write; None where it does not tell."""
-    if kind == "embedded":
-        from eval.rejudging import offline_judge
-
+    if kind == EMBEDDED:
         try:
             return (offline_judge().rubric,)
         except InputError:

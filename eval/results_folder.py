@@ -22,6 +22,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from dataset_builder.build import put_in_place
 from dataset_builder.errors import DataError, InputError, Problem
 from eval.bundle import MadeBundle, to_json
 from eval.bundle_schema import BUNDLE, SLUG_PATTERN, VERDICTS
@@ -87,15 +88,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: bool = Fa
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         workshop.chmod(0o755)
-        if replace and folder.exists():
-            aside = workshop.with_name(workshop.name + ".old")
-            folder.rename(aside)
-            try:
-                workshop.rename(folder)
-            except BaseException:
-                aside.rename(folder)
-                raise
-            shutil.rmtree(aside, ignore_errors=True)
+        if replace:
+            put_in_place(workshop, folder)
         else:
             workshop.rename(folder)
     except BaseException:

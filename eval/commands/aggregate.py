@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands.options import datasets, token_env
+
 if TYPE_CHECKING:
     from eval.leaderboard_schema import Leaderboard
 
 
 @click.command()
 @click.argument("results", metavar="RESULTS|REPO")
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    default=["build/dataset"],
-    show_default=True,
-    metavar="DIR|REPO[@REV]",
-    help="Whose cases were answered; give it once for each dataset.",
-)
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@datasets("Whose cases were answered")
+@token_env
 def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
     """Rebuild the leaderboard from the submissions and their reviews alone.
 
@@ -32,6 +26,7 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
     """
     from eval.aggregate import aggregate as aggregate_folder
     from eval.dataset import locate_dataset
+    from eval.judge_versions import outdated
     from eval.results_repo import ResultsRepo, names_repo
     from eval.reviewing import aggregate_repo
 
@@ -44,6 +39,8 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
 
         made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
     _show(made)
+    for line in outdated(made):
+        click.echo(f"{line} 'blind-refusal eval review {results} --again' judges them again.", err=True)
     click.echo(f"{results}: {'rebuilt' if changed else 'nothing has changed'}")
 
 

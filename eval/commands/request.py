@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from eval.commands.options import token_env
+
 
 @click.command()
 @click.option("--model", required=True, metavar="ID", help="With its provider first, such as openrouter/z-ai/glm-5.")
@@ -13,7 +15,7 @@ import click
 @click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")
 @click.option("--note", help="A remark for readers.")
 @click.option("--direct", is_flag=True, help="Commit it, as only the repository's owners can; else a pull request.")
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@token_env
 def request(
     model: str,
     results: str,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eval.commands.options import datasets, token_env
+
 if TYPE_CHECKING:
     from eval.submission_report import Rejudge, SubmissionReport
 
@@ -38,15 +40,7 @@ def _is_file(path: Path) -> bool:
 
 @click.command(cls=ReviewCommand)
 @click.argument("results", metavar="RESULTS|REPO|RUN")
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    default=["build/dataset"],
-    show_default=True,
-    metavar="DIR|REPO[@REV]",
-    help="Whose cases may be answered; give it once for each dataset.",
-)
+@datasets("Whose cases may be answered")
 @click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")
 @click.option("--merge", is_flag=True, help="Merge the requests that nothing refuses, and add their reviews.")
 @click.option("--comment", "say", is_flag=True, help="Put the findings on each request.")
@@ -54,7 +48,7 @@ def _is_file(path: Path) -> bool:
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
 @click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@token_env
 def review(
     results: str,
     datasets: tuple[str, ...],

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.commands.options import token_env
+
 if TYPE_CHECKING:
     from eval.bundle import MadeBundle
     from eval.dataset import OpenedDataset
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--note", help="A remark for readers of the leaderboard.")
 @click.option("--dry-run", is_flag=True, help="Check it, say what would be public, and send nothing.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@token_env
 def submit(
     target: str,
     results: Path | None,

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from eval.commands.options import token_env
+
 
 @click.command()
 @click.argument("results", metavar="RESULTS|REPO")
 @click.argument("place", metavar="ORG__MODEL/RUN")
 @click.option("--reason", required=True, help="Why; it is shown.")
 @click.option("--by", help="Who; with a repository the account that is signed in.")
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@token_env
 def withdraw(results: str, place: str, reason: str, by: str | None, token_env: str) -> None:
     """Take a submission off the leaderboard, by a record that says why; its files stay.
 

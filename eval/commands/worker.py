@@ -6,18 +6,12 @@ from pathlib import Path
 
 import click
 
+from eval.commands.options import datasets, token_env
+
 
 @click.command()
 @click.option("--results", required=True, metavar="NS/NAME", help="The results repository.")
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    default=["build/dataset"],
-    show_default=True,
-    metavar="DIR|REPO[@REV]",
-    help="Whose cases it can ask; give it once for each dataset.",
-)
+@datasets("Whose cases it can ask")
 @click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Spend no more in all.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/worker"), show_default=True, help="Folder.")
@@ -26,7 +20,7 @@ import click
 @click.option("--api-key-env", "key_env", metavar="NAME", help="Variable of the key for that address.")
 @click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
 @click.option("--poll", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two looks.")
-@click.option("--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token.")
+@token_env
 def worker(
     results: str,
     datasets: tuple[str, ...],

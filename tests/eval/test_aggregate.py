@@ -296,6 +296,19 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     assert "no such folder" in str(none.exception)
 
 
+def test_verdicts_by_another_version_of_the_offline_judge_are_told_of(dataset: OpenedDataset, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    submit(results, dataset, good_bundle(dataset, judged_by=()))
+    told = command("aggregate", results, "--dataset", dataset.name).output
+    assert "1 row over 72 cases of small: judge 'embedded' judged by version 'weights-test'" in told
+    assert f"'blind-refusal eval review {results} --again' judges them again." in told
+    again = command("review", results, "--dataset", dataset.name, "--again")
+    assert again.exit_code == 0, again.output
+    told = command("aggregate", results, "--dataset", dataset.name).output
+    assert "rebuilt" in told
+    assert "--again" not in told
+
+
 @pytest.mark.study
 def test_the_studys_models_enter_by_the_same_door(study_dataset: Path, tmp_path: Path) -> None:
     dataset = locate_dataset(study_dataset)
