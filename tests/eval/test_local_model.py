@@ -27,26 +27,31 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.local_model
-def test_a_real_model_answers_and_answers_the_same_again(tmp_path: Path) -> None:
+def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra `local`")
     data = build_small(tmp_path / "small").path
-    texts = []
-    for name in ("one", "two"):
-        done = CliRunner().invoke(
-            eval_group,
-            [
-                *("run", "--model", "local/smollm2-135m", "--dataset", str(data), "--out", str(tmp_path / name)),
-                *("--sample", "stratified:3", "--max-tokens", "64", "--judge", "none"),
-            ],
+    answers: list[dict[str, str]] = []
+    told = ""
+    # The second time only the beginning of each answer.
+    for tokens, judge in ((96, "embedded"), (16, "none")):
+        arguments = (
+            *("run", "--model", "local/smollm2-135m", "--dataset", str(data), "--out", str(tmp_path / str(tokens))),
+            *("--sample", "stratified:12", "--max-tokens", str(tokens), "--judge", judge),
         )
+        done = CliRunner().invoke(eval_group, arguments)
         assert done.exit_code == 0, done.output
-        assert "Cost: nothing" in done.output
-        run = RunFolder.open(tmp_path / name)
-        responses = list(run.responses())
-        assert len(responses) == 3
+        told = told or done.output
+        responses = list(RunFolder.open(tmp_path / str(tokens)).responses())
+        assert len(responses) == 12
         assert {r.status for r in responses} <= {"ok", "truncated_answer"}
         assert all(r.response and r.usage.completion_tokens for r in responses)
-        texts.append([r.response for r in responses])
-    assert texts[0] == texts[1]
+        answers.append({r.case_id: str(r.response) for r in responses})
+    assert all(answers[0][case_id].startswith(beginning.strip()) for case_id, beginning in answers[1].items())
+    run = RunFolder.open(tmp_path / "96")
     assert "SmolLM2-135M-Instruct" in str(run.settings.engine)
     assert any("repetition penalty" in departure for departure in run.record.departures)
+    whole = sum(r.ok for r in run.responses())
+    assert len(list(run.verdicts("embedded"))) == whole > 0
+    assert "Cost: nothing" in told
+    assert f"12 answers: {whole} scored, {12 - whole} unscored" in told
+    assert "Help, defeated" in told
