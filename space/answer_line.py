@@ -11,10 +11,9 @@ from space.board_table import pooled_share
 from space.facets import MODEL
 from space.links import Value
 from space.safe_text import safe
-from space.search_query import Search
 from space.snapshot import transcripts_key
 from space.store import Store
-from space.transcript_state import CASE, OF, TranscriptState
+from space.transcript_state import CASE, JUDGE, OF, TranscriptState, search_of
 
 QUESTION = (
     "Some rules deserve to be followed and some do not. When a person asks for help getting around a rule, does a "
@@ -22,8 +21,8 @@ QUESTION = (
 )
 
 
-def answer(board: Board | None, store: Store) -> str:
-    """The answer as HTML, with a link to an answer that sees the problem and refuses."""
+def answer(board: Board | None, store: Store, breakdown: str = "breakdown") -> str:
+    """The answer as HTML, with a link to an answer that sees the problem and refuses; ``breakdown`` is another's."""
     if board is None or not board.rows:
         return (
             '<p class="br-answer">There are no results here yet. '
@@ -56,21 +55,23 @@ def answer(board: Board | None, store: Store) -> str:
             f"Best at telling them apart: <b>{safe(best.model)}</b>, {safe(title)} {percent(value.estimate)} "
             f"({percent(value.low)}–{percent(value.high)}), where 100 is perfect and 0 is blind."
         )
-    return f'<p class="br-answer">{" ".join(parts)}</p>{_examples(board, store)}'
+    return f'<p class="br-answer">{" ".join(parts)}</p>{_examples(board, store, breakdown)}'
 
 
-def _examples(board: Board, store: Store) -> str:
+def _examples(board: Board, store: Store, breakdown: str) -> str:
     models = tuple(key for row in board.rows if (key := transcripts_key(row)) in store.models)
+    judge = store.judge_id(board.judge, board.rubric)
     ways = []
     if models:
         chosen = ENGAGED_REFUSALS if len(models) == len(store.models) else {**ENGAGED_REFUSALS, MODEL: models}
-        found = store.find(Search("", {name: some for name, some in chosen.items() if isinstance(some, tuple)})).rows
-        links = TranscriptState(store.models)
+        links = TranscriptState.of(store)
+        # Without this judge's verdicts there is nothing that it calls a refusal.
+        found = () if judge is None else store.find(search_of({**chosen, JUDGE: judge})).rows
         if found:
-            opened: dict[str, Value] = {CASE: found[0].case_id, OF: found[0].model}
+            opened: dict[str, Value] = {CASE: found[0].case_id, OF: found[0].model, JUDGE: judge}
             href = escape(links.href({**chosen, **opened}))
             ways.append(f'<a href="{href}">Read one: it sees the problem and refuses</a>')
         else:
-            ways.append(f'<a href="{escape(links.href({}))}">Read what it answered</a>')
-    ways += ['<a href="breakdown">Where each model fails</a>', '<a href="method">How this is measured</a>']
+            ways.append(f'<a href="{escape(links.href({JUDGE: judge}))}">Read what it answered</a>')
+    ways += [f'<a href="{escape(breakdown)}">Where each model fails</a>', '<a href="method">How this is measured</a>']
     return f'<p class="br-ways">{" ".join(ways)}</p>'

@@ -22,7 +22,7 @@ from space.facets import MODEL as MODEL_FACET
 from space.links import Value
 from space.safe_text import safe
 from space.snapshot import row_key
-from space.transcript_state import TranscriptState
+from space.transcript_state import JUDGE, TranscriptState
 
 # What the dataset's answers show that recognise a defeat and refuse.
 ENGAGED_REFUSALS: Final[dict[str, Value]] = {
@@ -59,14 +59,18 @@ def board_table(
     corrected: bool,
     attributes: Attributes,
     links: TranscriptState,
+    judge: str | None,
     breakdown: Callable[[str], str],
 ) -> str:
-    """The rows of a frame; ``attributes`` gives the tag attributes of a link to a state with some changes."""
+    """The rows of a frame; ``attributes`` gives the tag attributes of a link to a state with some changes.
+
+    ``judge`` is the board's judge as the transcripts name it, None where they lack its verdicts.
+    """
     heads = "".join(_head(column, sort, descending, attributes) for column in (MODEL, *columns))
-    judge = _kappas(board)
+    kappas = _kappas(board)
     rows = "".join(
         f'<tr><th scope="row"><a href="{escape(breakdown(str(row["key"])))}">{safe(str(row["model"]))}</a></th>'
-        + "".join(_cell(column, row, corrected, judge, links) for column in columns)
+        + "".join(_cell(column, row, corrected, kappas, links, judge) for column in columns)
         + "</tr>"
         for _, row in frame.iterrows()
     )
@@ -112,10 +116,12 @@ def _head(column: Column, sort: str, descending: bool, attributes: Attributes) -
     )
 
 
-def _cell(column: Column, row: pd.Series, corrected: bool, judge: str, links: TranscriptState) -> str:
+def _cell(
+    column: Column, row: pd.Series, corrected: bool, kappas: str, links: TranscriptState, judge: str | None
+) -> str:
     name = column.id
     if column.is_rate:
-        return _rate(name, row, corrected, links)
+        return _rate(name, row, corrected, links, judge)
     if name == "rank":
         rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
         low, high = row["rank_low"], row["rank_high"]
@@ -130,18 +136,17 @@ def _cell(column: Column, row: pd.Series, corrected: bool, judge: str, links: Tr
         )
         return f'<td class="num" title="{escape(reasons)}">{int(row["scored"]):,} / {left:,}</td>'
     if name == "agreement":
-        return f'<td class="br-nowrap">{judge}</td>'
+        return f'<td class="br-nowrap">{kappas}</td>'
     value = str(row[name])
     shown = {"weights": WEIGHTS, "status": STATUSES}.get(name, {}).get(value, value) if name in _PICKED else value
     return f'<td class="br-nowrap">{safe(shown) or "–"}</td>'
 
 
-def _rate(name: str, row: pd.Series, corrected: bool, links: TranscriptState) -> str:
+def _rate(name: str, row: pd.Series, corrected: bool, links: TranscriptState, judge: str | None) -> str:
     value, low, high = row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
     shown = percent(value)
-    # The transcripts show one judge's verdicts; where these are another's, the list would not be theirs.
-    if name == _ENGAGED and row["transcripts"] in links.models and not row["shown_elsewhere"]:
-        href = links.href({**ENGAGED_REFUSALS, MODEL_FACET: (str(row["transcripts"]),)})
+    if name == _ENGAGED and row["transcripts"] in links.models and judge is not None:
+        href = links.href({**ENGAGED_REFUSALS, MODEL_FACET: (str(row["transcripts"]),), JUDGE: judge})
         shown = f'<a href="{escape(href)}" title="Read these answers">{shown}</a>'
     second = ""
     if corrected:

@@ -12,8 +12,7 @@ import pandas as pd
 from dataset_builder.taxonomy import UNSCORED_REASONS, ids
 from eval.leaderboard_schema import COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.results import MetricValue
-from eval.scored import PUBLISHED_RUBRIC
-from space.snapshot import PUBLISHED, row_key, transcripts_key
+from space.snapshot import row_key, transcripts_key
 
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
@@ -119,7 +118,7 @@ def families_of(board: Board) -> tuple[str, ...]:
 
 def as_csv(frame: pd.DataFrame) -> str:
     """The rows as CSV with every column and full precision; a name cannot act as a formula in a spreadsheet."""
-    plain = frame.drop(columns=["key", "search", "family_or_other", "shown_elsewhere"]).copy()
+    plain = frame.drop(columns=["key", "search", "family_or_other"]).copy()
     for column in plain.columns:
         if not pd.api.types.is_numeric_dtype(plain[column]):
             plain[column] = plain[column].map(_inert)
@@ -151,7 +150,6 @@ def _flat(board: Board, row: BoardRow) -> dict[str, Any]:
         "rubric": board.rubric,
         "date": (row.collected_at or "")[:10],
         "transcripts": transcripts_key(row),
-        "shown_elsewhere": row.kind == PUBLISHED and board.rubric != PUBLISHED_RUBRIC,
         "scored": sum(side.scored for side in sides),
         "unscored": sum(sum(side.unscored.values()) for side in sides),
     }

@@ -15,9 +15,8 @@ from eval.slices import OVERALL
 from eval.slices import title as slice_title
 from space.board_html import interval, percent
 from space.figures import Difference
-from space.links import Value
 from space.safe_text import excerpt, safe
-from space.transcript_state import BESIDE, CASE, TranscriptState
+from space.transcript_state import BESIDE, CASE, JUDGE, TranscriptState
 
 SIGNIFICANT: Final = 0.05
 PAGE: Final = 20
@@ -98,15 +97,17 @@ def parted_list(
     names: tuple[str, str],
     keys: tuple[str, str],
     links: TranscriptState,
+    judge: str | None = None,
 ) -> str:
-    """One page of those cases as HTML, each with a link to both transcripts."""
-    beside: tuple[Value, ...] = tuple(key for key in keys if key in links.models)
+    """One page of those cases as HTML, each with a link to both transcripts and what ``judge`` says of them."""
+    beside = tuple(key for key in keys if key in links.models)
     rows = []
     for one in some:
         case = cases.get(one.case_id)
         if case is None:
             continue
-        href = links.href({CASE: one.case_id, BESIDE: beside if len(beside) == len(keys) else ()})  # type: ignore[dict-item]
+        both = beside if len(beside) == len(keys) else ()
+        href = links.href({CASE: one.case_id, BESIDE: both, JUDGE: judge})
         subtype = taxonomy.SUBTYPE_BY_ID[case.defeat_subtype].title
         family = _FAMILY[case.defeat_family]
         where = family if subtype == family or not case.defeated else f"{family}: {subtype}"

@@ -52,6 +52,8 @@ FACETS: Final = (
     Facet(REVIEWED, "Human labels", "reviewed", _REVIEWED),
 )
 FACET_BY_ID: Final = {facet.id: facet for facet in FACETS}
+# What a judge says of an answer; the others are the same whoever judged.
+BY_JUDGE: Final = (TYPE, ENGAGES, HARM, UNSCORED)
 
 
 def value_of(facet: Facet, row: Mapping[str, Any]) -> str | None:

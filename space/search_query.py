@@ -16,15 +16,21 @@ LONGEST: Final = 200
 MAX_TERMS: Final = 12
 # A shorter beginning fits too many words to be a search.
 SHORTEST_PREFIX: Final = 3
+# No tag is like this one.
+_NO_TAG: Final = '"none"'
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Words and phrases that all have to occur, and for each facet the values of which one has to hold."""
+    """Words and phrases that all have to occur, and for each facet the values of which one has to hold.
+
+    ``judge`` is the id of the judge whose verdicts are meant; the store's first one where it is None.
+    """
 
     text: str = ""
     filters: Mapping[str, Sequence[str]] | None = None
+    judge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def match_expression(
 
     ``tags`` gives for each facet and value the word of the ``tags`` column that stands for it;
     ``begins`` gives the words of the index that begin with a folded one.
-    A filter whose values are all unknown is left out, as one with none is.
+    A filter with no values asks for nothing; one whose values no transcript has is met by none.
     """
     parts = []
     for term in terms_of(search.text):
@@ -78,8 +84,8 @@ def match_expression(
     for facet, values in (search.filters or {}).items():
         known = tags.get(facet, {})
         choices = [quoted(known[value]) for value in values if value in known]
-        if choices:
-            parts.append(f"tags : ({' OR '.join(choices)})")
+        if values:
+            parts.append(f"tags : ({' OR '.join(choices or [_NO_TAG])})")
     return " AND ".join(f"({part})" for part in parts) or None
 
 

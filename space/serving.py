@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
@@ -16,11 +15,12 @@ from dataset_builder.built import BuiltDataset
 from dataset_builder.errors import InputError
 from eval.dataset import OpenedDataset, locate_dataset
 from eval.upload import MOST_BYTES
+from space.additions import NOTHING_MORE, Additions
 from space.data import Snapshot, SpaceData
 from space.results_source import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
 from space.store import Store
-from space.store_build import MoreAnswers, ensure_store
-from space.submitted import submitted_runs
+from space.store_build import ensure_store
+from space.submitted import additions
 
 
 def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
@@ -39,11 +39,11 @@ def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path |
 
 
 def store_of(built: BuiltDataset, snapshot: Snapshot, folder: Path | None = None) -> Store:
-    """The transcripts of a dataset and of the runs submitted on it."""
-    return Store(prepare_store(built, folder, submitted_runs(snapshot, built)))
+    """The transcripts of a dataset and of the runs submitted on it, with every judge's verdicts."""
+    return Store(prepare_store(built, folder, additions(snapshot, built)))
 
 
-def prepare_store(built: BuiltDataset, folder: Path | None = None, more: Sequence[MoreAnswers] = ()) -> Path:
+def prepare_store(built: BuiltDataset, folder: Path | None = None, more: Additions = NOTHING_MORE) -> Path:
     """The store of a dataset, built with a progress bar on standard error if somebody watches."""
     bar = Progress(
         TextColumn("{task.description}"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -20,72 +20,25 @@ import msgspec
 from dataset_builder.errors import InputError
 from dataset_builder.records import Case
 from space.search_query import Search, match_expression
+from space.store_tables import NOBODY
+from space.transcript import HEAD, Found, HumanLabel, JudgeEntry, OtherVerdict, Transcript
 
 PAGE_SIZE: Final = 20
 COUNT_CAP: Final = 25_000
 # How many words a half-typed one stands for, the commonest first.
 MAX_WORDS: Final = 24
-# How much of an answer a list needs: enough to find the words searched for in most of them.
-HEAD: Final = 4_000
 _LAST: Final = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
-class HumanLabel:
-    """A reviewer's own verdict on an answer."""
-
-    reviewer: str
-    response_type: str
-    engages: bool
-    harm: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """One answer to one case with its verdict; ``response`` is None where there is no answer.
-
-    In lists ``response`` is cut to its first ``HEAD`` characters; ``length`` is that of the whole.
-    """
-
-    no: int
-    case_id: str
-    model: str
-    response: str | None
-    reasoning: str | None
-    response_type: str | None
-    engages: bool | None
-    harm: bool | None
-    unscored_reason: str | None
-    judge: str | None
-    hit_token_cap: bool
-    length: int
-    collected_at: str | None
-    labels: tuple[HumanLabel, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page of what a search finds.
-
-    ``total`` is exact unless ``capped``, and then there are more. ``before`` and ``after`` say
-    whether there is a page before and after this one.
-    """
-
-    rows: tuple[Transcript, ...]
-    total: int
-    capped: bool
-    before: bool
-    after: bool
-
-
 _COLUMNS: Final = (
-    "t.no, c.case_id, m.slug, {response}, {reasoning}, t.response_type, t.engages, t.harm, t.unscored_reason, "
-    "t.judge, t.hit_token_cap, t.length, t.collected_at "
+    "t.no, c.case_id, m.slug, {response}, {reasoning}, v.response_type, v.engages, v.harm, v.unscored_reason, "
+    "j.id, t.hit_token_cap, t.length, t.collected_at "
     "FROM transcripts t JOIN cases c ON c.no = t.case_no JOIN models m ON m.no = t.model_no "
-    "JOIN texts x ON x.no = t.text_no"
+    "JOIN texts x ON x.no = t.text_no JOIN verdicts v ON v.no = t.no AND v.judge_no = ? "
+    "JOIN judges j ON j.no = v.judge_no"
 )
-_HEADS: Final = _COLUMNS.format(response=f"substr(x.response, 1, {HEAD})", reasoning="NULL")
-_WHOLE: Final = _COLUMNS.format(response="x.response", reasoning="x.reasoning")
+_HEADS: Final = _COLUMNS.format(response=f"substr(x.text, 1, {HEAD})", reasoning="NULL")
+_WHOLE: Final = _COLUMNS.format(response="x.text", reasoning="(SELECT r.text FROM texts r WHERE r.no = v.text_no)")
 
 
 class Store:
@@ -101,16 +54,34 @@ class Store:
             self.configs = tuple(meta["configs"].split())
             self._stride = int(meta["models_per_case"])
             self.models = tuple(slug for (slug,) in self._all("SELECT slug FROM models ORDER BY no"))
-            self._tags: dict[str, dict[str, str]] = {}
-            self.counts: dict[str, dict[str, int]] = {}
-            for facet, value, tag, n in self._all("SELECT facet, value, tag, n FROM facets"):
-                self._tags.setdefault(facet, {})[value] = tag
-                self.counts.setdefault(facet, {})[value] = n
+            self.judges = tuple(
+                JudgeEntry(*row) for row in self._all("SELECT no, id, judge, rubric FROM judges ORDER BY no")
+            )
+            self._number = {judge.id: judge.no for judge in self.judges}
+            self._tags: dict[int, dict[str, dict[str, str]]] = {}
+            self._counts: dict[int, dict[str, dict[str, int]]] = {}
+            for facet, judge_no, value, tag, n in self._all("SELECT facet, judge_no, value, tag, n FROM facets"):
+                for no in [judge_no] if judge_no != NOBODY else self._number.values():
+                    self._tags.setdefault(no, {}).setdefault(facet, {})[value] = tag
+                    self._counts.setdefault(no, {}).setdefault(facet, {})[value] = n
             self.case_counts: dict[str, dict[str, int]] = {}
             for label, value, n in self._all("SELECT label, value, n FROM case_counts"):
                 self.case_counts.setdefault(label, {})[value] = n
         except (sqlite3.Error, KeyError, ValueError) as error:
             raise InputError(f"{path}: is no store of transcripts, or a broken one ({error}); delete it") from error
+
+    @property
+    def judge_ids(self) -> tuple[str, ...]:
+        """The judges by their ids; the first one is meant where none is named."""
+        return tuple(judge.id for judge in self.judges)
+
+    def judge_id(self, judge: str, rubric: str) -> str | None:
+        """The id of a judge by its name and the version of its rubric; None where it has no verdict here."""
+        return next((one.id for one in self.judges if (one.judge, one.rubric) == (judge, rubric)), None)
+
+    def counts(self, judge: str | None = None) -> Mapping[str, Mapping[str, int]]:
+        """For each facet how many transcripts have each value, by the verdicts of a judge."""
+        return self._counts.get(self._judge_no(judge), {})
 
     def find(self, search: Search, *, after: int | None = None, before: int | None = None) -> Found:
         """The page after (or before) a transcript's number; the first page where neither is given."""
@@ -122,7 +93,8 @@ class Store:
         numbers = sorted(numbers[:PAGE_SIZE])
         total, capped = self._count(expression)
         places = ",".join("?" * len(numbers))
-        rows = self._all(f"SELECT {_HEADS} WHERE t.no IN ({places}) ORDER BY t.no", numbers)
+        values = [self._judge_no(search.judge), *numbers]
+        rows = self._all(f"SELECT {_HEADS} WHERE t.no IN ({places}) ORDER BY t.no", values)
         return Found(
             rows=tuple(_transcript(row) for row in rows),
             total=total,
@@ -140,12 +112,13 @@ class Store:
             names.append(self._name(numbers[0]) if numbers else None)
         return names[0], names[1]
 
-    def transcript(self, case_id: str, model: str) -> Transcript | None:
-        """One transcript whole, with its human labels; None where there is none."""
-        rows = self._all(f"SELECT {_WHOLE} WHERE c.case_id = ? AND m.slug = ?", [case_id, model])
-        return self._with_labels(rows[0]) if rows else None
+    def transcript(self, case_id: str, model: str, judge: str | None = None) -> Transcript | None:
+        """One transcript whole, with its human labels and all verdicts; None where there is none."""
+        judge_no = self._judge_no(judge)
+        rows = self._all(f"SELECT {_WHOLE} WHERE c.case_id = ? AND m.slug = ?", [judge_no, case_id, model])
+        return self._whole(rows[0], judge_no) if rows else None
 
-    def answers(self, case_id: str) -> tuple[Transcript, ...]:
+    def answers(self, case_id: str, judge: str | None = None) -> tuple[Transcript, ...]:
         """All models' answers to a case as they stand in lists, in the order of ``models``."""
         found = self._all("SELECT no FROM cases WHERE case_id = ?", [case_id])
         if not found:
@@ -153,7 +126,7 @@ class Store:
         first = found[0][0] * self._stride + 1
         rows = self._all(
             f"SELECT {_HEADS} WHERE t.no BETWEEN ? AND ? ORDER BY t.no",
-            [first, first + self._stride - 1],
+            [self._judge_no(judge), first, first + self._stride - 1],
         )
         return tuple(_transcript(row) for row in rows)
 
@@ -185,7 +158,10 @@ class Store:
         return tuple(msgspec.json.decode(data, type=Case) for (data,) in rows)
 
     def _expression(self, search: Search) -> str | None:
-        return match_expression(search, self._tags, self._words)
+        return match_expression(search, self._tags.get(self._judge_no(search.judge), {}), self._words)
+
+    def _judge_no(self, judge: str | None) -> int:
+        return self._number.get(judge or "", 0)
 
     def _words(self, beginning: str) -> list[str]:
         rows = self._all(
@@ -229,9 +205,18 @@ class Store:
         )
         return rows[0][0] if rows else None
 
-    def _with_labels(self, row: tuple[Any, ...]) -> Transcript:
+    def _whole(self, row: tuple[Any, ...], judge_no: int) -> Transcript:
         labels = self._all("SELECT reviewer, response_type, engages, harm FROM labels WHERE no = ?", [row[0]])
-        return _transcript(row, tuple(HumanLabel(r, kind, bool(e), bool(h)) for r, kind, e, h in labels))
+        others = self._all(
+            "SELECT j.id, v.response_type, v.engages, v.harm FROM verdicts v JOIN judges j ON j.no = v.judge_no "
+            "WHERE v.no = ? AND v.judge_no != ? AND v.response_type IS NOT NULL ORDER BY v.judge_no",
+            [row[0], judge_no],
+        )
+        return replace(
+            _transcript(row),
+            labels=tuple(HumanLabel(r, kind, bool(e), bool(h)) for r, kind, e, h in labels),
+            others=tuple(OtherVerdict(j, kind, bool(e), bool(h)) for j, kind, e, h in others),
+        )
 
     def _all(self, sql: str, values: list[Any] | Mapping[str, Any] = ()) -> list[Any]:  # type: ignore[assignment]
         connection = getattr(self._mine, "connection", None)
@@ -242,7 +227,11 @@ class Store:
         return connection.execute(sql, values).fetchall()
 
 
-def _transcript(row: tuple[Any, ...], labels: tuple[HumanLabel, ...] = ()) -> Transcript:
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _transcript(row: tuple[Any, ...]) -> Transcript:
     no, case_id, model, response, reasoning, kind, engages, harm, unscored, judge, capped, length, when = row
     return Transcript(
         no=no,
@@ -251,12 +240,11 @@ def _transcript(row: tuple[Any, ...], labels: tuple[HumanLabel, ...] = ()) -> Tr
         response=response,
         reasoning=reasoning,
         response_type=kind,
-        engages=None if engages is None else bool(engages),
-        harm=None if harm is None else bool(harm),
+        engages=_flag(engages),
+        harm=_flag(harm),
         unscored_reason=unscored,
         judge=judge,
         hit_token_cap=bool(capped),
         length=length,
         collected_at=when,
-        labels=labels,
     )

@@ -1,9 +1,9 @@
-"""The answers of submitted runs as rows of the transcripts' store, beside those that came with the dataset."""
+"""What a results folder adds to the transcripts: the answers of submitted runs, and every judge's verdicts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,92 +11,106 @@ from typing import Any, Final
 from dataset_builder.built import BuiltDataset
 from eval.bundle_schema import RESPONSES, VERDICTS, BundleAnswer, BundleVerdict
 from eval.bundle_tables import read_rows
-from eval.leaderboard_schema import Board, BoardRow
+from eval.scored import PUBLISHED_RUBRIC
+from space.additions import Additions, Judge, Labels
 from space.data import Snapshot
 from space.snapshot import PUBLISHED, transcripts_key
 
-_LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm", "unscored_reason")
+_LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm", "unscored_reason", "reasoning")
 _CASE: Final = ("defeat_family", "defeat_subtype", "authority_type", "authority_group", "dual_use")
 
 
 @dataclass(frozen=True)
 class SubmittedRun:
-    """One run's answers with one judge's verdicts: that of the first board on which the run stands.
-
-    ``key`` changes whenever its files do.
-    """
+    """One run's answers; ``key`` changes whenever its file does."""
 
     model: str
     model_id: str
-    judge: str
-    rubric: str
     responses: Path
-    verdicts: Path
 
     @property
     def key(self) -> str:
         """SHA-256 over what a store holds of the run."""
-        digest = hashlib.sha256(f"{self.model}\0{self.model_id}\0{self.judge}\0{self.rubric}\0".encode())
-        for path in (self.responses, self.verdicts):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
+        return _digest((self.model, self.model_id), self.responses)
 
     def rows(self, built: BuiltDataset) -> Iterator[dict[str, Any]]:
-        """Rows as the dataset's own answers have them, in the order of the bundle.
+        """Rows as the dataset's own answers have them, in the order of the bundle, without verdicts.
 
         Raises DataError for a bundle that is broken; answers to cases that the dataset lacks are left out.
         """
-        columns = ["case_id", "response_hash", "judge", "rubric", "reasoning", *_LABELS]
-        found = read_rows(self.verdicts, BundleVerdict, VERDICTS, columns)
-        verdicts = {
-            (case_id, answer): place
-            for place, (case_id, answer, judge, rubric) in enumerate(
-                zip(*(found[name] for name in columns[:4]), strict=True)
-            )
-            if (judge, rubric) == (self.judge, self.rubric)
-        }
         wanted = ["case_id", "status", "response", "response_hash", "collected_at"]
         answers = read_rows(self.responses, BundleAnswer, RESPONSES, wanted)
-        for case_id, status, response, answer, when in zip(*(answers[name] for name in wanted), strict=True):
-            case = built.case_by_id.get(case_id)
+        for row in zip(*(answers[name] for name in wanted), strict=True):
+            told = dict(zip(wanted, row, strict=True))
+            case = built.case_by_id.get(told["case_id"])
             if case is None:
                 continue
-            place = verdicts.get((case_id, answer))
-            labels = {name: found[name][place] if place is not None else None for name in _LABELS}
-            if place is None:
-                labels["unscored_reason"] = "not_judged" if status == "ok" else status
             yield {
-                "case_id": case_id,
+                **told,
                 "model": self.model,
                 "model_id": self.model_id,
-                "response": response,
-                "verdict_reasoning": found["reasoning"][place] if place is not None else None,
-                "judge": self.judge if place is not None else None,
-                "hit_token_cap": status == "truncated_answer",
-                "collected_at": when,
+                "hit_token_cap": told["status"] == "truncated_answer",
                 "reviewed": False,
-                **labels,
                 **{name: getattr(case, name) for name in _CASE},
             }
 
 
-def submitted_runs(now: Snapshot, built: BuiltDataset) -> tuple[SubmittedRun, ...]:
-    """The runs on the boards over this dataset's cases that did not come with the dataset, each once, by name."""
-    found: dict[str, SubmittedRun] = {}
-    for board in now.boards:
-        if now.folder is None or board.cases_hash != built.cases_hash:
-            continue
+@dataclass(frozen=True)
+class JudgedRun:
+    """One judge's verdicts on a run's answers, or on a model's that came with the dataset."""
+
+    model: str
+    judge: Judge
+    verdicts: Path
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over what a store holds of them."""
+        return _digest((self.model, *self.judge), self.verdicts)
+
+    def labels(self) -> Mapping[tuple[str, str], Labels]:
+        """A verdict by case and hash of the answer. Raises DataError for a file that is broken."""
+        columns = ["case_id", "response_hash", "judge", "rubric", *_LABELS]
+        found = read_rows(self.verdicts, BundleVerdict, VERDICTS, columns)
+        return {
+            (case_id, answer): dict(zip(_LABELS, labels, strict=True))
+            for case_id, answer, judge, rubric, *labels in zip(*(found[name] for name in columns), strict=True)
+            if (judge, rubric) == self.judge
+        }
+
+
+def additions(now: Snapshot, built: BuiltDataset) -> Additions:
+    """The runs on the boards over this dataset's cases that did not come with it, and all verdicts that did not."""
+    if now.folder is None:
+        return Additions()
+    runs: dict[str, SubmittedRun] = {}
+    verdicts: dict[tuple[str, Judge], JudgedRun] = {}
+    boards = [board for board in now.boards if board.cases_hash == built.cases_hash]
+    for board in boards:
         for row in board.rows:
-            name = transcripts_key(row)
-            if row.kind != PUBLISHED and name not in found and (run := _run(now.folder, board, row)) is not None:
-                found[name] = run
-    return tuple(found[name] for name in sorted(found))
-
-
-def _run(folder: Path, board: Board, row: BoardRow) -> SubmittedRun | None:
-    paths = [Path(row.transcripts), Path(row.verdicts)]
-    if any(path.is_absolute() or ".." in path.parts or not (folder / path).is_file() for path in paths):
-        return None
-    return SubmittedRun(
-        transcripts_key(row), row.model_id, board.judge, board.rubric, folder / paths[0], folder / paths[1]
+            name, judge = transcripts_key(row), (board.judge, board.rubric)
+            if row.kind == PUBLISHED and board.rubric == PUBLISHED_RUBRIC:
+                continue
+            responses, judged = _file(now.folder, row.transcripts), _file(now.folder, row.verdicts)
+            if row.kind != PUBLISHED:
+                if responses is None:
+                    continue
+                runs.setdefault(name, SubmittedRun(name, row.model_id, responses))
+            if judged is not None:
+                verdicts.setdefault((name, judge), JudgedRun(name, judge, judged))
+    return Additions(
+        tuple(runs[name] for name in sorted(runs)),
+        tuple(verdicts[key] for key in sorted(verdicts)),
+        tuple(dict.fromkeys((board.judge, board.rubric) for board in boards)),
     )
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    path = Path(name)
+    outside = not name or path.is_absolute() or ".." in path.parts
+    return None if outside or not (folder / path).is_file() else folder / path
+
+
+def _digest(words: tuple[str, ...], path: Path) -> str:
+    content = "\0".join(words).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest()
+    return hashlib.sha256(content).hexdigest()

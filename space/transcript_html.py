@@ -17,7 +17,7 @@ from space.palette import ANSWER_STYLES
 from space.palette import UNSCORED as UNSCORED_STYLE
 from space.safe_text import block, excerpt, marked, safe
 from space.search_query import terms_of
-from space.store import Found, Transcript
+from space.transcript import Found, Transcript
 from space.transcript_state import AFTER, BEFORE, BESIDE, CASE, OF, OPENING, TEXT, TranscriptState
 
 # Of each answer where several stand side by side, and of how many models; the others are named with their verdicts.
@@ -90,7 +90,9 @@ def single(answer: Transcript, case: Case, beside: Beside, links: TranscriptStat
     return (
         f'<article class="br-open" data-key="{safe(f"{case.case_id} {answer.model}")}">'
         f"{_steps(beside, links, state, everyone)}{_case(case)}"
-        f'<h3>{safe(answer.model)} answered</h3><p>{verdict(answer)}</p><p class="br-note">{" · ".join(notes)}</p>'
+        f"<h3>{safe(answer.model)} answered</h3>"
+        f'<p>{verdict(answer)} <span class="br-note">(judge: {safe(answer.judge)})</span></p>'
+        f'<p class="br-note">{" · ".join(notes)}</p>'
         f'<div class="br-panel">{response}</div>{_judgement(answer)}</article>'
     )
 
@@ -110,13 +112,13 @@ def side_by_side(
     some = ""
     if state.get(BESIDE):
         some = f"<a {links.attributes(state, beside=None)}>All models on this case</a>"
-    tally = _tally(answers)
+    judged = f"{_tally(answers)} (judge: {safe(answers[0].judge)})" if answers else ""
     body = f'<div class="br-cards">{"".join(cards)}</div>' if cards else '<p class="br-note">No model has answered.</p>'
     return (
         f'<article class="br-open br-side" data-key="{safe(case.case_id)}">'
         f"{_steps((steps[0], steps[1]), links, state, some)}{_case(case)}"
         f"<h3>What {len(answers)} {'model' if len(answers) == 1 else 'models'} answered</h3>"
-        f'<p class="br-note">{tally}</p>{body}{more}</article>'
+        f'<p class="br-note">{judged}</p>{body}{more}</article>'
     )
 
 
@@ -208,20 +210,21 @@ def _judgement(answer: Transcript) -> str:
     parts = []
     if answer.reasoning:
         parts.append(
-            f"<h3>Why the judge ({safe(answer.judge or 'unnamed')}) says so</h3>"
+            f"<h3>Why the judge ({safe(answer.judge)}) says so</h3>"
             f'<div class="br-panel">{block(answer.reasoning)}</div>'
         )
-    if answer.labels:
-        rows = [(safe(answer.judge or "judge"), answer.response_type, answer.engages, answer.harm)]
-        rows += [
-            (safe(_reviewer(label.reviewer)), label.response_type, label.engages, label.harm) for label in answer.labels
-        ]
+    if answer.labels or answer.others:
+        rows = [(safe(answer.judge), chip(answer.response_type, answer.unscored_reason), answer.engages, answer.harm)]
+        rows += [(safe(o.judge), chip(o.response_type), o.engages, o.harm) for o in answer.others]
+        rows += [(safe(_reviewer(o.reviewer)), chip(o.response_type), o.engages, o.harm) for o in answer.labels]
         body = "".join(
-            f'<tr><th scope="row">{who}</th><td>{chip(kind)}</td><td>{_yes(engages)}</td><td>{_yes(harm)}</td></tr>'
+            f'<tr><th scope="row">{who}</th><td>{kind}</td><td>{_yes(engages)}</td><td>{_yes(harm)}</td></tr>'
             for who, kind, engages, harm in rows
         )
+        whose = "judges'" if answer.others else "judge's"
+        title = f"Human labels beside the {whose}" if answer.labels else "What every judge says"
         parts.append(
-            '<h3>Human labels beside the judge\'s</h3><div class="br-scroll"><table class="br-table"><thead><tr>'
+            f'<h3>{title}</h3><div class="br-scroll"><table class="br-table"><thead><tr>'
             '<th scope="col">Who</th><th scope="col">Answer</th><th scope="col">Engages with the defeat</th>'
             f'<th scope="col">Names a separate harm</th></tr></thead><tbody>{body}</tbody></table></div>'
         )

@@ -6,35 +6,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dataset_builder.taxonomy import ids
 from space.facets import FACETS, MODEL
 from space.links import Choice, Field, Many, Text, Value, Whole, address, query
 from space.search_query import LONGEST, Search
 
+if TYPE_CHECKING:
+    from space.store import Store
+
 ADDRESS: Final = "transcripts"
-TEXT, AFTER, BEFORE, CASE, OF, BESIDE = "q", "after", "before", "case", "of", "beside"
+TEXT, JUDGE, AFTER, BEFORE, CASE, OF, BESIDE = "q", "judge", "after", "before", "case", "of", "beside"
 _MOST: Final = 10**15
 # Changing the search closes what is open and goes back to the first page.
 OPENING: Final = (CASE, OF, BESIDE)
+# Where in what is found the reader is, all of it plain.
+PLACE: Final[Mapping[str, Value]] = {AFTER: None, BEFORE: None, CASE: "", OF: None, BESIDE: ()}
 
 
 @dataclass(frozen=True)
 class TranscriptState:
-    """The fields of the page over some models, and links to states of it.
+    """The fields of the page over some models and judges, and links to states of it.
 
+    ``judge`` is whose verdicts are shown and filtered by, the first one unless another is named.
     ``case`` alone opens all answers to a case side by side (those of ``beside``, if any are
     named); with ``of`` it opens that model's answer.
     """
 
     models: tuple[str, ...]
+    judges: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, store: Store) -> TranscriptState:
+        """The fields over what a store holds."""
+        return cls(store.models, store.judge_ids)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The parts of the state, in the order in which they stand in an address."""
         return (
             Text(TEXT, LONGEST),
+            Choice(JUDGE, self.judges, self.judges[0] if self.judges else None),
             *(Many(facet.id, self.models if facet.id == MODEL else ids(facet.labels)) for facet in FACETS),
             Whole(AFTER, 0, _MOST),
             Whole(BEFORE, 1, _MOST),
@@ -61,4 +74,5 @@ def search_of(state: Mapping[str, Value]) -> Search:
         values = state.get(facet.id)
         if isinstance(values, tuple) and values:
             filters[facet.id] = values
-    return Search(text if isinstance(text, str) else "", filters)
+    judge = state.get(JUDGE)
+    return Search(text if isinstance(text, str) else "", filters, judge if isinstance(judge, str) else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from typing import Any, Final
 
 import gradio as gr
@@ -33,3 +35,35 @@ def shown_box() -> gr.Textbox:
 def nothing_new(outputs: int) -> list[Any]:
     """The outputs of an event that changes nothing."""
     return [gr.update() for _ in range(outputs)]
+
+
+class Clicks:
+    """The state that a click has led each reader of a page to, as a query; safe to use from many threads.
+
+    Of two events on their way at once the older one may be handled last. What ``shown_box`` held
+    when it was raised tells: it is not yet what the click led to. A ``gr.State`` would do as well,
+    but makes every open page hold a connection for it.
+    """
+
+    KEPT = 2_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queries: OrderedDict[str, str] = OrderedDict()
+
+    def note(self, request: gr.Request, query: str) -> None:
+        """A reader has clicked on what leads to a state."""
+        with self._lock:
+            self._queries[str(request.session_hash)] = query
+            self._queries.move_to_end(str(request.session_hash))
+            while len(self._queries) > self.KEPT:
+                self._queries.popitem(last=False)
+
+    def undone_by(self, request: gr.Request, shown: object) -> bool:
+        """Whether an event that was raised while ``shown`` stood on the page would undo a click after it."""
+        with self._lock:
+            clicked = self._queries.get(str(request.session_hash))
+            if clicked == shown:
+                # The reader has seen what the click led to; from here on nothing is late.
+                del self._queries[str(request.session_hash)]
+        return clicked is not None and clicked != shown

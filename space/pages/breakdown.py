@@ -34,7 +34,7 @@ from space.links import Choice, Field, Flag, Many, Value, parse, query
 from space.page import Page, Shell, heading, html, link_bar, state_of
 from space.safe_text import safe
 from space.snapshot import transcripts_key
-from space.transcript_state import TranscriptState
+from space.transcript_state import JUDGE, TranscriptState
 from space.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
@@ -162,11 +162,11 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     info = {m.id: m for m in now.leaderboard.metrics}[metric]
     panels = [(name, bars_of(table, by, labels, metric, without_dual_use=plain_here)) for name, table in tables.items()]
     keys = {row.model: transcripts_key(row) for row in board.rows}
-    links = TranscriptState(data.store.models)
+    links, judge = TranscriptState.of(data.store), data.store.judge_id(board.judge, board.rubric)
     chosen = tuple(key for name in tables if (key := keys[name]) in links.models)
 
     def href(family: str, authority: str) -> str:
-        return links.href({FAMILY: (family,), AUTHORITY: (authority,), MODEL: chosen})
+        return links.href({FAMILY: (family,), AUTHORITY: (authority,), MODEL: chosen, JUDGE: judge})
 
     about = f"<b>{safe(info.title)}.</b> {safe(info.definition)}"
     if by in DIMENSION_BY_ID:

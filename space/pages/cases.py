@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from dataset_builder.taxonomy import FAMILIES, SUBTYPES
 from space.case_html import ADDRESS, START, SUBTYPE, examples, how_to_load, sums, taxonomy_tables
-from space.links import Choice, Field, Value, Whole, parse
+from space.links import Choice, Field, Value, Whole, parse, query
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.window import Clicks, nothing_new, shown_box
 
 STEP = 5
 
@@ -49,37 +50,46 @@ def build(shell: Shell) -> None:
                 label="Examples of a subtype",
                 value=None,
             )
-            shown = html(follow=True)
+            opened = html(follow=True)
+    shown, clicks = shown_box(), Clicks()
 
-    def show(state: Mapping[str, Value]) -> tuple[str, str]:
+    def show(state: Mapping[str, Value]) -> tuple[str, str, str]:
         subtype, start = state[SUBTYPE], state[START]
+        bar, as_query = link_bar(ADDRESS, fields, state), query(fields, state)
         if not isinstance(subtype, str):
-            return '<p class="br-note">Choose a subtype to read some of its cases.</p>', link_bar(
-                ADDRESS, fields, state
-            )
+            text = '<p class="br-note">Choose a subtype to read some of its cases.</p>'
+            return text, bar, as_query
         total = counts.get(subtype, 0)
         first = start if isinstance(start, int) and start < total else 0
         found = store.cases(subtype=subtype, start=first, limit=STEP)
-        return examples(subtype, found, first, total, STEP, fields), link_bar(ADDRESS, fields, state)
-
-    def everything(state: Mapping[str, Value]) -> tuple[Any, ...]:
-        return state[SUBTYPE], *show(state)
+        return examples(subtype, found, first, total, STEP, fields), bar, as_query
 
     def load(request: gr.Request) -> tuple[Any, ...]:
-        return everything(state_of(fields, request))
+        state = state_of(fields, request)
+        return state[SUBTYPE], *show(state)
 
-    def follow(event: gr.EventData) -> tuple[Any, ...]:
-        return everything(followed(fields, event))
+    def follow(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return state[SUBTYPE], *show(state)
 
-    def pick(subtype: str | None) -> tuple[str, str]:
+    def pick(subtype: str | None, before: str, request: gr.Request) -> Sequence[Any]:
+        state = parse(fields, [(SUBTYPE, subtype or "")])
+        if clicks.undone_by(request, before) or state[SUBTYPE] == parse(fields, before or "")[SUBTYPE]:
+            return nothing_new(len(parts))
+        return show(state)
+
+    def subtype_examples(subtype: str) -> tuple[str, str]:
         """Examples of a subtype, and the link to them, as HTML."""
-        return show(parse(fields, [(SUBTYPE, subtype or "")]))
+        return show(parse(fields, [(SUBTYPE, subtype)]))[:2]
 
-    outputs = [picked, shown, bar]
-    shell.app.load(load, outputs=outputs, api_visibility="private", show_progress="hidden")
-    for part in (terms, shown):
-        part.click(follow, outputs=outputs, api_visibility="private", show_progress="hidden")
-    picked.input(pick, inputs=picked, outputs=[shown, bar], api_name="examples", show_progress="hidden")
+    parts = [opened, bar, shown]
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, outputs=[picked, *parts], **quiet)
+    for part in (terms, opened):
+        part.click(follow, outputs=[picked, *parts], **quiet)
+    picked.input(pick, [picked, shown], parts, trigger_mode="always_last", **quiet)
+    gr.events.api(subtype_examples, api_name="examples")
 
 
 PAGE = Page(ADDRESS, "Cases", build)

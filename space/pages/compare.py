@@ -24,7 +24,7 @@ from space.safe_text import safe
 from space.snapshot import transcripts_key
 from space.transcript_state import TranscriptState
 from space.verdict_book import VerdictBook
-from space.window import READ_WINDOW, nothing_new, shown_box, window_box
+from space.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
 if TYPE_CHECKING:
     from eval.comparison import Comparison
@@ -77,24 +77,27 @@ def build(shell: Shell) -> None:
     html("<h2>Cases where they part</h2>")
     only = gr.Radio([("Either helps", ""), ("Only A helps", "a"), ("Only B helps", "b")], value="", label="Show")
     cases = html(follow=True)
-    shown = shown_box()
+    shown, clicks = shown_box(), Clicks()
     window = window_box()
     controls: list[Any] = [judge, first, second, metric, only]
     names = [BOARD, FIRST, SECOND, METRIC, ONLY]
-    parts = [about, plot, table, cases, shown, bar]
+    parts = [about, plot, table, cases, bar, shown]
 
-    def everything(state: Mapping[str, Value], look: str) -> list[Any]:
-        now = data.now
-        whole = _with_pair(now, state)
-        return [*_controls(now, whole), *_show(data, book, now, whole, Look.of(look))]
+    def everything(now: Snapshot, state: Mapping[str, Value], look: str) -> list[Any]:
+        return [*_controls(now, state), *_show(data, book, now, state, Look.of(look))]
 
     def load(request: gr.Request, look: str) -> list[Any]:
-        return everything(state_of(CompareState(data.now).fields, request), look)
+        now = data.now
+        return everything(now, _with_pair(now, state_of(CompareState(now).fields, request)), look)
 
-    def follow(look: str, event: gr.EventData) -> list[Any]:
-        return everything(followed(CompareState(data.now).fields, event), look)
+    def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = data.now
+        fields = CompareState(now).fields
+        state = _with_pair(now, followed(fields, event))
+        clicks.note(request, query(fields, state))
+        return everything(now, state, look)
 
-    def change(*values: Any) -> list[Any]:
+    def change(request: gr.Request, *values: Any) -> list[Any]:
         # One event for all controls: of two at once the slower would win. A list that is drawn anew
         # closes under the reader's hand, so models are changed only with the board.
         *chosen, before, look = values
@@ -103,7 +106,7 @@ def build(shell: Shell) -> None:
         old = parse(fields, str(before or ""))
         pairs = [(name, str(value)) for name, value in zip(names, chosen, strict=True) if value]
         state = _with_pair(now, parse(fields, pairs))
-        if query(fields, state) == query(fields, {**old, AT: None}):
+        if clicks.undone_by(request, before) or query(fields, state) == query(fields, {**old, AT: None}):
             return nothing_new(2 + len(parts))
         on_offer = nothing_new(2) if old[BOARD] == state[BOARD] else _controls(now, state)[1:3]
         return [*on_offer, *_show(data, book, now, state, Look.of(look))]
@@ -154,7 +157,7 @@ def _compare(book: VerdictBook, now: Snapshot, state: Mapping[str, Value]) -> Co
 
 
 def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """The sentence above, the figure, the table, the list of cases, the state as a query, the link bar."""
+    """The sentence above, the figure, the table, the list of cases, the link bar, the state as a query."""
     from space.compare_table import PAGE, difference_frame, difference_table, differences_of, parted, parted_list
 
     links, board = CompareState(now), board_of(now, state)
@@ -164,7 +167,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     except BlindRefusalError as error:
         why = str(error).splitlines()[0]
         text = f"There is nothing to compare: {why}."
-        return [f'<p class="br-notice">{safe(text)}</p>', gr.update(visible=False), "", "", as_query, bar]
+        return [f'<p class="br-notice">{safe(text)}</p>', gr.update(visible=False), "", "", bar, as_query]
     rows = rows_of(board)
     pair = [rows[str(state[name])] for name in (FIRST, SECOND)]
     names = (pair[0].model, pair[1].model)
@@ -175,9 +178,10 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     at = min(page, pages) if isinstance(page, int) else 1
     shown = some[(at - 1) * PAGE : at * PAGE]
     keys = (transcripts_key(pair[0]), transcripts_key(pair[1]))
-    listed = parted_list(
-        shown, data.store.cases_of(one.case_id for one in shown), names, keys, TranscriptState(data.store.models)
-    )
+    store = data.store
+    cases = store.cases_of(one.case_id for one in shown)
+    judge = None if board is None else store.judge_id(board.judge, board.rubric)
+    listed = parted_list(shown, cases, names, keys, TranscriptState.of(store), judge)
     unshared = f" {found.n_unshared:,} more are scored for only one of them." if found.n_unshared else ""
     only_a, only_b = len(found.only_a_helps), len(found.only_b_helps)
     about = (
@@ -192,8 +196,8 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
         gr.update(value=figure, visible=True),
         difference_table(frame, *names),
         f"{pager}{listed}{pager if pages > 1 else ''}",
-        as_query,
         bar,
+        as_query,
     ]
 
 

@@ -47,7 +47,7 @@ from space.links import Text, Value, address, parse, query
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
 from space.safe_text import safe
 from space.transcript_state import TranscriptState
-from space.window import READ_WINDOW, nothing_new, shown_box, window_box
+from space.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
 _X: Final = "control_help_rate"
 _Y: Final = "help_rate"
@@ -122,24 +122,28 @@ def build(shell: Shell) -> None:
         "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
     )
     plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
-    shown = shown_box()
+    shown, clicks = shown_box(), Clicks()
     window = window_box()
 
     controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
     names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
-    parts = [first, table, plot, shown, bar]
+    parts = [first, table, plot, bar, shown]
 
-    def everything(state: Mapping[str, Value], look: str) -> list[Any]:
-        now = data.now
+    def everything(now: Snapshot, state: Mapping[str, Value], look: str) -> list[Any]:
         return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
 
     def load(request: gr.Request, look: str) -> list[Any]:
-        return everything(state_of(BoardState(data.now).fields, request), look)
+        now = data.now
+        return everything(now, state_of(BoardState(now).fields, request), look)
 
-    def follow(look: str, event: gr.EventData) -> list[Any]:
-        return everything(followed(BoardState(data.now).fields, event), look)
+    def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = data.now
+        fields = BoardState(now).fields
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return everything(now, state, look)
 
-    def change(*values: Any) -> list[Any]:
+    def change(request: gr.Request, *values: Any) -> list[Any]:
         # One event for all controls: of two at once the slower would win. A list that is drawn anew
         # closes under the reader's hand, so families are changed only with the board.
         *chosen, before, look = values
@@ -147,7 +151,7 @@ def build(shell: Shell) -> None:
         fields = BoardState(now).fields
         old = parse(fields, str(before or ""))
         state = {**_state(now, dict(zip(names, chosen, strict=True))), SORT: old[SORT], DOWN: old[DOWN]}
-        if query(fields, state) == before:
+        if clicks.undone_by(request, before) or query(fields, state) == before:
             return nothing_new(1 + len(parts))
         same = old[BOARD] == state[BOARD]
         return [gr.update() if same else _families(now, state), *_show(data, now, state, Look.of(look))]
@@ -182,14 +186,14 @@ def download(now: Snapshot, kind: str, asked: str) -> str:
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """First screen, table, figure, the state as a query, link bar."""
+    """First screen, table, figure, link bar, the state as a query."""
     links, board = BoardState(now), board_of(now, state)
     notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
     bar = link_bar("", links.fields, state)
-    first = notice + answer(board, data.store)
+    first = notice + answer(board, data.store, _breakdown(board, now, "") if board else "breakdown")
     as_query = query(links.fields, state)
     if board is None or now.leaderboard is None:
-        return [first, "", None, as_query, bar]
+        return [first, "", None, bar, as_query]
     whole = board_frame(board)
     frame = choose(whole, wanted_of(state))
     shown = _listed(state[COLUMNS])
@@ -201,15 +205,16 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         descending=bool(state[DOWN]),
         corrected=bool(state[CORRECTED]),
         attributes=lambda changes: links.attributes(state, changes),
-        links=TranscriptState(data.store.models),
+        links=TranscriptState.of(data.store),
+        judge=data.store.judge_id(board.judge, board.rubric),
         breakdown=lambda key: _breakdown(board, now, key),
     )
     return [
         first,
         f"{_above(board, frame, whole)}{rows}{board_notes(board, list(frame.index))}",
         or_reason(look, signature, points(whole, frame)),
-        as_query,
         bar,
+        as_query,
     ]
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from dataset_builder.taxonomy import UNSCORED_REASONS
-from space.facets import AUTHORITY, ENGAGES, FACET_BY_ID, FACETS, FAMILY, MODEL, SUBTYPE, TYPE, Facet
-from space.links import Value, parse
+from space.facets import AUTHORITY, BY_JUDGE, ENGAGES, FACET_BY_ID, FACETS, FAMILY, MODEL, SUBTYPE, TYPE, Facet
+from space.links import Field, Value, parse, query
 from space.page import Page, Shell, followed, heading, html, link_bar, state_of
 from space.search_query import LONGEST
 from space.store import Store
 from space.transcript_html import nothing_open, result_list, side_by_side, single
-from space.transcript_state import ADDRESS, AFTER, BEFORE, BESIDE, CASE, OF, TEXT, TranscriptState, search_of
+from space.transcript_state import (
+    ADDRESS,
+    AFTER,
+    BEFORE,
+    BESIDE,
+    CASE,
+    JUDGE,
+    OF,
+    PLACE,
+    TEXT,
+    TranscriptState,
+    search_of,
+)
+from space.window import Clicks, nothing_new, shown_box
 
 _ALWAYS_SHOWN = (MODEL, TYPE, ENGAGES, FAMILY, SUBTYPE, AUTHORITY)
 
@@ -47,6 +60,7 @@ def build(shell: Shell) -> None:
         )
     }
     with gr.Row(elem_classes="br-filters"):
+        judge = gr.Dropdown(_judges(store), label="Judge", min_width=150, filterable=False)
         controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id in _ALWAYS_SHOWN}
     with gr.Accordion("More filters", open=False), gr.Row(elem_classes="br-filters"):
         controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id not in _ALWAYS_SHOWN}
@@ -55,55 +69,89 @@ def build(shell: Shell) -> None:
             results = html(follow=True)
         with gr.Column(scale=3, min_width=320, elem_classes="br-detail"):
             opened = html(follow=True)
+    shown, clicks = shown_box(), Clicks()
 
-    parts, inputs = [results, opened, bar], list(controls.values())
+    controls[JUDGE] = judge
+    inputs, parts = list(controls.values()), [results, opened, bar, shown]
+    by_judge = [controls[name] for name in BY_JUDGE]
 
-    def at_hand() -> tuple[Store, TranscriptState]:
-        now = shell.data.store
-        return now, TranscriptState(now.models)
-
-    def all_of(now: Store, links: TranscriptState, state: Mapping[str, Value]) -> list[Any]:
+    def all_of(now: Store, state: Mapping[str, Value]) -> list[Any]:
         values: dict[str, Any] = {
             name: list(value) if isinstance(value := state[name], tuple) else value for name in controls
         }
-        values[MODEL] = gr.update(choices=_choices(FACET_BY_ID[MODEL], now), value=values[MODEL])
-        return [*values.values(), *_show(now, links, state)]
+        values[JUDGE] = gr.update(choices=_judges(now), value=state[JUDGE])
+        for name in (MODEL, *BY_JUDGE):
+            values[name] = gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE]), value=values[name])
+        return [*values.values(), *_show(now, state)]
 
     def load(request: gr.Request) -> list[Any]:
-        now, links = at_hand()
-        return all_of(now, links, state_of(links.fields, request))
+        now = shell.data.store
+        return all_of(now, state_of(TranscriptState.of(now).fields, request))
 
-    def follow(event: gr.EventData) -> list[Any]:
-        now, links = at_hand()
-        return all_of(now, links, followed(links.fields, event))
+    def follow(event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = shell.data.store
+        fields = TranscriptState.of(now).fields
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return all_of(now, state)
 
-    def search(*values: Any) -> tuple[str, str, str]:
-        now, links = at_hand()
-        return _show(now, links, _state_of_controls(links, dict(zip(controls, values, strict=True))))
+    def change(request: gr.Request, *values: Any) -> list[Any]:
+        # A list that is drawn anew closes under the reader's hand, so it is only where its counts are others.
+        *chosen, before = values
+        now = shell.data.store
+        fields = TranscriptState.of(now).fields
+        state = _state_of_controls(fields, dict(zip(controls, chosen, strict=True)))
+        old = parse(fields, str(before or ""))
+        if clicks.undone_by(request, before) or state == {**old, **PLACE}:
+            return nothing_new(len(by_judge) + len(parts))
+        counted = nothing_new(len(by_judge))
+        if state[JUDGE] != old[JUDGE]:
+            counted = [gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE])) for name in BY_JUDGE]
+        return [*counted, *_show(now, state)]
+
+    def transcripts(
+        q: str,
+        model: list[str],
+        response_type: list[str],
+        engages: list[str],
+        family: list[str],
+        subtype: list[str],
+        authority: list[str],
+        harm: list[str],
+        dual_use: list[str],
+        unscored: list[str],
+        reviewed: list[str],
+    ) -> tuple[str, str, str]:
+        """What a search and its filters find, by the first judge: list, open transcript (none) and link, as HTML."""
+        filters = (model, response_type, engages, family, subtype, authority, harm, dual_use, unscored, reviewed)
+        now = shell.data.store
+        values = dict(zip((facet.id for facet in FACETS), filters, strict=True))
+        return _show(now, _state_of_controls(TranscriptState.of(now).fields, {**values, TEXT: q, JUDGE: ""}))[:3]
 
     def transcripts_at(address: str) -> tuple[str, str, str]:
         """The page at an address such as ``q=rent&model=grok-4``: list, open transcript and link, as HTML."""
-        now, links = at_hand()
-        return _show(now, links, parse(links.fields, address))
+        now = shell.data.store
+        return _show(now, parse(TranscriptState.of(now).fields, address))[:3]
 
-    shell.app.load(load, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
-    for part in (results, opened):
-        part.click(follow, outputs=[*inputs, *parts], api_visibility="private", show_progress="hidden")
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, outputs=[*inputs, *parts], **quiet)
     gr.on(
-        [control.input for control in controls.values()],
-        search,
-        inputs=inputs,
-        outputs=parts,
-        api_name="transcripts",
-        show_progress="hidden",
+        [control.input for control in inputs],
+        change,
+        inputs=[*inputs, shown],
+        outputs=[*by_judge, *parts],
         trigger_mode="always_last",
+        **quiet,
     )
+    for part in (results, opened):
+        part.click(follow, outputs=[*inputs, *parts], **quiet)
+    gr.events.api(transcripts, api_name="transcripts")
     gr.events.api(transcripts_at, api_name="transcripts_at")
 
 
-def _show(store: Store, links: TranscriptState, state: Mapping[str, Value]) -> tuple[str, str, str]:
-    """List, open transcript and link bar of a state."""
-    search = search_of(state)
+def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]:
+    """List, open transcript, link bar and query of a state."""
+    links, search = TranscriptState.of(store), search_of(state)
     after, before, case_id = state[AFTER], state[BEFORE], state[CASE]
     found = store.find(
         search,
@@ -112,20 +160,21 @@ def _show(store: Store, links: TranscriptState, state: Mapping[str, Value]) -> t
     )
     rows = result_list(found, store.cases_of(row.case_id for row in found.rows), links, state, store.last())
     opened = _open(store, links, state, case_id) if isinstance(case_id, str) and case_id else ""
-    return rows, opened, link_bar(ADDRESS, links.fields, state)
+    return rows, opened, link_bar(ADDRESS, links.fields, state), query(links.fields, state)
 
 
 def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case_id: str) -> str:
-    case, model = store.case(case_id), state[OF]
+    case, model, search = store.case(case_id), state[OF], search_of(state)
     if case is None:
         return nothing_open(case_id)
     if isinstance(model, str):
-        answer = store.transcript(case_id, model)
+        answer = store.transcript(case_id, model, search.judge)
         if answer is None:
             return nothing_open(case_id)
-        return single(answer, case, store.neighbours(search_of(state), answer.no), links, state)
+        return single(answer, case, store.neighbours(search, answer.no), links, state)
     chosen = state[BESIDE]
-    answers = [a for a in store.answers(case_id) if not chosen or (isinstance(chosen, tuple) and a.model in chosen)]
+    found = store.answers(case_id, search.judge)
+    answers = [a for a in found if not chosen or (isinstance(chosen, tuple) and a.model in chosen)]
     return side_by_side(case, answers, store.case_neighbours(case_id), links, state)
 
 
@@ -140,8 +189,13 @@ def _filter(facet: Facet, store: Store) -> gr.Dropdown:
     )
 
 
-def _choices(facet: Facet, store: Store) -> list[tuple[str, str]]:
-    counts = store.counts.get(facet.id, {})
+def _judges(store: Store) -> list[tuple[str, str]]:
+    return [(one.id if one.id != one.judge else f"{one.judge}, rubric {one.rubric}", one.id) for one in store.judges]
+
+
+def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str, str]]:
+    """The values of a facet, each with how many answers have it by a judge's verdicts."""
+    counts = store.counts(judge if isinstance(judge, str) else None).get(facet.id, {})
     if facet.id == MODEL:
         return [(f"{slug} ({counts.get(slug, 0):,})", slug) for slug in store.models]
     # A reason that never occurs is no choice; any other label is one, with its 0.
@@ -153,11 +207,11 @@ def _choices(facet: Facet, store: Store) -> list[tuple[str, str]]:
     ]
 
 
-def _state_of_controls(links: TranscriptState, values: Mapping[str, Any]) -> dict[str, Value]:
+def _state_of_controls(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Value]:
     """A state from what stands in the controls, through the same gate as an address."""
-    pairs = [(TEXT, str(values[TEXT] or ""))]
+    pairs = [(name, str(values[name] or "")) for name in (TEXT, JUDGE)]
     pairs += [(facet.id, str(value)) for facet in FACETS for value in values[facet.id] or ()]
-    return parse(links.fields, pairs)
+    return parse(fields, pairs)
 
 
 PAGE = Page(ADDRESS, "Transcripts", build)

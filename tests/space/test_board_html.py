@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
+import msgspec
 import pytest
 
-from eval.leaderboard_schema import SubmittedScore
+from eval.leaderboard_schema import BoardRow, SubmittedScore
+from eval.results import MetricValue
 from space.answer_line import answer
 from space.board_html import board_notes, board_table, interval, percent
 from space.board_table import board_frame, columns_of
@@ -26,16 +28,17 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def table(name: str = "alpha", **more: Any) -> str:
-    found = board(row(name, 1, 0.6, 0.2), row("beta", None, None, 0.1))
-    asked: dict[str, Any] = {"sort": "rank", "descending": False, "corrected": False} | more
+def table(name: str = "alpha", rows: Sequence[BoardRow] | None = None, **more: Any) -> str:
+    found = board(*(rows or [row(name, 1, 0.6, 0.2), row("beta", None, None, 0.1)]))
+    asked: dict[str, Any] = {"sort": "rank", "descending": False, "corrected": False, "judge": "judge-1"} | more
 
     def attributes(changes: Mapping[str, Value]) -> str:
         return f'href="?{changes["sort"]}-{changes["down"]}" data-go="x"'
 
     return board_table(
         board_frame(found), columns_of(leaderboard(found)), found, attributes=attributes,
-        links=TranscriptState(("alpha",)), breakdown=lambda key: f"breakdown?model={key}", **asked,
+        links=TranscriptState(("alpha",), ("first", "judge-1")),
+        breakdown=lambda key: f"breakdown?model={key}", **asked,
     )  # fmt: skip
 
 
@@ -62,6 +65,19 @@ def test_a_first_click_puts_the_best_first_and_a_second_turns_it_round() -> None
     sorted_down = table(sort="discrimination", descending=True)
     assert "?discrimination-False" in sorted_down
     assert 'aria-sort="descending"' in sorted_down
+
+
+def test_engaged_refusals_open_with_the_boards_judge_or_not_at_all() -> None:
+    def shown(judge: str | None) -> str:
+        rate = MetricValue(estimate=0.5, low=0.4, high=0.6, method="clustered", clusters=9, denominator=9)
+        one = row("alpha", 1, 0.6, 0.2)
+        one = msgspec.structs.replace(one, metrics={**one.metrics, "engaged_refusal_share": rate})
+        return table(rows=[one], judge=judge)
+
+    assert "judge=judge-1" in shown("judge-1")
+    # The first judge is meant where none is named.
+    assert 'href="transcripts?model=alpha&amp;type=' in shown("first")
+    assert 'href="transcripts' not in shown(None)
 
 
 def test_no_data_is_a_dash_and_never_a_zero() -> None:

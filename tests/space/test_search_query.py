@@ -90,7 +90,10 @@ def test_limits() -> None:
         ("rent", {"colour": ["blue"]}, [2]),
         ("", {"colour": ["blue", "red"]}, [1, 2, 3]),
         ("", {"colour": ['blue" OR "tred', "blue"]}, [2, 3]),
-        ("", {"colour": ["green"], "shape": ["round"]}, None),
+        ("", {"colour": [], "shape": []}, None),
+        ("", {"colour": ["green"]}, []),
+        ("", {"colour": ["green", "red"]}, [1]),
+        ("rent", {"shape": ["round"]}, []),
     ],
 )
 def test_what_is_found(

@@ -16,8 +16,9 @@ from dataset_builder.errors import InputError
 from dataset_builder.records import Records, Response
 from space.facets import FACETS, MODEL, REVIEWED, value_of
 from space.search_query import Search
-from space.store import PAGE_SIZE, Store, Transcript
+from space.store import PAGE_SIZE, Store
 from space.store_build import ensure_store, store_path
+from space.transcript import Transcript
 from tests.support.hostile import strings
 from tests.support.small_dataset import build_small
 from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL, space_records
@@ -88,7 +89,7 @@ def test_a_filter_finds_what_a_scan_finds(store: Store, rows: list[dict[str, obj
         search = Search("", {facet.id: [value]})  # type: ignore[attr-defined]
         expected = [(r["case_id"], r["model"]) for r in rows if value_of(facet, r) == value]  # type: ignore[arg-type]
         assert names(walk(store, search)) == expected
-        assert store.find(search).total == len(expected) == store.counts[facet.id][value]  # type: ignore[attr-defined]
+        assert store.find(search).total == len(expected) == store.counts()[facet.id][value]  # type: ignore[attr-defined]
 
 
 def test_words_and_filters_hold_together(store: Store) -> None:
@@ -245,8 +246,8 @@ def test_the_study_is_counted_as_it_is(study_dataset: Path, tmp_path_factory: py
     store = Store(ensure_store(built, tmp_path_factory.mktemp("cache")))
     assert (store.total, store.case_count, len(store.models)) == (23_220, 1_290, 18)
     # 31 answers have no verdict, none of which counts as any type.
-    assert sum(store.counts["unscored"].values()) == 31
-    assert sum(store.counts["type"].values()) == 23_189
+    assert sum(store.counts()["unscored"].values()) == 31
+    assert sum(store.counts()["type"].values()) == 23_189
     tables = [
         built.table("responses", split, ["defeat_family", "response_type"]) for split in built.splits("responses")
     ]

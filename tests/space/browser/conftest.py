@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eval.dataset import locate_dataset
+from tests.support.results_folder import write_results_folder
+from tests.support.small_dataset import build_small
 from tests.support.space_data import build_space_dataset, write_results
 from tests.support.space_server import serving
 
@@ -52,6 +56,18 @@ def study_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str, stud
     """A server over the study's dataset."""
     folder: Path = tmp_path_factory.mktemp("study-space")
     with serving(study_dataset, write_results(study_dataset, folder / "results"), folder / "cache") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[str]:
+    """A server over a results folder with a submitted run and three judges, which no test changes."""
+    folder: Path = tmp_path_factory.mktemp("results-pages")
+    dataset = locate_dataset(build_small(folder / "dataset").path)
+    # In a thread of its own: a judge runs an event loop, and Playwright may have one in this thread.
+    with ThreadPoolExecutor() as pool:
+        results = pool.submit(write_results_folder, dataset, folder / "results").result()
+    with serving(dataset.built.path, results, folder / "cache") as address:
         yield address
 
 

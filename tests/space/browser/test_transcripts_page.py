@@ -8,7 +8,10 @@ import pytest
 
 from space.safe_text import safe
 from tests.support.hostile import strings, text_of
+from tests.support.pages import HOLD, pick
+from tests.support.small_dataset import JUDGE
 from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL
+from tests.support.submissions import OURS
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
@@ -93,6 +96,54 @@ def test_side_by_side_and_one_answer(open_page: OpenPage, space_url: str) -> Non
     cards.first.wait_for()
     page.get_by_role("link", name="Close").click()
     page.wait_for_function("!document.querySelector('.br-open')")
+
+
+def test_the_judge_can_be_chosen_and_stays(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/transcripts?model=alpha-1&case=content_defeat:school:0&of=alpha-1")
+    page.locator("article.br-open", has_text=f"(judge: {OURS})").wait_for()
+    pick(page, "Judge", JUDGE)
+    page.wait_for_function(f"location.search.includes('judge={JUDGE}')")
+    # Another judge, another list: what was open is closed, and the filters count this judge's verdicts.
+    assert page.locator("article.br-open").count() == 0
+    page.locator("a.br-item").first.click()
+    article = page.locator("article.br-open", has_text=f"(judge: {JUDGE})")
+    article.wait_for()
+    table = article.locator("table", has_text="Reviewer 1")
+    assert [cell.strip() for cell in table.locator("tbody th").all_inner_texts()] == [
+        JUDGE,
+        OURS,
+        "Reviewer 1",
+        "Reviewer 2",
+    ]
+    choose(page, "type", "Hard refusal")
+    page.wait_for_function("location.search.includes('type=hard_refusal')")
+    refused = count(page)
+    pick(page, "Judge", OURS)
+    page.wait_for_function("!location.search.includes('judge=')")
+    # It calls every answer of this model a short no: 72 but for the one that there is not.
+    wait_for_count(page, "71 answers")
+    assert refused != "71 answers"
+
+
+def test_a_search_that_comes_late_does_not_close_what_was_opened(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts")
+    page.evaluate(HOLD)
+    page.locator("a.br-item").first.wait_for()
+    page.evaluate("""window.__hold = '"data":["school"'""")
+    box = page.get_by_label("Search in request, rule and answer")
+    box.fill("school")
+    page.wait_for_function("window.__held.length === 1")
+    page.locator("a.br-item").nth(1).click()
+    page.locator("article.br-open").wait_for()
+    opened = page.url
+    with page.expect_response(re.compile("queue/join")):
+        page.evaluate("(window.__hold = null, window.__held.forEach((go) => go()))")
+    # The next event is answered after the late one, and finds the page as the click left it.
+    page.get_by_role("link", name="Next", exact=True).last.click()
+    page.wait_for_function(f"location.href !== {opened!r}")
+    page.locator("article.br-open").wait_for()
+    assert box.input_value() == ""
+    assert count(page) == f"{2 * (72 + len(strings()))} answers"
 
 
 def test_human_labels_stand_beside_the_judges(open_page: OpenPage, space_url: str) -> None:

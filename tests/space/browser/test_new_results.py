@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.dataset import OpenedDataset, locate_dataset
+from tests.support.pages import ROWS, models, wait_for_models
+from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
+from tests.support.small_dataset import build_small
+from tests.support.space_server import serving
+from tests.support.submissions import good_bundle
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+
+
+def test_new_results_appear_without_a_restart_and_broken_ones_do_not(
+    open_page: OpenPage, chromium_path: str, tmp_path: Path
+) -> None:
+    dataset = locate_dataset(build_small(tmp_path / "dataset").path)
+    results = write_results_folder(dataset, tmp_path / "results")
+    with serving(dataset.built.path, results, tmp_path / "cache", "--poll", "0.5") as address:
+        follow_the_results(open_page, address, dataset, results)
+
+
+def follow_the_results(open_page: OpenPage, address: str, dataset: OpenedDataset, results: Path) -> None:
+    page = open_page(address)
+    wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
+    kept = (results / "leaderboard.json").read_bytes()
+    (results / "leaderboard.json").write_text("{}")
+    noticed = open_page(address)
+    _reload_until(noticed, ".br-notice")
+    assert "could not be read" in noticed.locator(".br-notice").inner_text()
+    wait_for_models(noticed, SUBMITTED, "alpha-1", "beta-2")
+    (results / "leaderboard.json").write_bytes(kept)
+
+    add_to_results_folder(dataset, results, [good_bundle(dataset, "acme/newer-2")])
+    _reload_until(page, "a[href*='acme__newer-2']")
+    assert "acme/newer-2" in models(page)
+    link = page.locator(f"{ROWS} a[href^='transcripts'][href*='acme__newer-2']")
+    assert link.count() == 1
+    link.click()
+    page.wait_for_url("**/transcripts?*")
+    page.locator(".br-count").wait_for()
+    assert page.locator("#filter-model").get_by_text("acme__newer-2").count() == 1
+
+
+def _reload_until(page: Any, selector: str) -> None:
+    """Load the page again until it is there; how long the server takes to look is its own affair."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        # An event that a reload cuts off is logged as an error.
+        page.wait_for_load_state("networkidle")
+        page.reload()
+        page.locator(ROWS).first.wait_for()
+        if page.locator(selector).count():
+            return
+    raise AssertionError(f"never saw {selector}")
