@@ -3,10 +3,12 @@
 const pressed = [];
 // The turn that is being left; from the start until the first item is there, none that ever was.
 let leaving = "0";
+let left = null;
 
 const questions = () => [...document.querySelectorAll(".question")].filter((q) => q.offsetParent !== null);
 const radios = (q) => [...q.querySelectorAll("input[type=radio]")];
 const answer = (q) => radios(q).findIndex((r) => r.checked) + 1;
+const heading = () => document.querySelector("#item h2")?.textContent;
 const shown = () => document.querySelector("#item [data-turn]")?.dataset;
 
 function whole() {
@@ -27,7 +29,11 @@ function act(key) {
 
 // One key at a time, so that each answer has arrived before the next key.
 setInterval(() => {
-  if (leaving !== null && whole()) leaving = null;
+  if (leaving !== null && whole()) {
+    leaving = null;
+    // Another item is read from its beginning.
+    if (heading() !== left) scrollTo(0, 0);
+  }
   if (leaving === null && pressed.length) act(pressed.shift());
 }, 10);
 
@@ -51,7 +57,10 @@ addEventListener("click", (event) => {
     if (event.isTrusted && leaving !== shown()?.turn) leaving = null;
     return;
   }
-  leaving ??= shown()?.turn ?? null;
+  if (leaving === null && shown()) {
+    leaving = shown().turn;
+    left = heading();
+  }
   // After the mouse the keys are for answers again; who came by Tab stays where they are.
   if (event.detail > 0) button.blur();
 }, true);

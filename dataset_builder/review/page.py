@@ -95,7 +95,7 @@ def build_page(
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=320):
                 item = gr.HTML(elem_id="item")
-            with gr.Column(scale=2, min_width=280):
+            with gr.Column(scale=2, min_width=280, elem_id="asked"):
                 radios = [
                     gr.Radio(
                         choices=[(f"{n} {label}", value) for n, (value, label) in enumerate(question.options, 1)],
