@@ -11,12 +11,12 @@ import pytest
 
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub import Hub
-from dataset_builder.hub_patience import Patience
 from dataset_builder.hub_requests import open_requests
 from eval.request_queue import ClaimLostError, RequestQueue, request_path
 from eval.request_record import EvalRequest, Policy, Price, check_model, check_request, make_request
 from eval.results_repo import ResultsRepo
 from eval.reviewing import review_requests
+from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, BOB, HubServer
 
 REPO, CASES = "alice/blind-refusal-results", "c" * 64
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 
 def queue_of(clock: Clock, token: str = ALICE.token) -> RequestQueue:
-    hub = Hub(token=token, patience=Patience(attempts=4, timeout=5.0, sleep=lambda _: None))
+    hub = Hub(token=token, patience=quick())
     return RequestQueue(ResultsRepo(hub, REPO), clock)
 
 
@@ -79,7 +79,7 @@ def test_a_request_goes_through_its_states(queue: RequestQueue, hub: HubServer, 
 
 
 def test_of_two_workers_racing_one_gets_it(queue: RequestQueue, hub: HubServer, clock: Clock) -> None:
-    """Ten requests, four workers at once: each request is claimed once."""
+    """Five requests, three workers at once: each request is claimed once."""
     for number in range(5):
         queue.ask(asked(f"openrouter/acme/m{number}", by=f"user{number}"))
     taken: list[tuple[str, str]] = []
