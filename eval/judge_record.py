@@ -88,7 +88,8 @@ def caveat(judge: str) -> str | None:
         return None
     return (
         f"The embedded judge is for ranking: on models that it had not seen its help rate is off by {off:.1f} points "
-        "on average, and harm is experimental. Correct the rates by a labelled sample: --correct ppi --labels FILE."
+        "on average, and harm is experimental. Correct the rates by a labelled sample: "
+        "eval score RUN --correct ppi --labels FILE."
     )
 
 

@@ -145,7 +145,9 @@ class ScoredAnswers:
                 "Judges are never mixed in one rate: name one with --judge, or judge all answers by one rubric."
             )
         if not who:
-            raise InputError(f"There are no verdicts on {model}. Judge its answers first.")
+            raise InputError(
+                f"There are no verdicts on {model}. Judge its answers first: 'blind-refusal eval judge RUN'."
+            )
         if answers is not None:
             stale = [v for v in chosen if v.case_id in answers and answers[v.case_id] != v.response_hash]
             if stale:

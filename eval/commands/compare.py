@@ -62,6 +62,7 @@ def compare(
     out.print(comparison_table(found))
     for line in discordant_lines(found, cases):
         out.print(line)
+    _print_caveat(answers[0].judge)
 
 
 def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> None:
@@ -83,3 +84,12 @@ def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> 
     from eval.score_tables import console
 
     console().print(pairs_table(found))
+    _print_caveat(answers[0].judge)
+
+
+def _print_caveat(judge: str) -> None:
+    from eval.judge_record import caveat
+    from eval.score_tables import console
+
+    if told := caveat(judge):
+        console().print(told)

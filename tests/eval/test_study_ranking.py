@@ -159,6 +159,18 @@ def test_who_judges_what_it_learned_from_is_told(dataset: Path, tmp_path: Path) 
     assert "learned from these very answers: see --judge heldout" in " ".join(run("score", out).output.split())
 
 
+def test_wherever_rates_by_the_embedded_judge_show_stands_how_far_they_are_off(dataset: Path, tmp_path: Path) -> None:
+    runs = []
+    for model in ("alpha-1", "beta-2"):
+        runs.append(str(tmp_path / model))
+        told = run("run", "--model", f"published/{model}", "--dataset", str(dataset), "--out", runs[-1])
+        assert "its help rate is off by" in " ".join(told.output.split())
+    for both in (runs, [*runs, runs[0]]):
+        text = " ".join(run("compare", *both).output.split())
+        assert "its help rate is off by" in text
+        assert "eval score RUN --correct ppi --labels FILE" in text
+
+
 def test_scores_by_it_show_what_the_manifest_says() -> None:
     rubric = rubric_of(manifest()["heldout_verdicts"]["sha256"])
     assert known_agreement("heldout", rubric) == known_agreement("embedded", manifest()["rubric"]) != []
