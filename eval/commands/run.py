@@ -191,6 +191,10 @@ def _judge_and_score(
 ) -> None:
     from eval.commands.judge import judge as judge_command
     from eval.commands.score import score
+    from eval.run_folder import RunFolder
 
     name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, budget=budget, yes=yes, **how)
+    if next(RunFolder.open(path).verdicts(name), None) is None:
+        click.echo("No scores: there was no whole answer to judge.")
+        return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from dataset_builder.errors import InputError
 from eval.cli import eval_group
 from eval.run_folder import RunFolder
-from tests.support.chat_server import ChatServer
+from tests.support.chat_server import ChatServer, answer
 from tests.support.scripted_judge import judge_script
 from tests.support.small_dataset import build_small
 
@@ -66,3 +66,12 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
         assert "what it costs is shown and asked about when the answers are there" in done.output
         assert "nobody to ask. Give --yes" in str(done.exception)
         assert model.requests == []
+
+
+def test_without_a_whole_answer_there_is_nothing_to_score_and_that_is_said(dataset: str, tmp_path: Path) -> None:
+    with ChatServer(lambda _: answer("First, take", finish="length")) as model:
+        base = ("--model", "m", "--base-url", model.base_url, "--dataset", dataset, "--out", str(tmp_path / "run"))
+        done = run(*base, "--limit", "2")
+    assert done.exit_code == 0, done.output
+    assert "2 cases: 2 truncated_answer" in done.output
+    assert done.output.endswith("No scores: there was no whole answer to judge.\n")
