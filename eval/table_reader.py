@@ -60,6 +60,9 @@ class _Child:
             self._end()
 
     def _exchange(self, name: str, data: bytes) -> _Reply:
+        if self._process is not None and self._process.poll() is not None:
+            # It died between two files, for want of memory perhaps: the next file is not to blame.
+            self._end()
         process = self._process or self._begin()
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for the type
         watch = threading.Timer(SECONDS, process.kill)

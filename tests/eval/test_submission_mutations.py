@@ -209,14 +209,20 @@ def test_members_changed_by_a_careful_forger(good: Files, dataset: OpenedDataset
             assert now["model"].slug == before["model"].slug
 
 
-def test_the_reader_comes_back_after_a_death(good: Files) -> None:
+def test_the_reader_comes_back_after_a_death(good: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_submission(good)
     process = table_reader._CHILD._process
     assert process is not None
+    # A death between two files is nobody's fault.
     process.kill()
     process.wait()
-    with pytest.raises(DataError, match="makes the reader of Parquet files fail"):
-        read_submission(good)
+    assert read_submission(good).answers == first.answers
+    # One over a file is that file's.
+    table_reader.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(table_reader, "_START", "import os; os._exit(9)")
+        with pytest.raises(DataError, match="makes the reader of Parquet files fail"):
+            read_submission(good)
     assert read_submission(good).answers == first.answers
 
 
