@@ -157,8 +157,8 @@ def _store(report: AgreementReport, dataset: OpenedDataset) -> None:
 
     if is_in_sample(report.judge):
         click.echo(
-            "Not kept: the weights of this judge were trained on these answers. Scores show the agreement in its "
-            "manifest, which is on answers that they had not seen.",
+            "Not kept: the weights of this judge were trained on these answers, so it looks better than it is; "
+            "--judge heldout has not seen them. Scores show the agreement in its manifest, on answers new to it.",
             err=True,
         )
         return
