@@ -69,7 +69,7 @@ def label(page: Any, *passed: str) -> None:
 
 @pytest.mark.browser
 def test_two_reviewers_at_the_keyboard(folder: Path, browser: Any, tmp_path: Path) -> None:
-    with reviewing("dataset", "review", str(folder), log=tmp_path / "log") as address:
+    with reviewing("dataset", "review", str(folder), logs=tmp_path) as address:
         first, second = browser.new_page(), browser.new_page()
         for page, name in ((first, "reviewer_1"), (second, "reviewer_2")):
             page.set_default_timeout(60_000)

@@ -117,7 +117,7 @@ def test_a_score_is_corrected_by_them(run: Path) -> None:
 @pytest.mark.browser
 def test_two_reviewers_at_the_keyboard(run: Path, browser: Any, tmp_path: Path) -> None:
     arguments = ("review", str(run), "--sample", "3")
-    with reviewing("eval", *arguments, log=tmp_path / "log") as address:
+    with reviewing("eval", *arguments, logs=tmp_path) as address:
         for name, keys in (("reviewer_1", ["112", "222", "312"]), ("reviewer_2", ["112", "122", "322"])):
             page = browser.new_page()
             page.set_default_timeout(60_000)

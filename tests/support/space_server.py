@@ -34,7 +34,7 @@ def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: floa
         words += ["--port", str(port), "--store-cache", str(cache), *more]
         return [*_python("space.command"), *words], {}
 
-    with _running(start, cache.parent, timeout) as address:
+    with running(start, cache.parent, timeout) as address:
         yield address
 
 
@@ -46,7 +46,7 @@ def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 90
         where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
         return _python("space.hosted"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
 
-    with _running(start, folder, timeout) as address:
+    with running(start, folder, timeout) as address:
         yield address
 
 
@@ -55,9 +55,13 @@ def _python(module: str) -> list[str]:
 
 
 @contextmanager
-def _running(
+def running(
     start: Callable[[int], tuple[list[str], dict[str, str]]], logs: Path, timeout: float, tries: int = _TRIES
 ) -> Iterator[str]:
+    """The address of a server in a process of its own: ``start`` gives its command and variables for a port.
+
+    Stopped at the end; raises what it said if it does not start.
+    """
     port = free_port()
     log = logs / f"serve-{port}.log"
     command, more = start(port)
@@ -77,7 +81,7 @@ def _running(
     said = log.read_text(errors="replace")
     if _TAKEN not in said or tries == 1:
         raise RuntimeError(f"the server did not start:\n{said}")
-    with _running(start, logs, timeout, tries - 1) as address:
+    with running(start, logs, timeout, tries - 1) as address:
         yield address
 
 
