@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from space.snapshot import plain_leaderboard, read_snapshot, row_key, transcript
 from space.store import Store
 from tests.support.hub_server import HubServer
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
+from tests.support.results_hub import REPO, board, client, review, submit
 from tests.support.small_dataset import build_small
 from tests.support.space_data import write_results
 from tests.support.submissions import good_bundle
@@ -170,13 +172,13 @@ def test_a_version_whose_transcripts_cannot_be_prepared_is_not_shown(
 
 
 def test_the_watcher_looks_by_itself_and_stops(data: SpaceData, dataset: OpenedDataset, results: Path) -> None:
-    before = data.now
-    watcher = ResultsWatcher(data, FolderSource(results), every=0.02)
+    before, shown = data.now, threading.Event()
+    watcher = ResultsWatcher(
+        data, FolderSource(results), every=0.02, say=lambda text: text.startswith("New results") and shown.set()
+    )
     watcher.start()
     add_to_results_folder(dataset, results, [good_bundle(dataset, "acme/newer-2")])
-    end = time.monotonic() + 20
-    while data.now is before and time.monotonic() < end:
-        time.sleep(0.02)
+    assert shown.wait(120)
     watcher.stop()
     assert data.now is not before
 
@@ -199,6 +201,29 @@ def test_results_on_the_hub_follow_its_commits(hub: HubServer, results: Path) ->
     api.commit(repo, "dataset", message="b", add={"leaderboard.json": json.dumps(told | {"boards": []}).encode()})
     assert source.version() != first.version
     assert source.read().boards == ()
+
+
+def test_what_bob_submits_and_alice_merges_is_shown_without_a_restart(
+    hub: HubServer, dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    client().ensure_repo(REPO, "dataset")
+    board(dataset)
+    source = open_source(REPO)
+    empty = source.read()
+    store = store_of(dataset.built, empty, tmp_path / "cache")
+    data = SpaceData(store=store, dataset_name="small", built=dataset.built, now=empty)
+    watcher = ResultsWatcher(data, source, prepare=lambda new: store_of(dataset.built, new, tmp_path / "cache"))
+    submit(good_bundle(dataset, "bob/model-1"), dataset)
+    watcher.look()
+    assert data.now.boards == ()
+    review(dataset, merge=True)
+    board(dataset)
+    watcher.look()
+    assert [row.model for one in data.now.boards for row in one.rows] == ["bob/model-1"]
+    (name,) = [name for name in data.store.models if name.startswith("bob__model-1/")]
+    answer = data.store.transcript("control:school:1", name)
+    assert answer is not None
+    assert answer.response == "No, says bob/model-1 to control:school:1."
 
 
 def test_without_results_there_is_an_empty_snapshot(tmp_path: Path) -> None:
