@@ -102,6 +102,7 @@ def _gate(
     from dataset_builder.gates.session import GateSession
     from dataset_builder.generation.folder import GenerationFolder
     from dataset_builder.generation.report_file import write_report
+    from dataset_builder.validate import UNGATED
 
     folder = GenerationFolder.open(path)
     lines = folder.lines()
@@ -110,11 +111,15 @@ def _gate(
     session = GateSession(folder.gates, tasks, choice, budget, spent_on_gates(folder), max_tokens)
     with folder.writing():
         stopped = _run(session, yes)
-    for line in write_report(folder).lines():
+    found = write_report(folder)
+    for line in found.lines():
         click.echo(line)
     if stopped:
         raise RemoteError(f"Stopped early: {stopped}")
-    click.echo(f"Next: blind-refusal dataset review {path}, or dataset build --source study --add generated:{path}")
+    if found.outcomes[UNGATED]:
+        click.echo(f"Next: blind-refusal dataset gate {path}, for the gates that have not spoken yet")
+    else:
+        click.echo(f"Next: blind-refusal dataset review {path}, or dataset build --source study --add generated:{path}")
 
 
 def _run(session: GateSession, yes: bool) -> str | None:

@@ -18,8 +18,8 @@ TITLES: Final = {
     FAULTY: "removed by the automatic checks",
     UNREADABLE: "not readable as a case",
     REFUSED: "declined by the writer",
-    TRUNCATED: "cut off",
-    EMPTY: "empty",
+    TRUNCATED: "with a reply that was cut off",
+    EMPTY: "with an empty reply",
     CONTENT_FILTER: "withheld by the provider's filter",
     PROVIDER_ERROR: "not answered by the provider",
 }

@@ -31,7 +31,11 @@ from tests.support.gated_batch import gate, outcomes, write
 
 def test_all_pass_and_are_built(tmp_path: Path) -> None:
     write(tmp_path / "g")
-    done, asked = gate(tmp_path / "g", writes_and_passes)
+    done, some = gate(tmp_path / "g", writes_and_passes, "--gate", "dual_use")
+    assert "dataset gate" in done.output.splitlines()[-1], "there are more gates to be asked"
+    done, rest = gate(tmp_path / "g", writes_and_passes)
+    assert "dataset review" in done.output.splitlines()[-1]
+    asked = some + rest
     assert done.exit_code == 0, done.output
     assert Counter(map(gate_of, asked)) == {"operational_validity": 4, "reasonable_judge": 4, "dual_use": 4}
     assert {r.body["temperature"] for r in asked} == {0.0}
