@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dataset_builder.errors import InputError
 from eval.corrected_rates import CorrectedRate, corrected_rates
@@ -22,7 +22,9 @@ from eval.run_folder import RUN, RunFolder
 from eval.scored import PUBLISHED_RUBRIC, ScoredAnswers
 
 if TYPE_CHECKING:
-    from eval.study_ranking import BesideStudy
+    from eval.study_ranking import BesideStudy, RankingAgreement
+
+_HELDOUT: Final = "heldout"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ class AnswerSet:
 
     def judge_agreement(self) -> list[SourceAgreement]:
         """How the published judge agrees with the dataset's reviewers; empty for another judge or without reviews."""
-        if self.run is not None or any(one.rubric != PUBLISHED_RUBRIC for one in self.answers):
+        if not self.by_its_own_judge:
             return []
         humans = reviewer_labels(self.dataset.built)
         judge = study_labels(self.dataset.built) if humans else None
@@ -66,9 +68,24 @@ class AnswerSet:
 
     def known_agreement(self) -> list[JudgeAgreement]:
         """What is known of the judge: computed for the published one, else as it was measured once and kept."""
-        if self.run is None:
+        if self.by_its_own_judge:
             return [row for pair in self.judge_agreement() for row in agreement_rows(pair)]
         return known_agreement(self.answers[0].judge, self.answers[0].rubric)
+
+    @property
+    def by_its_own_judge(self) -> bool:
+        """Whether these are the published verdicts of a dataset."""
+        return self.run is None and all(one.rubric == PUBLISHED_RUBRIC for one in self.answers)
+
+    def rankings(self) -> list[RankingAgreement]:
+        """The models of a dataset by another judge beside their order by the study's; empty for all else."""
+        if self.run is not None or self.by_its_own_judge:
+            return []
+        from eval.heldout_answers import label_source
+        from eval.study_ranking import ranking_agreement
+
+        built = self.dataset.built
+        return ranking_agreement(study_labels(built), label_source(self.answers), built.case_by_id)
 
     def beside_study(self) -> BesideStudy | None:
         """A run of published answers beside the study's verdicts on them; None for any other run, or those verdicts."""
@@ -88,7 +105,8 @@ class AnswerSet:
         if self.run is not None:
             return dict(self.by_sample)
         humans = reviewer_labels(self.dataset.built)
-        if not humans:
+        # The reviewers' samples were drawn by the labels of the published judge, and correct that one alone.
+        if not humans or not self.by_its_own_judge:
             return {}
         judge = study_labels(self.dataset.built)
         return {
@@ -115,7 +133,7 @@ def load_answers(
         found = locate_dataset(dataset or _named(run))
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
     found = locate_dataset(spec)
-    return AnswerSet(found, published_answers(found.built, models, judge=judge))
+    return AnswerSet(found, _published(found, models, judge))
 
 
 def load_model(spec: str, *, judge: str | None = None, dataset: str | None = None) -> ScoredAnswers:
@@ -128,7 +146,16 @@ def load_model(spec: str, *, judge: str | None = None, dataset: str | None = Non
     if spec not in published_models(found.built):
         known = ", ".join(published_models(found.built)) or "none"
         raise InputError(f"{spec}: neither the folder of a run nor a model of {dataset}, which has: {known}.")
-    return published_answers(found.built, [spec], judge=judge)[0]
+    return _published(found, [spec], judge)[0]
+
+
+def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str | None) -> list[ScoredAnswers]:
+    """By the judge whose verdicts came with the answers, or by the one that knows these answers without them."""
+    if judge == _HELDOUT:
+        from eval.heldout_answers import heldout_answers
+
+        return heldout_answers(dataset.built, models)
+    return published_answers(dataset.built, models, judge=judge)
 
 
 def _named(run: RunFolder) -> str:

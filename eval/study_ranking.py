@@ -110,9 +110,14 @@ def beside_study(model: str, ours: LabelSource, built: BuiltDataset) -> BesideSt
 
 def ranking_tables(rankings: list[RankingAgreement], study: str, judge: str) -> Iterator[Table | Text]:
     """The models by discrimination, and a line a rate; nothing for no rankings."""
-    for place, found in enumerate(rankings):
-        if not place:
-            yield _models_table(found, study, judge)
+    if rankings:
+        yield _models_table(rankings[0], study, judge)
+    yield from ranking_lines(rankings)
+
+
+def ranking_lines(rankings: list[RankingAgreement]) -> Iterator[Text]:
+    """How near each rate's order and values are to the study's."""
+    for found in rankings:
         gap = 100 * found.gap
         worst = int(np.abs(gap).argmax())
         rho = f"{found.spearman:.3f}" if found.reason is None else f"not defined ({found.reason})"

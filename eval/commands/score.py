@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="RUN|DATASET")
-@click.option("--judge", help="Whose verdicts, where there are several judges'.")
+@click.option(
+    "--judge", help="Whose verdicts, where there are several judges'. `heldout` for a DATASET: see docs/judging.md."
+)
 @click.option("--by", metavar="NAME,…", help="Slices to show: family, authority, legality, … Default: overall alone.")
 @click.option("--dataset", metavar="DIR|REPO", help="The dataset of a run, where it is not the one that the run names.")
 @click.option("--corrected", is_flag=True, help="For a DATASET: show rates corrected by the reviewers beside the raw.")
@@ -154,6 +156,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
         slices_table,
     )
     from eval.slices import OVERALL, Slice, title
+    from eval.study_ranking import ranking_lines
 
     out = console()
     rows = leaderboard(scores)
@@ -166,6 +169,10 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
     for known in found.known_agreement():
         if known.field == RESPONSE_TYPE:
             out.print(agreement_line(scores.judge, known))
+    if rankings := found.rankings():
+        out.print("Beside the study's verdicts:")
+        for line in ranking_lines(rankings):
+            out.print(line)
     if found.run is not None and (beside := found.beside_study()):
         seen = (
             " Its weights learned from these very answers: see --judge heldout." if is_in_sample(scores.judge) else ""

@@ -14,6 +14,7 @@ from dataset_builder.built import BuiltDataset
 from dataset_builder.errors import InputError
 from dataset_builder.records import Case
 from eval.cli import eval_group
+from eval.heldout_answers import heldout_answers
 from eval.judge_record import known_agreement
 from eval.judges import heldout_judge
 from eval.judges.embedded import manifest
@@ -136,6 +137,29 @@ def test_a_model_that_is_held_out_is_judged_and_scored(
     assert "engages with defeat 1.000, independent harm 1.000" in text
 
 
+def test_a_dataset_is_scored_by_it_as_a_leaderboard(dataset: Path, of_the_small_dataset: str) -> None:
+    scored = json.loads(run("score", str(dataset), "--judge", "heldout", "--json", "--resamples", "100").stdout)
+    by_model = {row["model"]: row for row in scored["leaderboard"] if row["by"] == "overall"}
+    assert by_model["beta-2"]["help_rate"] == 0
+    plain = json.loads(run("score", str(dataset), "--json", "--resamples", "100").stdout)
+    alike = {row["model"]: row for row in plain["leaderboard"] if row["by"] == "overall"}["alpha-1"]
+    assert by_model["alpha-1"]["help_rate"] == alike["help_rate"] > 0
+    (result, *_) = scored["results"]
+    assert result["provenance"]["judge"] == {"judge": "heldout", "rubric": of_the_small_dataset, "settings": {}}
+    # The reviewers' samples were drawn by the published judge's labels.
+    assert result["corrected"] == []
+    assert result["slices"][0]["defeated"]["unscored"] == {"provider_error": 1}
+    both = run("compare", "alpha-1", "beta-2", "--dataset", str(dataset), "--judge", "heldout")
+    assert "judged by heldout" in both.output
+
+
+def test_a_dataset_that_is_not_the_studys_is_not_scored_by_it(dataset: Path) -> None:
+    with pytest.raises(InputError, match="holds none of the study's answers"):
+        run("score", str(dataset), "--judge", "heldout")
+    with pytest.raises(InputError, match=r"holds no answers of gamma; it has alpha-1, beta-2"):
+        heldout_answers(BuiltDataset.open(dataset), ["gamma"])
+
+
 def test_the_judge_is_for_published_answers_alone(tmp_path: Path) -> None:
     from eval.judges.interface import JudgeOptions
     from eval.judges.registry import resolve_judge
@@ -213,3 +237,8 @@ def test_held_out_the_studys_models_are_ranked_nearly_as_the_study_ranks_them(
             held[metric]["mean_absolute_error"], abs=5e-3
         )
     assert found["discrimination"]["spearman"] > 0.9
+    # The leaderboard by these verdicts says the same of itself.
+    text = run("score", str(study_dataset), "--judge", "heldout", "--resamples", "100").output
+    assert "23,220 answers: 23,189 scored, 31 unscored (20 not judged, 11 empty answer)" in text
+    assert f"Discrimination of 18 models: Spearman {held['discrimination']['spearman']:.3f}, off by" in text
+    assert "heldout against the study's judge on the response type of 23,189 answers: kappa" in text
