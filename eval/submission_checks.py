@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dataset_builder.errors import InputError, Problem
+from dataset_builder.errors import Problem
 from dataset_builder.taxonomy import OK, RESPONSE_STATUSES
 from eval.bundle import case_hashes
 from eval.bundle_schema import BUNDLE, RESPONSES, RUN
@@ -196,12 +196,3 @@ def _likeness(submission: Submission, earlier: Sequence[Earlier]) -> list[str]:
         if (alike := shared(mine, one.fingerprints)) >= TOO_ALIKE:
             found.append(f"{100 * alike:.0f} % of the answers are those of {one.place}")
     return found
-
-
-def check_place(submission: Submission, earlier_hashes: Mapping[str, str]) -> None:
-    """Raise InputError where another submission has its place; ``earlier_hashes``: bundle.json's SHA-256 by place."""
-    there = earlier_hashes.get(submission.place)
-    if there is not None:
-        same = there == submission.bundle_sha256
-        what = "this very submission is there already" if same else "another submission stands there"
-        raise InputError(f"{submission.place}: {what}.")

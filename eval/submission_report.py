@@ -87,12 +87,15 @@ def report_on_upload(
     datasets: Sequence[OpenedDataset],
     results: Path | None = None,
     *,
+    most_unscored: float | None = MOST_UNSCORED,
+    adopt: bool = False,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> SubmissionReport:
     """Check, judge again and preview a bundle's folder or zip; never raises for what is wrong in it.
 
     ``datasets`` are those that may be answered; ``results`` is a copy of the results repository, for its
-    leaderboard and its earlier submissions; ``rejudge`` makes the maintainers' verdicts.
+    leaderboard and its earlier submissions; ``rejudge`` makes the maintainers' verdicts; other arguments are
+    those of the checks and the review.
     """
     try:
         files = open_upload(path)
@@ -100,7 +103,7 @@ def report_on_upload(
         return SubmissionReport(error.problems)
     except InputError as error:
         return SubmissionReport((Problem("the upload", str(error)),))
-    return report_on_files(files, datasets, results, rejudge=rejudge)
+    return report_on_files(files, datasets, results, most_unscored=most_unscored, adopt=adopt, rejudge=rejudge)
 
 
 def report_on_files(

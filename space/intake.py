@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub import ENDPOINT, Hub
 from eval.aggregate import aggregate
 from eval.bundle import MadeBundle
 from eval.dataset import OpenedDataset
-from eval.hub_submission import check_for_repo, hand_in, public_lines
+from eval.hub_submission import hand_in, public_lines
 from eval.leaderboard_schema import FILE_NAME, Board, Leaderboard
 from eval.request_queue import RequestQueue
 from eval.request_record import make_request
 from eval.results_folder import SUBMISSIONS
-from eval.results_repo import ResultsRepo
-from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.results_repo import FOR_CHECKS, ResultsRepo
+from eval.submission_report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_upload
 from eval.submitting import submit_locally
-from eval.upload import open_upload
 from space.results_source import FolderSource, HubSource, ResultsSource
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -56,12 +55,8 @@ class LocalIntake:
 
     def check(self, upload: Path) -> SubmissionReport:
         """What ``submit`` would find; never raises for what is wrong in the upload."""
-        try:
-            files = open_upload(upload)
-        except InputError as error:
-            return _refused(error)
-        return report_on_files(
-            files, [self.dataset], self.results, most_unscored=None, adopt=True, rejudge=self.rejudge
+        return report_on_upload(
+            upload, [self.dataset], self.results, most_unscored=None, adopt=True, rejudge=self.rejudge
         )
 
     def submit(self, upload: Path) -> PutIn:
@@ -126,12 +121,11 @@ class HubIntake:
         return HandedIn(account, queue.ask(asked, as_request=True).pr_url or queue.repo.url)
 
     def _check(self, upload: Path, repo: ResultsRepo, account: str) -> tuple[SubmissionReport, list[str]]:
-        try:
-            files = open_upload(upload)
-        except InputError as error:
-            return _refused(error), []
-        report = check_for_repo(files, [self.dataset], repo, rejudge=self.rejudge)
-        return report, public_lines(files, account, repo) if report.ok else []
+        copy, _ = repo.copy(FOR_CHECKS)
+        report = report_on_upload(upload, [self.dataset], copy, rejudge=self.rejudge)
+        if report.submission is None or not report.ok:
+            return report, []
+        return report, public_lines(report.submission.files, account, repo)
 
     def _as_visitor(self, token: str) -> ResultsRepo:
         if not token:
@@ -176,9 +170,3 @@ def _put_in(made: Leaderboard, place: str, status: str) -> PutIn:
     boards = tuple(board for board in made.boards if any(row.bundle == bundle for row in board.rows))
     left_out = tuple(one.reason for one in made.excluded if one.bundle == bundle)
     return PutIn(place, status, boards, left_out)
-
-
-def _refused(error: InputError) -> SubmissionReport:
-    if isinstance(error, DataError):
-        return SubmissionReport(error.problems)
-    return SubmissionReport((Problem("the upload", str(error)),))
