@@ -19,7 +19,7 @@ def published_provenance(dataset: OpenedDataset, answers: ScoredAnswers) -> Prov
     found = {name: sorted({v for v in table.column(name).to_pylist() if v is not None}) for name in columns}
     return Provenance(
         model=ModelInfo(name=answers.model, id=" and ".join(found["model_id"]), endpoint=None),
-        dataset=_dataset(dataset, len(answers.cases), ALL_CASES),
+        dataset=dataset_info(dataset, len(answers.cases), ALL_CASES),
         judge=JudgeInfo(judge=answers.judge, rubric=answers.rubric, settings={}),
         sampling=Sampling(
             temperature=found["temperature"][0] if len(found["temperature"]) == 1 else None,
@@ -40,7 +40,7 @@ def run_provenance(dataset: OpenedDataset, run: RunFolder, answers: ScoredAnswer
     judges = {(one.judge, one.rubric): one.settings for one in run.record.judges}
     return Provenance(
         model=ModelInfo(name=answers.model, id=settings.model, endpoint=settings.endpoint),
-        dataset=_dataset(dataset, len(answers.cases), settings.sample),
+        dataset=dataset_info(dataset, len(answers.cases), settings.sample),
         judge=JudgeInfo(
             judge=answers.judge, rubric=answers.rubric, settings=judges.get((answers.judge, answers.rubric), {})
         ),
@@ -57,7 +57,8 @@ def run_provenance(dataset: OpenedDataset, run: RunFolder, answers: ScoredAnswer
     )
 
 
-def _dataset(dataset: OpenedDataset, n_cases: int, sample: str) -> DatasetInfo:
+def dataset_info(dataset: OpenedDataset, n_cases: int, sample: str) -> DatasetInfo:
+    """The cases that were asked: so many of a dataset, drawn as ``sample`` says."""
     manifest = dataset.built.manifest
     sources = [f"{one.repository or one.kind}{f'@{one.commit}' if one.commit else ''}" for one in manifest.sources]
     return DatasetInfo(

@@ -27,7 +27,8 @@ from eval.bundle_schema import (
 from eval.case_table import CaseTable
 from eval.dataset import OpenedDataset
 from eval.protocol import departures_of
-from eval.results import DatasetInfo, JudgeInfo, ModelInfo, Provenance, Sampling
+from eval.provenance import dataset_info
+from eval.results import JudgeInfo, ModelInfo, Provenance, Sampling
 from eval.scored import ScoredAnswers
 from eval.table_reader import read_apart
 from eval.verdicts import Verdict
@@ -94,20 +95,9 @@ class Submission:
     def provenance(self, dataset: OpenedDataset, judge: JudgeInfo) -> Provenance:
         """What decided the numbers by a judge, as the submission tells it."""
         run, model = self.run, self.bundle.model
-        manifest = dataset.built.manifest
-        sources = [f"{one.repository or one.kind}{f'@{one.commit}' if one.commit else ''}" for one in manifest.sources]
         return Provenance(
             model=ModelInfo(name=model.name, id=model.id, endpoint=run.endpoint),
-            dataset=DatasetInfo(
-                name=dataset.hub_id or dataset.built.path.resolve().name,
-                hub_id=dataset.hub_id,
-                revision=dataset.revision,
-                cases_hash=manifest.cases_hash,
-                schema_version=manifest.schema_version,
-                sources=sources,
-                n_cases=len(run.case_ids),
-                sample=run.sample,
-            ),
+            dataset=dataset_info(dataset, len(run.case_ids), run.sample),
             judge=judge,
             sampling=Sampling(
                 temperature=run.temperature,
