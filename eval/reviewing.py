@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from dataset_builder.errors import DataError, Problem
+from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.hub_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.aggregate import aggregated_files
 from eval.dataset import OpenedDataset
@@ -155,8 +156,11 @@ def review_folder(
 ) -> dict[str, SubmissionReport]:
     """Review the submissions of a folder of one's own that have no review, or with ``again`` all of them.
 
-    ``accept`` maps a place to why a person lets it in that the checks hold. Returns the reports by place.
+    ``accept`` maps a place to why a person lets it in that the checks hold. Returns the reports by place. Raises
+    InputError where there is no such folder, or no submission at a place to accept.
     """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
     found = _review(results, datasets, accept or {}, again=again, own=True, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
@@ -192,7 +196,12 @@ def _review(
     rejudge: Rejudge,
 ) -> dict[str, SubmissionReport]:
     found = {}
-    for place in places(results):
+    there = places(results)
+    for place in accept:
+        if place not in there:
+            known = f"; the nearest is {near[0]}" if (near := get_close_matches(place, there, 1, 0.5)) else ""
+            raise InputError(f"{place}: no such submission; expected ORGANIZATION__MODEL/RUN{known}.")
+    for place in there:
         if not again and place not in accept:
             try:
                 if read_review(results, place) is not None:

@@ -78,23 +78,28 @@ def review(
     opened = [locate_dataset(one) for one in datasets]
     rejudge = _rejudge_by(spec) if spec else maintainers_verdicts
     if not names_repo(results):
-        for place, report in review_folder(
-            Path(results), opened, accept=accepted, again=again, rejudge=rejudge
-        ).items():
+        found = review_folder(Path(results), opened, accept=accepted, again=again, rejudge=rejudge)
+        for place, report in found.items():
             _show(place, report)
+        if not found:
+            click.echo("nothing to review")
         return
     from dataset_builder.hub import Hub
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
-    for one in review_requests(repo, opened, number=number, merge=merge, say=say, rejudge=rejudge):
+    requests = review_requests(repo, opened, number=number, merge=merge, say=say, rejudge=rejudge)
+    for one in requests:
         what = f"pull request {one.request.number} by {one.request.author}"
         if one.for_queue and not one.report.problems:
             click.echo(f"{what}: fit for the queue")
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    for place, report in review_repo(repo, opened, accept=accepted, again=again, rejudge=rejudge).items():
+    found = review_repo(repo, opened, accept=accepted, again=again, rejudge=rejudge)
+    for place, report in found.items():
         _show(place, report)
+    if not requests and not found:
+        click.echo("nothing to review")
 
 
 def _rejudge_by(spec: str) -> Rejudge:

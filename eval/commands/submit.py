@@ -46,7 +46,7 @@ def submit(
     from eval.submitting import bundles_of, submit_locally
 
     if (results is None) == (repo is None):
-        raise click.UsageError("Where to? Give --results DIR or --repo NS/NAME.")
+        raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME.")
     found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
     if repo is not None:
         for made in bundles:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dataset_builder.errors import DataError
+from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub_requests import open_requests
 from eval.cli import eval_group
 from eval.dataset import OpenedDataset, locate_dataset
@@ -86,3 +86,24 @@ def test_a_results_folder_is_withdrawn_from_locally(dataset: OpenedDataset, tmp_
     assert done.exit_code == 0, done.output
     assert "withdrawn by bob" in command("aggregate", results, "--dataset", dataset.name).output
     assert command("withdraw", results, "no__one/x", "--reason", "x").exit_code == 1
+
+
+def test_a_review_says_what_is_not_there_and_when_there_is_nothing_to_do(
+    dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1").files)
+    results = tmp_path / "results"
+    assert command("submit", folder, "--results", results, "--dataset", dataset.name).exit_code == 0
+    there = ("review", results, "--dataset", dataset.name)
+    assert command(*there).output == "nothing to review\n"
+    wrong = command(*there, "--accept", "bob__model-1/2026", "--reason", "x")
+    assert isinstance(wrong.exception, InputError)
+    assert "no such submission" in str(wrong.exception)
+    assert "the nearest is bob__model-1/2026-11-20-" in str(wrong.exception)
+    gone = command("review", tmp_path / "nowhere", "--dataset", dataset.name)
+    assert isinstance(gone.exception, InputError)
+    assert "no such folder" in str(gone.exception)
+
+
+def test_a_hub_with_nothing_to_review_says_so(results: HubServer, dataset: OpenedDataset) -> None:
+    assert command("review", REPO, "--dataset", dataset.name).output == "nothing to review\n"
