@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
 from importlib.metadata import version
@@ -25,9 +24,6 @@ from dataset_builder.sources import STUDY, read_source
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where the files go, if not the package.")
 def main(source: str, out: Path | None) -> None:
     """Train the gates' classifiers and write their weights and manifest."""
-    # More threads add numbers up in another order, and the bytes would differ. Numpy reads this once.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
     from dataset_builder.gates.embedded import MANIFEST_FILE, MODEL, WEIGHTS_FILE, pack
     from dataset_builder.gates.embedded_features import BITS, VERSION
     from dataset_builder.gates.training import train_gates

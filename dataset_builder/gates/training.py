@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
 
 from dataset_builder.gates.agreement import agreement_of, study_lines
 from dataset_builder.gates.embedded import TRAINED, GateWeights
@@ -70,7 +71,9 @@ def fit(examples: GateExamples, rows: Bools) -> tuple[NDArray[np.float32], float
         value = np.mean(np.logaddexp(0, np.where(yes, -logits, logits))) + PENALTY / 2 * (at[:-1] @ at[:-1])
         return float(value), np.append(transposed @ gap + PENALTY * at[:-1], gap.sum())
 
-    found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
+    # More threads add numbers up in another order, and gain nothing on vectors of this length.
+    with threadpool_limits(1):
+        found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
     return found[:-1].astype(np.float32), float(found[-1])
 
 
