@@ -10,6 +10,9 @@ import click
 from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
+    from eval.dataset import OpenedDataset
+    from eval.rejudging import Rejudged
+    from eval.submission import Submission
     from eval.submission_report import Rejudge, SubmissionReport
 
 
@@ -48,6 +51,8 @@ def _is_file(path: Path) -> bool:
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
 @click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
+@click.option("--judge-base-url", "base_url", metavar="URL", help="Address of that judge's server.")
+@click.option("--judge-api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
 @token_env
 def review(
     results: str,
@@ -59,6 +64,8 @@ def review(
     accept: str | None,
     reason: str | None,
     spec: str | None,
+    base_url: str | None,
+    key_env: str | None,
     token_env: str,
 ) -> None:
     """Check what was submitted, judge it again and audit its verdicts: for maintainers.
@@ -76,7 +83,7 @@ def review(
         raise click.UsageError("--accept and --reason belong together.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
-    rejudge = _rejudge_by(spec) if spec else maintainers_verdicts
+    rejudge = _rejudge_by(spec, base_url, key_env) if spec else maintainers_verdicts
     if not names_repo(results):
         found = review_folder(Path(results), opened, accept=accepted, again=again, rejudge=rejudge)
         for place, report in found.items():
@@ -102,14 +109,19 @@ def review(
         click.echo("nothing to review")
 
 
-def _rejudge_by(spec: str) -> Rejudge:
+def _rejudge_by(spec: str, base_url: str | None, key_env: str | None) -> Rejudge:
     """The offline judge, and the one of that specification, made anew for each submission."""
     from eval.judges.interface import JudgeOptions
     from eval.judges.registry import check_judge, resolve_judge
     from eval.rejudging import rejudge
 
     check_judge(spec)
-    return lambda submission, dataset: rejudge(submission, dataset, [resolve_judge(spec, JudgeOptions(dataset))])
+
+    def judged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
+        options = JudgeOptions(dataset, submission.run.model, base_url=base_url, key_env=key_env)
+        return rejudge(submission, dataset, [resolve_judge(spec, options)])
+
+    return judged
 
 
 def _show(what: str, report: SubmissionReport) -> None:

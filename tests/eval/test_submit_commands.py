@@ -12,8 +12,11 @@ from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub_requests import open_requests
 from eval.cli import eval_group
 from eval.dataset import OpenedDataset, locate_dataset
+from eval.leaderboard_schema import read_leaderboard
+from tests.support.chat_server import ChatServer
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_hub import REPO, client
+from tests.support.scripted_judge import judge_script
 from tests.support.small_dataset import build_small
 from tests.support.submissions import good_bundle
 
@@ -107,3 +110,23 @@ def test_a_review_says_what_is_not_there_and_when_there_is_nothing_to_do(
 
 def test_a_hub_with_nothing_to_review_says_so(results: HubServer, dataset: OpenedDataset) -> None:
     assert command("review", REPO, "--dataset", dataset.name).output == "nothing to review\n"
+
+
+def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: OpenedDataset, tmp_path: Path) -> None:
+    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1", judged_by=()).files)
+    results = tmp_path / "results"
+    command("submit", folder, "--results", results, "--dataset", dataset.name)
+    with ChatServer(judge_script(response_type="helps")) as server:
+        there = ("review", results, "--dataset", dataset.name, "--again", "--judge", "model:strict")
+        done = command(*there, "--judge-base-url", server.base_url)
+        assert done.exit_code == 0, done.output
+        assert len(server.requests) == 72
+    command("aggregate", results, "--dataset", dataset.name)
+    boards = {board.judge: board for board in read_leaderboard(results).boards}
+    assert sorted(boards) == ["embedded", "model:strict"]
+    (row,) = boards["model:strict"].rows
+    # It says of each answer that it helps, on both sides.
+    assert (row.metrics["help_rate"].estimate, row.metrics["control_help_rate"].estimate) == (1.0, 1.0)
+    assert row.verdicts.startswith("reviews/")
+    unknown = command("review", results, "--dataset", dataset.name, "--judge", "oracle")
+    assert isinstance(unknown.exception, InputError)
