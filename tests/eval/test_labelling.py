@@ -92,7 +92,7 @@ def test_to_review_a_run_is_to_label_it(run: Path) -> None:
         run_labels(folder).put("reviewer_1", items[0].id, SAID)
     told = [CliRunner().invoke(eval_group, [command, str(run), "--report"]).output for command in ("review", "label")]
     assert told[0] == told[1]
-    assert "1 labels in" in told[0]
+    assert "1 label in" in told[0]
     # A long reason is no path.
     done = CliRunner().invoke(eval_group, ["review", str(run.parent), "--accept", "a__b/c", "--reason", "so " * 200])
     assert not isinstance(done.exception, OSError)
