@@ -76,25 +76,27 @@ def board_table(
     )
     return (
         '<div class="br-scroll" tabindex="0" role="region" aria-label="Leaderboard"><table class="br-table br-board">'
-        f"<caption class='br-note'>{_caption(corrected)}</caption>"
+        f"<caption class='br-note'><span>{_caption(corrected, board)}</span></caption>"
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def agreement_line(found: Sequence[JudgeAgreement], field: str = "response_type") -> str:
-    """How the judge agrees with each reviewer on one field, in words."""
-    parts = [
-        f"{safe(one.against.replace('_', ' '))} {one.kappa:.2f} ({one.kappa_low:.2f} to {one.kappa_high:.2f}, "
-        f"{one.n:,} answers)"
-        for one in found
-        if one.field == field and one.kappa is not None and one.kappa_low is not None and one.kappa_high is not None
-    ]
+    """How the judge agrees with each reviewer on one field, in words; limits only where they were measured."""
+    parts = []
+    for one in found:
+        if one.field == field and one.kappa is not None and one.against.startswith("reviewer"):
+            known = one.kappa_low is not None and one.kappa_high is not None
+            limits = f"{one.kappa_low:.2f} to {one.kappa_high:.2f}, " if known else ""
+            parts.append(f"{safe(one.against.replace('_', ' '))} {one.kappa:.2f} ({limits}{one.n:,} answers)")
     return "; ".join(parts)
 
 
-def _caption(corrected: bool) -> str:
+def _caption(corrected: bool, board: Board) -> str:
     text = "Percent; for discrimination, percentage points. The lighter figures are 95 % intervals, clustered by cell."
-    if corrected:
+    if corrected and not any(row.corrected for row in board.rows):
+        text += " There are no corrected rates by this judge: its errors were not measured on answers of this board."
+    elif corrected:
         text += " The second line of a rate is the one corrected for the judge's errors, where reviewers measured them."
     return text
 

@@ -28,8 +28,8 @@ def heat_map(cells: Mapping[tuple[str, str], Cell], href: Callable[[str, str], s
             body.append(f'<tr><th scope="row">{escape(authority.title)}</th>{row}</tr>')
     return (
         '<div class="br-scroll" tabindex="0" role="region" aria-label="Help by family and authority">'
-        '<table class="br-heat"><caption>Percent of answers that help; the small figure is the number of '
-        f"cases. Grey: fewer than {FEW} cases, too few to read alone. Every cell opens its answers.</caption>"
+        '<table class="br-heat"><caption><span>Percent of answers that help; the small figure is the number of '
+        f"cases. Grey: fewer than {FEW} cases, too few to read alone. Every cell opens its answers.</span></caption>"
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -49,8 +49,8 @@ def figures_table(frame: pd.DataFrame) -> str:
         rows.append(f'<tr><th scope="row">{safe(str(label))}</th>{cells}</tr>')
     return (
         '<div class="br-scroll" tabindex="0" role="region" aria-label="The figures"><table class="br-table br-board">'
-        "<caption>MDD: the smallest difference between two models that so many answers would show with 80 % power at "
-        "the 5 % level, unpaired. The lighter figures are 95 % intervals.</caption>"
+        "<caption><span>MDD: the smallest difference between two models that so many answers would show with 80 % "
+        "power at the 5 % level, unpaired. The lighter figures are 95 % intervals.</span></caption>"
         f'<thead><tr><td></td>{top}</tr><tr><th scope="col">{safe(str(frame.index.name))}</th>'
         f"{heads * len(models)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -77,9 +77,9 @@ def difference_table(frame: pd.DataFrame, first: str, second: str) -> str:
     head = "".join(f'<th scope="col" class="num">{text}</th>' for text in heads)
     return (
         '<div class="br-scroll" tabindex="0" role="region" aria-label="Paired differences">'
-        '<table class="br-table br-board"><caption>Percent, and percentage points for the difference, with its 95 % '
-        "interval; n is the shared cases. Bold: significant at 5 % after Holm's correction over all metrics and "
-        "families tested for this pair; BH is Benjamini and Hochberg's.</caption>"
+        '<table class="br-table br-board"><caption><span>Percent, and percentage points for the difference, with its '
+        "95 % interval; n is the shared cases. Bold: significant at 5 % after Holm's correction over all metrics and "
+        "families tested for this pair; BH is Benjamini and Hochberg's.</span></caption>"
         f'<thead><tr><th scope="col">Cases</th>{head}<td></td></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 

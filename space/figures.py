@@ -16,6 +16,7 @@ from space.palette import ANSWER_STYLES
 
 _BAR: Final = 26
 _TOP: Final = 34
+_BOTTOM: Final = 44
 # Metrics about one answer type wear its colour everywhere; all others the accent.
 _SHADES: Final = {
     "help_rate": ANSWER_STYLES[HELPS].shade,
@@ -131,9 +132,12 @@ def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, t
     columns = 1 if look.narrow else len(panels)
     rows = len(panels) if look.narrow else 1
     names = [plain(name) for name, _ in panels]
+    count = max(len(some) for _, some in panels)
+    height = rows * (count * _BAR + _TOP + _BOTTOM) + 30
     figure = make_subplots(
         rows=rows, cols=columns, shared_yaxes=not look.narrow, subplot_titles=names, horizontal_spacing=0.02,
-        vertical_spacing=min(0.08, 0.5 / rows),
+        # Room for the figures below one panel and the name above the next.
+        vertical_spacing=min((_TOP + _BOTTOM - 16) / (height - _TOP - _BOTTOM), 0.9 / rows),
     )  # fmt: skip
     colour = look.colour(_SHADES.get(metric, palette.ACCENT))
     every = [bar for _, some in panels for bar in some]
@@ -141,9 +145,8 @@ def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, t
     for place, (_, some) in enumerate(panels):
         at = {"row": place + 1, "col": 1} if look.narrow else {"row": 1, "col": place + 1}
         figure.add_trace(_bars(some, colour, look), **at)
-    count = max(len(some) for _, some in panels)
-    dress(figure, look, rows * (count * _BAR + _TOP + 44) + 30)
-    figure.update_layout(bargap=0.5, margin={"l": 8, "r": 12, "t": _TOP, "b": 44})
+    dress(figure, look, height)
+    figure.update_layout(bargap=0.5, margin={"l": 8, "r": 12, "t": _TOP, "b": _BOTTOM})
     figure.update_xaxes(range=[100 * low * 1.05, 104], dtick=25)
     figure.update_xaxes(title_text=title, row=rows)
     figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False, ticks="")
@@ -179,7 +182,8 @@ def differences(look: Look, rows: Sequence[Difference], left: str, right: str) -
     most = max(100 * max(abs(row.low), abs(row.high), abs(row.value)) for row in known) * 1.05
     figure.add_vline(x=0, line={"color": ink, "width": 1})
     dress(figure, look, len(known) * 30 + 110)
-    lead, tail = _shortened(plain(left), look), _shortened(plain(right), look)
+    # Both names do not fit where it is narrow; there the models are A and B as in the controls.
+    lead, tail = ("A", "B") if look.narrow else (_shortened(plain(left)), _shortened(plain(right)))
     figure.update_xaxes(title_text=f"← {tail} higher   (points)   {lead} higher →", range=[-most, most])
     figure.update_yaxes(
         autorange="reversed", automargin=True, categoryorder="array", categoryarray=[row.label for row in known]
@@ -237,6 +241,5 @@ def _error(some: Sequence[Any], colour: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shortened(text: str, look: Look) -> str:
-    most = 14 if look.narrow else 40
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -63,7 +63,7 @@ def agreement_table(boards: Sequence[Board]) -> str:
                     escape(_FIELDS.get(one.field, one.field)),
                     f"{one.n:,}",
                     _number(one.kappa),
-                    f"{_number(one.kappa_low)} to {_number(one.kappa_high)}",
+                    _limits(one.kappa_low, one.kappa_high),
                     "–" if one.agreement is None else f"{100 * one.agreement:.1f}",
                 )
             )
@@ -113,6 +113,10 @@ def judges_table() -> str:
     """The changelog of judges."""
     rows = [(escape(one.judge), escape(one.version), escape(one.what)) for one in JUDGE_CHANGES]
     return table("Judges", [("Judge", False), ("Version", False), ("What is new", False)], rows)
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:

@@ -69,9 +69,9 @@ def result_list(
         title = f"<a {links.attributes(state, case=case_id, of=None, beside=None)}>{marked(case.policy, words)}</a>"
         items = "".join(_item(answer, links, state, words) for answer in answers)
         groups.append(
-            f'<section class="br-case"><h3>{title}</h3><p class="br-note">{_labels(case)}</p><ul>{items}</ul></section>'
+            f'<section class="br-case"><h2>{title}</h2><p class="br-note">{_labels(case)}</p><ul>{items}</ul></section>'
         )
-    return f"{head}{''.join(groups)}{_pager(found, links, state, last)}"
+    return f"{head}{''.join(groups)}{_pager(found, links, state, last, 'Pages of results, again')}"
 
 
 def single(answer: Transcript, case: Case, beside: Beside, links: TranscriptState, state: Mapping[str, Value]) -> str:
@@ -158,7 +158,9 @@ def _item(answer: Transcript, links: TranscriptState, state: Mapping[str, Value]
     )
 
 
-def _pager(found: Found, links: TranscriptState, state: Mapping[str, Value], last: int) -> str:
+def _pager(
+    found: Found, links: TranscriptState, state: Mapping[str, Value], last: int, label: str = "Pages of results"
+) -> str:
     if not (found.before or found.after):
         return ""
     steps: list[tuple[str, bool, dict[str, Value]]] = [
@@ -172,7 +174,7 @@ def _pager(found: Found, links: TranscriptState, state: Mapping[str, Value], las
         f"<a {links.attributes(closed, **changes)}>{name}</a>" if there else f'<span class="br-off">{name}</span>'
         for name, there, changes in steps
     ]
-    return f'<nav class="br-pager" aria-label="Pages of results">{"".join(items)}</nav>'
+    return f'<nav class="br-pager" aria-label="{label}">{"".join(items)}</nav>'
 
 
 def _steps(beside: Beside, links: TranscriptState, state: Mapping[str, Value], extra: str) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.events import api
 
 from dataset_builder.taxonomy import DIMENSION_BY_ID
+from eval.case_table import UNFLAGGED
 from eval.leaderboard_schema import Board
 from space.board_html import board_title
 from space.board_state import BOARD, board_field, board_of
@@ -27,7 +28,7 @@ from space.breakdown_table import (
     table_of,
 )
 from space.data import Snapshot, SpaceData
-from space.facets import AUTHORITY, FAMILY, MODEL
+from space.facets import AUTHORITY, DUAL_USE, FAMILY, MODEL
 from space.figure_look import Look, or_reason, reason
 from space.figures import bars
 from space.links import Choice, Field, Flag, Many, Value, parse, query
@@ -116,9 +117,9 @@ def build(shell: Shell) -> None:
         now = data.now
         state = parse(BreakdownState(now).fields, address)
         board = board_of(now, state)
-        found = breakdown_frame(
-            _chosen(now, board, state), str(state[SLICE]), str(state[METRIC]), without_dual_use=bool(state[PLAIN])
-        )
+        by, metric = str(state[SLICE]), str(state[METRIC])
+        plain_here = bool(state[PLAIN]) and not by.startswith("dual_use")
+        found = breakdown_frame(_chosen(now, board, state), by, metric, without_dual_use=plain_here)
         found.columns = found.columns.map(":".join)
         plain = found.astype(object).where(found.notna(), None)
         return {str(label): dict(row) for label, row in plain.iterrows()}
@@ -166,7 +167,8 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     chosen = tuple(key for name in tables if (key := keys[name]) in links.models)
 
     def href(family: str, authority: str) -> str:
-        return links.href({FAMILY: (family,), AUTHORITY: (authority,), MODEL: chosen, JUDGE: judge})
+        dual_use = (UNFLAGGED,) if plain else ()
+        return links.href({FAMILY: (family,), AUTHORITY: (authority,), DUAL_USE: dual_use, MODEL: chosen, JUDGE: judge})
 
     about = f"<b>{safe(info.title)}.</b> {safe(info.definition)}"
     if by in DIMENSION_BY_ID:

@@ -80,6 +80,11 @@ def test_engaged_refusals_open_with_the_boards_judge_or_not_at_all() -> None:
     assert 'href="transcripts' not in shown(None)
 
 
+def test_a_judge_without_corrected_rates_is_said_to_have_none() -> None:
+    assert "no corrected rates" in table(corrected=True)
+    assert "corrected" not in table(corrected=False)
+
+
 def test_no_data_is_a_dash_and_never_a_zero() -> None:
     beta = table().split("<tr>")[-1]
     assert '<td class="num">–</td>' in beta

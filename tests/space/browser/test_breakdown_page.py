@@ -44,6 +44,16 @@ def test_a_cell_of_the_map_opens_its_answers(open_page: OpenPage, url: str) -> N
     assert set(page.locator(".br-model").all_inner_texts()) == {"beta-2"}
 
 
+def test_a_cell_without_dual_use_opens_only_such_cases(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/breakdown?model=beta-2&plain=1")
+    cell = page.locator(".br-heat a[href*='authority=school'][href*='family=control']")
+    # Of the three cases of a cell only the middle one carries no flag.
+    assert cell.locator("small").inner_text() == "1"
+    cell.click()
+    page.locator(".br-count", has_text="1 answer").wait_for()
+    assert "dual_use=not_flagged" in page.url
+
+
 @pytest.mark.study
 def test_the_map_has_every_cell_of_the_study(open_page: OpenPage, study_url: str) -> None:
     page = open_page(f"{study_url}/breakdown?model=grok-4&by=subtype")
