@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import time
 import urllib.request
 import venv
 from pathlib import Path
@@ -20,7 +19,7 @@ from space.command import command
 from space.deploy import deploy, is_same
 from space.staging import PACKAGES, requirements, stage, write_stage
 from tests.support.hub_server import ALICE, HubServer
-from tests.support.space_server import free_port
+from tests.support.space_server import running
 
 REPO = "alice/blind-refusal"
 
@@ -202,24 +201,22 @@ def test_the_staged_folder_starts_as_it_stands_and_answers(tmp_path: Path) -> No
     (place,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
     # A path that a .pth file names is searched for modules, not for .pth files: the checkout's is not followed.
     (place / "installed.pth").write_text(sysconfig.get_path("purelib"))
-    port = free_port()
-    plain = {"HOME": str(home), "PATH": os.defpath, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    plain = {"HOME": str(home), "PATH": os.defpath}
     found = subprocess.run(
         [python, "-c", "import dataset_builder, eval, space; print(dataset_builder.__file__, eval.__file__)"],
         cwd=folder, env=plain, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert found.stdout.count(str(folder)) == 2
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([python, "app.py"], cwd=folder, env=plain, stdout=output, stderr=output)
-        try:
-            end = time.monotonic() + 90
-            while b"Serving" not in log.read_bytes() and process.poll() is None and time.monotonic() < end:
-                time.sleep(0.1)
-            assert "Serving starter-set" in log.read_text(), log.read_text()
-            for path in ("", "breakdown", "compare", "transcripts", "cases", "method", "submit"):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
-                    assert answer.status == 200
-        finally:
-            process.terminate()
-            process.wait(10)
+
+    def start(port: int) -> tuple[list[str], dict[str, str]]:
+        variables = {**plain, "GRADIO_SERVER_PORT": str(port)}
+        only = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
+        return [*only, "sh", "-c", 'cd "$0" && exec "$1" app.py', str(folder), str(python)], {}
+
+    with running(start, tmp_path, 180) as address:
+        for path in ("", "breakdown", "compare", "transcripts", "cases", "method", "submit"):
+            with urllib.request.urlopen(f"{address}/{path}", timeout=60) as answer:
+                assert answer.status == 200
+        # The set that comes with the package.
+        with urllib.request.urlopen(f"{address}/config", timeout=60) as answer:
+            assert b"starter" in answer.read()
