@@ -3,7 +3,7 @@
 const pressed = [];
 // The turn that is being left; from the start until the first item is there, none that ever was.
 let leaving = "0";
-let left = null;
+let leftHeading = null;
 
 const questions = () => [...document.querySelectorAll(".question")].filter((q) => q.offsetParent !== null);
 const radios = (q) => [...q.querySelectorAll("input[type=radio]")];
@@ -32,7 +32,7 @@ setInterval(() => {
   if (leaving !== null && whole()) {
     leaving = null;
     // Another item is read from its beginning.
-    if (heading() !== left) scrollTo(0, 0);
+    if (heading() !== leftHeading) scrollTo(0, 0);
   }
   if (leaving === null && pressed.length) act(pressed.shift());
 }, 10);
@@ -59,7 +59,7 @@ addEventListener("click", (event) => {
   }
   if (leaving === null && shown()) {
     leaving = shown().turn;
-    left = heading();
+    leftHeading = heading();
   }
   // After the mouse the keys are for answers again; who came by Tab stays where they are.
   if (event.detail > 0) button.blur();

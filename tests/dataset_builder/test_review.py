@@ -69,6 +69,8 @@ def label(page: Any, *passed: str) -> None:
 
 @pytest.mark.browser
 def test_two_reviewers_at_the_keyboard(folder: Path, browser: Any, tmp_path: Path) -> None:
+    from axe_core_python.sync_playwright import Axe
+
     with reviewing("dataset", "review", str(folder), logs=tmp_path) as address:
         first, second = browser.new_page(), browser.new_page()
         for page, name in ((first, "reviewer_1"), (second, "reviewer_2")):
@@ -77,6 +79,8 @@ def test_two_reviewers_at_the_keyboard(folder: Path, browser: Any, tmp_path: Pat
             page.get_by_text("1 of 4").wait_for()
             # Blind to the writer.
             assert "secret-writer" not in page.content()
+        faults = Axe().run(first)["violations"]
+        assert [(fault["id"], fault["help"]) for fault in faults if fault["impact"] in ("serious", "critical")] == []
         label(first, "1", "1")
         first.get_by_text("3 of 4").wait_for()
         # What is given is kept at once: the page may be closed and opened again.
