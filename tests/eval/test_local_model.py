@@ -27,6 +27,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.local_model
+@pytest.mark.timeout(1200)
 def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra `local`")
     data = build_small(tmp_path / "small").path
