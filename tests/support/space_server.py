@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: float = 90) -> Iterator[str]:
+def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: float = 240) -> Iterator[str]:
     """The address of ``space serve`` over some data, stopped at the end; raises what it said if it does not start."""
 
     def start(port: int) -> tuple[list[str], dict[str, str]]:
@@ -39,7 +39,7 @@ def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: floa
 
 
 @contextmanager
-def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 90) -> Iterator[str]:
+def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 240) -> Iterator[str]:
     """The same of a Space as the Hub runs it, which gets everything from variables."""
 
     def start(port: int) -> tuple[list[str], dict[str, str]]:
