@@ -22,7 +22,8 @@ from tests.support.space_server import hosting
 from tests.support.submissions import good_bundle
 from tests.support.zipped import zipped
 
-pytestmark = pytest.mark.browser
+# It starts a server of its own, which a busy machine takes its time over.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 REPO = "alice/blind-refusal-results"
 DROP, OUT, IN = "input[type=file]", "Sign in with Hugging Face", "Logout (bob)"
 
