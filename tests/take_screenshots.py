@@ -75,10 +75,14 @@ def take(chromium: Any, address: str, page: tuple[str, str, str, str, str | None
 
 
 def small(picture: bytes) -> bytes:
-    """The picture with as few colours as it needs."""
+    """The picture with few colours, among them those of small marks, which most methods would merge into others."""
     from PIL import Image
 
-    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    image = (
+        Image.open(io.BytesIO(picture))
+        .convert("RGB")
+        .quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    )
     written = io.BytesIO()
     image.save(written, "PNG", optimize=True)
     return written.getvalue()

@@ -39,8 +39,7 @@ def build(shell: Shell) -> None:
     html(
         heading(
             "Transcripts",
-            f"What {len(store.models)} model{'s' * (len(store.models) != 1)} answered to {store.case_count:,} requests "
-            "for help around a rule, each with its verdict.",
+            f"What models answered to {store.case_count:,} requests for help around a rule, each with its verdict.",
         )
     )
     bar = html(classes="br-bar")
@@ -190,7 +189,12 @@ def _filter(facet: Facet, store: Store) -> gr.Dropdown:
 
 
 def _judges(store: Store) -> list[tuple[str, str]]:
-    return [(one.id if one.id != one.judge else f"{one.judge}, rubric {one.rubric}", one.id) for one in store.judges]
+    """The judges, with their rubrics only where one judge has several."""
+    names = [one.judge for one in store.judges]
+    return [
+        (one.judge if names.count(one.judge) == 1 else f"{one.judge}, rubric {one.rubric}", one.id)
+        for one in store.judges
+    ]
 
 
 def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str, str]]:
