@@ -15,6 +15,7 @@ from eval.dataset import OpenedDataset, locate_dataset
 from eval.results_repo import ResultsRepo
 from eval.reviewing import aggregate_repo
 from tests.space.browser.conftest import PATIENCE
+from tests.space.browser.test_accessibility import serious
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.sign_in_server import SECRET, SignInServer
 from tests.support.small_dataset import build_small
@@ -88,6 +89,7 @@ def test_a_visitor_signs_in_and_hands_in_a_run_and_a_request(
     page.locator(DROP).set_input_files(upload)
     page.get_by_role("heading", name="Preview").wait_for()
     page.get_by_text("by the account bob").wait_for()
+    assert serious(page) == []
     assert asked_of(hub) == []
     # The Hub refuses once; the upload stays, so that one may try again.
     hub.fail(r"POST /api/datasets/.*/commit/", status=403, message="not now")
