@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dataset_builder.errors import BlindRefusalError, InputError
+from eval.bundle_schema import RESPONSES, RUN, VERDICTS
 from eval.leaderboard_schema import FILE_NAME
 from eval.results import FILE_NAME as RESULTS_NAME
 from space.data import Snapshot, SpaceData
@@ -24,7 +25,7 @@ from space.store import Store
 POLL_SECONDS: Final = 60.0
 _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
 # What the pages read of a results repository; the rest of it is the maintainers'.
-_PATTERNS: Final = (FILE_NAME, f"**/{RESULTS_NAME}", RESULTS_NAME, "**/responses.parquet", "**/verdicts.parquet")
+_PATTERNS: Final = (FILE_NAME, f"**/{RESULTS_NAME}", RESULTS_NAME, *(f"**/{n}" for n in (RUN, RESPONSES, VERDICTS)))
 
 
 class ResultsSource(Protocol):

@@ -19,6 +19,7 @@ from space.results_source import FolderSource, HubSource, NoSource, ResultsWatch
 from space.serving import store_of
 from space.snapshot import plain_leaderboard, read_snapshot, row_key, transcripts_key
 from space.store import Store
+from space.verdict_book import VerdictBook
 from tests.support.hub_server import HubServer
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
 from tests.support.results_hub import REPO, board, client, review, submit
@@ -183,7 +184,7 @@ def test_the_watcher_looks_by_itself_and_stops(data: SpaceData, dataset: OpenedD
     assert data.now is not before
 
 
-def test_results_on_the_hub_follow_its_commits(hub: HubServer, results: Path) -> None:
+def test_results_on_the_hub_follow_its_commits(hub: HubServer, dataset: OpenedDataset, results: Path) -> None:
     api, repo = Hub(), "alice/results"
     api.ensure_repo(repo, "dataset")
     names = [p for p in results.rglob("*") if p.is_file()]
@@ -197,6 +198,11 @@ def test_results_on_the_hub_follow_its_commits(hub: HubServer, results: Path) ->
     row = first.boards[0].rows[0]
     assert (first.folder / row.transcripts).is_file()
     assert (first.folder / row.verdicts).is_file()
+    # All that a comparison needs of a row came along.
+    data = SpaceData(store=None, dataset_name="small", built=dataset.built, now=first)  # type: ignore[arg-type]
+    for ranking in first.boards:
+        for one in ranking.rows:
+            assert VerdictBook(data).of(first, ranking, one).judge == ranking.judge
     told = json.loads((results / "leaderboard.json").read_bytes())
     api.commit(repo, "dataset", message="b", add={"leaderboard.json": json.dumps(told | {"boards": []}).encode()})
     assert source.version() != first.version
