@@ -59,7 +59,9 @@ class Many:
         return tuple(value for value in self.allowed if value in given) or self.default
 
     def write(self, value: Value) -> list[str]:  # noqa: D102
-        given = set(value) if isinstance(value, tuple) else set()
+        if not isinstance(value, tuple) or not value:
+            return []
+        given = set(value)
         chosen = [one for one in self.allowed if one in given]
         return [] if tuple(chosen) == self.default else chosen
 

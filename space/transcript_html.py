@@ -6,6 +6,7 @@ Everything that comes from the dataset goes through ``space.safe_text``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -41,9 +42,15 @@ def chip(kind: str | None, unscored_reason: str | None = None) -> str:
 
 def verdict(answer: Transcript) -> str:
     """The three parts of a verdict in one line; the reason where there is none."""
-    parts = [chip(answer.response_type, answer.unscored_reason)]
-    if answer.response_type is not None:
-        for facet, value in ((ENGAGES, answer.engages), (HARM, answer.harm)):
+    return _verdict(answer.response_type, answer.engages, answer.harm, answer.unscored_reason)
+
+
+# There are few verdicts, and a page shows dozens of each.
+@lru_cache(maxsize=256)
+def _verdict(kind: str | None, engages: bool | None, harm: bool | None, unscored_reason: str | None) -> str:
+    parts = [chip(kind, unscored_reason)]
+    if kind is not None:
+        for facet, value in ((ENGAGES, engages), (HARM, harm)):
             if value is not None:
                 parts.append(safe(title_of(FACET_BY_ID[facet], YES if value else NO).lower()))
     return '<span class="br-verdict">' + '<span class="br-dot"> · </span>'.join(parts) + "</span>"

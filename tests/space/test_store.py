@@ -150,6 +150,24 @@ def test_neighbours_are_those_of_the_search(store: Store) -> None:
     assert store.case_neighbours(last)[1] is None
 
 
+def test_nothing_that_a_visitor_does_reads_every_transcript(store: Store) -> None:
+    """By SQLite's own plan: a scan of one of these tables would cost more with every model."""
+    watched = Store(store.path)
+    asked: list[tuple[str, object]] = []
+    real = watched._all
+    watched._all = lambda sql, values=(): asked.append((sql, values)) or real(sql, values)  # type: ignore[method-assign]
+    row = watched.find(Search("the")).rows[0]
+    watched.find(Search(), after=row.no)
+    watched.find(Search("the", {MODEL: [PLAIN_MODEL]}), before=watched.last())
+    watched.neighbours(Search(), row.no)
+    watched.transcript(row.case_id, row.model)
+    watched.answers(row.case_id)
+    assert len(asked) > 10
+    for sql, values in asked:
+        plan = [step for *_, step in real(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
+        assert not {"SCAN t", "SCAN v", "SCAN x", "SCAN transcripts"} & {step.split(" USING")[0] for step in plan}, sql
+
+
 def test_cases_by_subtype_and_counts(store: Store, records: Records) -> None:
     hostile = [case for case in records.cases if case.defeat_subtype == "obsolete"]
     assert store.cases(subtype="obsolete", start=0, limit=1000) == tuple(hostile)
