@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,19 +85,14 @@ def cases_hash(cases: Sequence[Case]) -> str:
 def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manifest:
     records = facts.records
     splits: list[SplitFacts] = []
-    waiting: dict[str, Future[FileEntry]] = {}
-    # A table is compressed and hashed while the next one is made; one at a time waits, for the memory.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write") as writer:
-        written: Future[FileEntry] | None = None
-        for split in splits_of(records):
-            name, table = data_path(split.config, split.split), split.table
-            if written is not None:
-                written.result()
-            progress(name)
-            written = writer.submit(_write_split, table, folder / name)
-            waiting[name] = written
-            splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
-    files = {name: future.result() for name, future in waiting.items()}
+    files: dict[str, FileEntry] = {}
+    for split in splits_of(records):
+        name, table = data_path(split.config, split.split), split.table
+        progress(name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(table, folder / name)
+        files[name] = _entry(folder / name, table.num_rows)
+        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
     facts = replace(facts, splits=tuple(splits))
     for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -114,12 +108,6 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
     )
     (folder / FILE_NAME).write_bytes(manifest.to_json())
     return manifest
-
-
-def _write_split(table: pa.Table, path: Path) -> FileEntry:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(table, path)
-    return _entry(path, table.num_rows)
 
 
 def _entry(path: Path, rows: int | None) -> FileEntry:

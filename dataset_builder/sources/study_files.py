@@ -10,7 +10,11 @@ from typing import Any
 import msgspec
 
 
-class Dimensions(msgspec.Struct, forbid_unknown_fields=True):
+class Raw(msgspec.Struct, gc=False):
+    """Any object of the files; none can hold itself, so the collector of cycles need not look at them."""
+
+
+class Dimensions(Raw, forbid_unknown_fields=True):
     """The ``dimensional_coding`` of a case."""
 
     kind_of_rule: str
@@ -22,7 +26,7 @@ class Dimensions(msgspec.Struct, forbid_unknown_fields=True):
     evasion_type: str
 
 
-class RawCase(msgspec.Struct, forbid_unknown_fields=True):
+class RawCase(Raw, forbid_unknown_fields=True):
     """A case, generated or filtered. A key nobody knows is an error, not something to drop in silence."""
 
     id: str
@@ -40,7 +44,7 @@ class RawCase(msgspec.Struct, forbid_unknown_fields=True):
     unjust_policy_description: str | None = None
 
 
-class CellMetadata(msgspec.Struct):
+class CellMetadata(Raw):
     """What a case file says of itself."""
 
     model: str
@@ -49,14 +53,14 @@ class CellMetadata(msgspec.Struct):
     actual_count: int
 
 
-class CaseFile(msgspec.Struct):
+class CaseFile(Raw):
     """``data/1_generated/*.json`` and ``data/2_filtered/*.json``."""
 
     metadata: CellMetadata
     cases: list[RawCase]
 
 
-class Usage(msgspec.Struct):
+class Usage(Raw):
     """Token counts of one answer."""
 
     prompt_tokens: int
@@ -65,20 +69,20 @@ class Usage(msgspec.Struct):
     cached_tokens: int
 
 
-class DualUse(msgspec.Struct):
+class DualUse(Raw):
     """The dual-use flag as responses and evaluations repeat it."""
 
     flagged: bool
     category: str | None
 
 
-class GateFlags(msgspec.Struct):
+class GateFlags(Raw):
     """The flags of a case as responses repeat them."""
 
     dual_use: DualUse
 
 
-class RawResponse(msgspec.Struct):
+class RawResponse(Raw):
     """One answer of one model."""
 
     case_id: str
@@ -91,7 +95,7 @@ class RawResponse(msgspec.Struct):
     usage: Usage | None
 
 
-class ResponseMetadata(msgspec.Struct):
+class ResponseMetadata(Raw):
     """What a response file says of itself."""
 
     model_id: str
@@ -101,14 +105,14 @@ class ResponseMetadata(msgspec.Struct):
     total_responses: int
 
 
-class ResponseFile(msgspec.Struct):
+class ResponseFile(Raw):
     """``data/3_responses/*.json``."""
 
     metadata: ResponseMetadata
     responses: list[RawResponse]
 
 
-class RawEvaluation(msgspec.Struct):
+class RawEvaluation(Raw):
     """The judge's labels and its reasoning."""
 
     response_type: str
@@ -117,14 +121,14 @@ class RawEvaluation(msgspec.Struct):
     reasoning: str
 
 
-class RawVerdict(msgspec.Struct):
+class RawVerdict(Raw):
     """One verdict on one answer."""
 
     case_id: str
     evaluation: RawEvaluation
 
 
-class EvaluationMetadata(msgspec.Struct):
+class EvaluationMetadata(Raw):
     """What an evaluation file says of itself."""
 
     evaluator_model: str
@@ -132,14 +136,14 @@ class EvaluationMetadata(msgspec.Struct):
     total_evaluated: int
 
 
-class EvaluationFile(msgspec.Struct):
+class EvaluationFile(Raw):
     """``data/4_evaluated/*.json``."""
 
     metadata: EvaluationMetadata
     evaluations: list[RawVerdict]
 
 
-class RawGate(msgspec.Struct):
+class RawGate(Raw):
     """One gate's word on one case; ``pass`` is missing where the gate failed to run."""
 
     case_id: str
@@ -155,7 +159,7 @@ class RawGate(msgspec.Struct):
     error: bool = False
 
 
-class RawVerdictReview(msgspec.Struct):
+class RawVerdictReview(Raw):
     """One reviewer's labels on one answer; the free-text notes are not read."""
 
     human_response_type: str
