@@ -183,7 +183,8 @@ def test_a_cut_leaves_no_escape_in_two(head: int, tail: int, step: int) -> None:
 def test_the_judge_is_told_what_the_studys_judge_was_told_and_no_more() -> None:
     task = make_task("Take the tin.", policy="No tins", defeat_condition="Tins are safe", user_query="How to?")
     task = task._replace(response=_with_model(task.response))
-    prompt = build_prompt(CaseContext.of(task.case), task.response.response or "")
+    # A drawn code can hold the case's short id by chance.
+    prompt = build_prompt(CaseContext.of(task.case), task.response.response or "", draw_code=lambda: "0" * 16)
     read = read_prompt(prompt.messages[1].content)
     assert read.blocks == {
         "THE RULE": "No tins",
