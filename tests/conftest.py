@@ -15,7 +15,9 @@ from dataset_builder.build import build_dataset
 from dataset_builder.records import Records
 from dataset_builder.sources import STUDY_VARIABLE, read_source
 from dataset_builder.sources.study import read_study
+from eval.dataset import OpenedDataset, locate_dataset
 from tests.support.hub_server import ALICE, HubServer
+from tests.support.small_dataset import build_small
 
 # huggingface_hub and datasets read these when they are imported, so they are set before any test
 # module is: no test sees the developer's token or cache, and uploads use the protocol that our Hub speaks.
@@ -53,6 +55,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield server
     assert server.leaks == [], "a token was sent to the storage host"
     assert server.broken == [], "the test's own server failed"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
+    """A small dataset, built and opened."""
+    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="session")

@@ -31,11 +31,6 @@ from tests.support.submissions import OURS, RUBRIC, THEIRS, good_bundle, judge_a
 BOARD_FILES = ("leaderboard.json", "leaderboard.parquet", "manifest.json")
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
-
-
 def submit(results: Path, dataset: OpenedDataset, *bundles: MadeBundle) -> None:
     submit_locally(bundles, dataset, results, rejudge=judge_again)
 

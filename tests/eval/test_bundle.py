@@ -29,7 +29,7 @@ from eval.bundle_schema import (
     json_schema,
 )
 from eval.cli import eval_group
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.example_bundle import FOLDER, example_bundle, starter_set
 from eval.model_identity import fits_slug, published_model, run_model
 from eval.protocol import departures_of
@@ -44,15 +44,9 @@ from eval.submission_checks import MOST_UNSCORED, TOO_ALIKE, TOO_UNIFORM
 from eval.submission_report import report_on_upload
 from eval.verdicts import Verdict
 from eval.worker import Worker
-from tests.support.small_dataset import build_small
 from tests.support.submissions import OURS, good_bundle, judge_again
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture

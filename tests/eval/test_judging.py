@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 from dataset_builder.budget import Budget
 from dataset_builder.errors import BlindRefusalError, DataError, InputError
 from eval.cli import eval_group
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.judges.human import write_sheet
 from eval.judges.interface import JudgeTask
 from eval.judging import docket_of, judge_run, tasks_of
 from eval.run_folder import RunFolder
 from eval.verdicts import Verdict
-from tests.support.small_dataset import build_small, small_cases
+from tests.support.small_dataset import small_cases
 
 CASES = len(small_cases())
 
@@ -59,11 +59,6 @@ class Scripted:
 
     async def aclose(self) -> None:
         self.closed = True
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture

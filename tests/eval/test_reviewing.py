@@ -10,7 +10,7 @@ import pytest
 from dataset_builder.errors import ConflictError
 from eval.aggregate import aggregate
 from eval.bundle_schema import VERDICTS
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.hub_submission import hand_in
 from eval.leaderboard_schema import HELD
 from eval.reviewing import aggregate_repo, review_folder, review_repo
@@ -18,20 +18,7 @@ from eval.submission import read_submission
 from eval.submitting import submit_locally
 from tests.support.hub_server import BOB, HubServer
 from tests.support.results_hub import COMMIT, REPO, board, checked, client, models, repo_of, review, submit
-from tests.support.small_dataset import build_small
 from tests.support.submissions import OURS, edited, good_bundle, judge_again
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
-
-
-@pytest.fixture
-def results(hub: HubServer) -> HubServer:
-    """The Hub with alice's empty results repository."""
-    client().ensure_repo(REPO, "dataset")
-    return hub
 
 
 def test_answers_copied_from_another_model_are_held_and_disturb_nothing(

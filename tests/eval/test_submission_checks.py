@@ -12,7 +12,7 @@ import pytest
 
 from dataset_builder.errors import DataError
 from eval.bundle_schema import BUNDLE, RESPONSES, RUN, VERDICTS
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.earlier import Earlier, fingerprints_of, most_common_share, shared
 from eval.judges.registry import JUDGES
 from eval.leaderboard_schema import COMMUNITY, HELD, VERIFIED
@@ -21,15 +21,9 @@ from eval.submission import read_submission
 from eval.submission_checks import check_submission
 from eval.submission_report import SubmissionReport, report_on_files
 from eval.verdicts import hash_text
-from tests.support.small_dataset import build_small
 from tests.support.submissions import OURS, THEIRS, edited, good_bundle, judge_again, parquet, rehashed, verdict
 
 Files = dict[str, bytes]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,9 @@ import pytest
 from dataset_builder.errors import DataError
 from eval import table_reader
 from eval.bundle_schema import BUNDLE, RESPONSES, RUN, VERDICTS
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.submission import Submission, read_submission
 from eval.submission_checks import check_submission
-from tests.support.small_dataset import build_small
 from tests.support.submissions import OURS, edited, good_bundle, rehashed
 
 Files = dict[str, bytes]
@@ -60,11 +59,6 @@ ODD: list[Any] = [
     {},
     "2026-11-20T10:00:00+00:00",
 ]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")

@@ -11,26 +11,13 @@ from click.testing import CliRunner, Result
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub_requests import open_requests
 from eval.cli import eval_group
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.leaderboard_schema import read_leaderboard
 from tests.support.chat_server import ChatServer
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_hub import REPO, client
 from tests.support.scripted_judge import judge_script
-from tests.support.small_dataset import build_small
 from tests.support.submissions import good_bundle
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
-
-
-@pytest.fixture
-def results(hub: HubServer) -> HubServer:
-    """The Hub with alice's empty results repository."""
-    client().ensure_repo(REPO, "dataset")
-    return hub
 
 
 def command(*arguments: Any) -> Result:

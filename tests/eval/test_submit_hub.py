@@ -9,29 +9,16 @@ import pytest
 
 from dataset_builder.errors import DataError, InputError, RemoteError
 from dataset_builder.hub_requests import changes_of, open_requests
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.hub_submission import hand_in, hand_in_model_card, public_lines
 from eval.leaderboard_schema import read_leaderboard
 from eval.results_repo import ResultsRepo
 from eval.reviewing import aggregate_repo
 from tests.support.hub_server import BOB, HubServer
 from tests.support.results_hub import COMMIT, REPO, board, checked, client, models, repo_of, review, submit
-from tests.support.small_dataset import build_small
 from tests.support.submissions import good_bundle
 
 MODEL = "bob/model-1"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
-
-
-@pytest.fixture
-def results(hub: HubServer) -> HubServer:
-    """The Hub with alice's empty results repository."""
-    client().ensure_repo(REPO, "dataset")
-    return hub
 
 
 def test_submit_review_merge_aggregate(results: HubServer, dataset: OpenedDataset, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dataset_builder.chat import Retries
 from dataset_builder.errors import RemoteError
 from dataset_builder.hub import Hub
 from eval.cli import eval_group
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.leaderboard_schema import read_leaderboard
 from eval.request_queue import RequestQueue, request_path
 from eval.request_record import EvalRequest, make_request
@@ -30,7 +30,7 @@ from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, HubServer
-from tests.support.small_dataset import build_small, small_cases
+from tests.support.small_dataset import small_cases
 from tests.support.submissions import OURS, judge_again
 
 REPO = "alice/blind-refusal-results"
@@ -45,11 +45,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture

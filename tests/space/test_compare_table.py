@@ -6,7 +6,7 @@ import pytest
 
 from dataset_builder.errors import InputError
 from eval.comparison import compare
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.published import published_answers
 from space.compare_table import SIGNIFICANT, difference_frame, difference_table, differences_of, parted, parted_list
 from space.data import SpaceData
@@ -16,14 +16,8 @@ from space.snapshot import read_snapshot
 from space.transcript_state import TranscriptState
 from space.verdict_book import VerdictBook
 from tests.support.results_folder import write_results_folder
-from tests.support.small_dataset import build_small
 from tests.support.space_data import write_results
 from tests.support.submissions import OURS, good_bundle
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.scored import RESPONSE_CODES
 from space.answer_line import answer
 from space.data import SpaceData
@@ -20,16 +20,11 @@ from space.transcript_html import side_by_side, single
 from space.transcript_state import TranscriptState
 from space.verdict_book import VerdictBook
 from tests.support.results_folder import write_results_folder
-from tests.support.small_dataset import JUDGE, build_small
+from tests.support.small_dataset import JUDGE
 from tests.support.submissions import OURS, RUBRIC, THEIRS
 
 # Two reviewers have labelled the answers to it.
 CASE_ID = "content_defeat:school:0"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub import Hub
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.leaderboard_schema import read_leaderboard
 from eval.results import read_results
 from space.data import Snapshot, SpaceData
@@ -23,14 +23,8 @@ from space.verdict_book import VerdictBook
 from tests.support.hub_server import HubServer
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
 from tests.support.results_hub import REPO, board, client, review, submit
-from tests.support.small_dataset import build_small
 from tests.support.space_data import write_results
 from tests.support.submissions import good_bundle
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")

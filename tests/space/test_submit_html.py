@@ -12,7 +12,7 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.hub import Hub
 from dataset_builder.hub_requests import open_requests
 from eval.bundle_schema import BUNDLE, RESPONSES
-from eval.dataset import OpenedDataset, locate_dataset
+from eval.dataset import OpenedDataset
 from eval.leaderboard_schema import Leaderboard, read_leaderboard
 from eval.request_queue import RequestQueue
 from eval.results_repo import ResultsRepo
@@ -33,17 +33,11 @@ from space.submit_html import (
 )
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_folder import board, row, write_results_folder
-from tests.support.small_dataset import build_small
 from tests.support.submissions import THEIRS, edited, good_bundle, judge_again, rehashed
 from tests.support.zipped import zipped
 
 REPO = "alice/blind-refusal-results"
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path_factory.mktemp("data") / "small").path)
 
 
 @pytest.fixture(scope="module")
