@@ -23,9 +23,9 @@ import msgspec
 import pyarrow.parquet as pq
 
 from benchmarks.measure import Cost, run
-from dataset_builder.archive import Member, read_members
-from dataset_builder.build import build_dataset, write_parquet
+from dataset_builder.build.build import build_dataset, write_parquet
 from dataset_builder.sources import STUDY_VARIABLE, read_source
+from dataset_builder.sources.archive import Member, read_members
 from dataset_builder.sources.study import kind_of
 
 RUNS = 5

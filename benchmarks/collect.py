@@ -52,12 +52,12 @@ def query(number: int) -> str:
 
 def ours(url: str, cases: int) -> None:
     """Collect with this project's collector; prints the seconds."""
-    from dataset_builder.budget import Budget
-    from dataset_builder.chat import ChatClient
-    from dataset_builder.providers import resolve_endpoint
-    from eval.run_folder import RunFolder
-    from eval.run_settings import RunSettings
-    from eval.runner import Query, collect, now, outstanding
+    from dataset_builder.models.chat import ChatClient
+    from dataset_builder.models.providers import resolve_endpoint
+    from dataset_builder.work.cost import Budget
+    from eval.runs.collect import Query, collect, now, outstanding
+    from eval.runs.folder import RunFolder
+    from eval.runs.settings import RunSettings
 
     settings = RunSettings(
         dataset="benchmark",

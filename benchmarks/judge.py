@@ -26,13 +26,13 @@ _UNIT: Final = 1024 if sys.platform != "darwin" else 1024 * 1024
 def one(what: str, source: str) -> None:
     """Print one figure of this process: verdicts a second, or load time and memory."""
     if what == "load":
-        from eval.judges.embedded import load_judge
+        from eval.judges.embedded.judge import load_judge
 
         before, start = _peak(), time.perf_counter()
         load_judge()
         print(time.perf_counter() - start, _peak() - before)
         return
-    from eval.judges.embedded import Answer, load_judge
+    from eval.judges.embedded.judge import Answer, load_judge
 
     records = read_source(source).records
     cases = {case.case_id: case for case in records.cases}

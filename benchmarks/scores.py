@@ -27,11 +27,11 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import run
-from eval.bootstrap import RESAMPLES
-from eval.case_table import CaseTable
-from eval.metrics import COUNTS, DENOMINATORS, METRICS, N_DEFEATED, NUMERATORS
-from eval.scored import ScoredAnswers
-from eval.scores import Scores, compute_scores
+from eval.scores.answers import ScoredAnswers
+from eval.scores.cases import CaseTable
+from eval.scores.scores import Scores, compute_scores
+from eval.stats.bootstrap import RESAMPLES
+from eval.stats.metrics import COUNTS, DENOMINATORS, METRICS, N_DEFEATED, NUMERATORS
 
 RUNS = 3
 MODELS = 18
@@ -42,8 +42,8 @@ Counts = NDArray[np.float64]
 def answers_of(dataset: str | None) -> list[ScoredAnswers]:
     """The dataset's published answers, or some at random over cases of the study's cells and number."""
     if dataset is not None:
-        from eval.dataset import open_dataset
-        from eval.published import published_answers
+        from dataset_builder.dataset.opened import open_dataset
+        from eval.scores.read import published_answers
 
         return published_answers(open_dataset(dataset))
     cases = random_cases()
@@ -66,7 +66,7 @@ def answers_of(dataset: str | None) -> list[ScoredAnswers]:
 
 def random_cases(n: int = 1290) -> CaseTable:
     """Cases spread over the populated cells, with a label of each dimension at random."""
-    from dataset_builder.taxonomy import (
+    from dataset_builder.dataset.taxonomy import (
         AUTHORITY_BY_ID,
         DIMENSIONS,
         DUAL_USE_CATEGORIES,
@@ -76,7 +76,7 @@ def random_cases(n: int = 1290) -> CaseTable:
         ids,
         is_defeated,
     )
-    from eval.case_table import FLAGGED, UNFLAGGED
+    from eval.scores.cases import FLAGGED, UNFLAGGED
 
     random = np.random.default_rng(1)
     families, authorities = zip(*(POPULATED_CELLS[i % len(POPULATED_CELLS)] for i in range(n)), strict=True)

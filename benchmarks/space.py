@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from benchmarks.measure import run
 from benchmarks.space_visitors import command_line, free_port, serve_command, visitors, wait_until_it_answers
-from dataset_builder.build import write_parquet
-from dataset_builder.built import BuiltDataset, data_path
-from dataset_builder.manifest import FILE_NAME, FileEntry, hash_file
+from dataset_builder.build.build import write_parquet
+from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, hash_file
+from dataset_builder.dataset.opened import BuiltDataset, data_path
 
 STORE_SECONDS, MORE_THAN_EMPTY, P95_MS, RSS_MB, TENFOLD = 15.0, 3.0, 300.0, 700.0, 1.5
 BROWSER = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -40,8 +40,8 @@ app.launch(server_port=int(sys.argv[1]), quiet=True, ssr_mode=False)
 STORE = """
 import sys, time
 from pathlib import Path
-from dataset_builder.built import BuiltDataset
-from space.store_build import ensure_store
+from dataset_builder.dataset.opened import BuiltDataset
+from space.store.build import ensure_store
 start = time.perf_counter()
 path = ensure_store(BuiltDataset.open(sys.argv[1]), Path(sys.argv[2]))
 print(time.perf_counter() - start, path.stat().st_size)

@@ -42,7 +42,7 @@ def free_port() -> int:
 
 def command_line(*arguments: object) -> list[str]:
     """``blind-refusal`` with some arguments, run by this Python."""
-    return [sys.executable, "-c", "from space.command import main; main()", *map(str, arguments)]
+    return [sys.executable, "-c", "from space.cli import main; main()", *map(str, arguments)]
 
 
 def serve_command(dataset: Path, results: Path, store: Path, port: int) -> list[str]:

@@ -20,21 +20,21 @@ from pathlib import Path
 
 import msgspec
 
-from dataset_builder.build import build_dataset
-from dataset_builder.manifest import Source
-from dataset_builder.records import Case, Records
-from dataset_builder.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, POPULATED_CELLS, SUBTYPES, cell, is_defeated
-from eval.aggregate import aggregate
-from eval.bundle import MadeBundle, case_hashes, make_bundle
-from eval.bundle_schema import BundleAnswer, BundleRun
-from eval.dataset import OpenedDataset, locate_dataset
-from eval.model_identity import run_model
-from eval.rejudging import Rejudged
-from eval.results_folder import add_review, add_submission
-from eval.review import review_submission
-from eval.submission import Submission, read_submission
-from eval.submission_report import report_on_upload
-from eval.verdicts import Verdict, hash_text
+from dataset_builder.build.build import build_dataset
+from dataset_builder.dataset.manifest import Source
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
+from dataset_builder.dataset.records import Case, Records
+from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, POPULATED_CELLS, SUBTYPES, cell, is_defeated
+from eval.boards.aggregate import aggregate
+from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
+from eval.repository.folder import add_review, add_submission
+from eval.repository.identity import run_model
+from eval.reviews.rejudge import Rejudged
+from eval.reviews.report import report_on_upload
+from eval.reviews.review import review_submission
+from eval.runs.verdict import Verdict, hash_text
+from eval.submissions.make import case_hashes, make_bundle
+from eval.submissions.submission import Submission, read_submission
 
 RUNS = 3
 SUBMISSIONS = 200

@@ -1,1 +1,4 @@
-"""Evaluate models on the blind-refusal benchmark: collect, judge, score."""
+"""Evaluating models: answers, verdicts, scores, submissions, the leaderboard's data.
+
+In: the dataset. Out: runs and results. Imports ``dataset_builder``, never ``space``.
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dataset_builder.command_group import LazyGroup, Target
+from dataset_builder.cli import LazyGroup, Target
 
 _AT = "eval.commands."
 
@@ -19,15 +19,15 @@ _AT = "eval.commands."
         "score": Target(_AT + "score:score", "Rates with intervals: of a run, or of all models as a leaderboard."),
         "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
-        "reproduce": Target(_AT + "reproduce:reproduce", "The paper's figures beside the recomputed ones."),
-        "import-log": Target(_AT + "import_log:import_log", "Make a run of a log that Inspect wrote."),
-        "export": Target(_AT + "export:export", "Write a run as a log of Inspect, a shared record, or rows."),
+        "reproduce": Target(_AT + "compare:reproduce", "The paper's figures beside the recomputed ones."),
+        "import-log": Target(_AT + "exchange:import_log", "Make a run of a log that Inspect wrote."),
+        "export": Target(_AT + "exchange:export", "Write a run as a log of Inspect, a shared record, or rows."),
         "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),
         "review": Target(_AT + "review:review", "Check what was submitted: for maintainers. Of a run: label."),
         "aggregate": Target(_AT + "aggregate:aggregate", "Rebuild the leaderboard from the submissions."),
         "request": Target(_AT + "request:request", "Ask for the evaluation of a model."),
-        "worker": Target(_AT + "worker:worker", "Evaluate the models that were asked for."),
-        "withdraw": Target(_AT + "withdraw:withdraw", "Take a submission off the leaderboard."),
+        "worker": Target(_AT + "request:worker", "Evaluate the models that were asked for."),
+        "withdraw": Target(_AT + "submit:withdraw", "Take a submission off the leaderboard."),
     },
 )
 def eval_group() -> None:

@@ -1,1 +1,4 @@
-"""The leaderboard Space of the blind-refusal benchmark."""
+"""The leaderboard Space: results and transcripts as pages.
+
+In: what ``eval`` makes. Out: a Gradio app. Imports ``eval`` and ``dataset_builder``.
+"""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gradio as gr
 
-from space.data import SpaceData
-from space.intake import Intake
-from space.page import SITE, Shell, html, masthead
+from space.data.data import SpaceData
+from space.frame.page import SITE, Shell, html, masthead
+from space.intake.intake import Intake
 from space.pages import PAGES
 
 # Events only read: nothing is gained by letting them wait for each other one by one.
@@ -16,7 +16,7 @@ FORGET_UPLOADS = (600, 3600)
 
 
 def build_app(data: SpaceData, intake: Intake | None = None) -> gr.Blocks:
-    """The app over some data; launch it with ``**space.theme.launch_settings()``.
+    """The app over some data; launch it with ``**space.ui.theme.launch_settings()``.
 
     ``intake`` takes submissions; without one the results are only shown.
     """

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from dataset_builder.command_group import LazyGroup, Target
+from dataset_builder import __version__
+from dataset_builder.cli import LazyGroup, Target
+from dataset_builder.errors import BlindRefusalError
 
 _AT = "space.commands."
 
@@ -18,3 +22,30 @@ _AT = "space.commands."
 )
 def space() -> None:
     """Serve and deploy the leaderboard."""
+
+
+# The one command, ``blind-refusal``: it gathers the packages' sub-commands and words their errors.
+
+
+@click.group(
+    cls=LazyGroup,
+    targets={
+        "dataset": Target("dataset_builder.cli:dataset", "Build, check and publish the dataset."),
+        "eval": Target("eval.cli:eval_group", "Collect answers, judge them, and compute scores."),
+        "space": Target("space.cli:space", "Serve and deploy the leaderboard."),
+        "demo": Target("space.hosting.demo:demo", "Show the whole thing on this machine, with no key and no network."),
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="blind-refusal")
+def command() -> None:
+    """Measure whether a language model can tell rules that deserve compliance from rules that do not."""
+
+
+def main() -> None:
+    """Run the command: a known error is one plain message and its exit code, never a traceback."""
+    try:
+        command.main(prog_name="blind-refusal", standalone_mode=True)
+    except BlindRefusalError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builder.build import build_dataset
-from dataset_builder.records import Records
+from dataset_builder.build.build import build_dataset
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
+from dataset_builder.dataset.records import Records
 from dataset_builder.sources import STUDY_VARIABLE, read_source
 from dataset_builder.sources.study import read_study
-from eval.dataset import OpenedDataset, locate_dataset
 from tests.support.hub_server import ALICE, HubServer
 from tests.support.small_dataset import build_small
 
@@ -46,7 +46,7 @@ def study_archive() -> Path:
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub of our own on a free port, with HF_ENDPOINT and HF_TOKEN (alice's) pointing to it.
 
-    `dataset_builder.hub` reads both when a `Hub` is made. `datasets` reads them when it is imported:
+    `dataset_builder.hub.client` reads both when a `Hub` is made. `datasets` reads them when it is imported:
     run it in a subprocess, with `hub.environment(home)` in its environment.
     """
     with HubServer() as server:

@@ -69,17 +69,16 @@ def backfill(
     one. The same command goes on where it was stopped, also after a review. Exit code 2 where cells are
     still short; they are listed, and with --build the extension is built all the same.
     """
-    from dataset_builder.backfill import Backfill
-    from dataset_builder.confirming import confirm
+    from dataset_builder.batch.targets import read_targets
+    from dataset_builder.dataset.validate import KEPT
     from dataset_builder.errors import InputError, RemoteError
+    from dataset_builder.generation.backfill import Backfill
     from dataset_builder.generation.checks import unchecked
-    from dataset_builder.generation.report import account
-    from dataset_builder.generation.report_file import write_report
-    from dataset_builder.generation.session import writing_session
-    from dataset_builder.generation.targets import read_targets
-    from dataset_builder.model_choice import ModelChoice
-    from dataset_builder.run_progress import run_progress
-    from dataset_builder.validate import KEPT
+    from dataset_builder.generation.report import account, write_report
+    from dataset_builder.generation.write import writing_session
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm
+    from dataset_builder.work.choice import ModelChoice
 
     wanted = read_targets(targets, force=force)
     gates = ModelChoice(
@@ -121,10 +120,9 @@ def backfill(
 
 
 def _build(source: str, folder: Path, out: Path) -> None:
-    from dataset_builder.build import build_dataset
-    from dataset_builder.extend import extend
+    from dataset_builder.build.build import build_dataset, summary
+    from dataset_builder.build.extend import extend
     from dataset_builder.sources import GENERATED_PREFIX, read_source
-    from dataset_builder.summary import summary
 
     base, added = read_source(source), read_source(f"{GENERATED_PREFIX}{folder}")
     manifest = build_dataset(extend(base, [added]).records, [base.source, added.source], out)

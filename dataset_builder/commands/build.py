@@ -52,12 +52,10 @@ def build(
     The same sources give the same bytes. Cases that are held back are marked, and those that stay, by a
     canary string.
     """
-    from dataset_builder.build import build_dataset
-    from dataset_builder.extend import extend
-    from dataset_builder.hold_out import hold_out
-    from dataset_builder.progress import download_progress
+    from dataset_builder.build.build import build_dataset, summary
+    from dataset_builder.build.extend import extend, hold_out
     from dataset_builder.sources import GENERATED, read_source
-    from dataset_builder.summary import summary
+    from dataset_builder.storage.progress import download_progress
 
     with download_progress("study archive", quiet=quiet) as progress:
         read = read_source(source, progress=progress)

@@ -21,10 +21,9 @@ def check(folder: Path, companion: Path | None) -> None:
 
     Exit code 0 if nothing is, 2 if something is.
     """
-    from dataset_builder.built import BuiltDataset
-    from dataset_builder.check_folder import check_folder
-    from dataset_builder.leaks import find_leaks
-    from dataset_builder.manifest import read_manifest
+    from dataset_builder.build.check import check_folder, find_leaks
+    from dataset_builder.dataset.manifest import read_manifest
+    from dataset_builder.dataset.opened import BuiltDataset
 
     problems = check_folder(folder)
     if companion is not None and not problems:

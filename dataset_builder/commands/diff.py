@@ -13,8 +13,8 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def diff(old: Path, new: Path, as_json: bool) -> None:
     """List what changed from one built dataset to another: cases added, removed and changed, and other rows."""
-    from dataset_builder.built import BuiltDataset
-    from dataset_builder.diff import diff_datasets
+    from dataset_builder.build.diff import diff_datasets
+    from dataset_builder.dataset.opened import BuiltDataset
 
     found = diff_datasets(BuiltDataset.open(old), BuiltDataset.open(new))
     if as_json:

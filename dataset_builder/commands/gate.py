@@ -10,8 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from dataset_builder.gates.gate import Gate
-    from dataset_builder.gates.session import GateSession
-    from dataset_builder.model_choice import ModelChoice
+    from dataset_builder.gates.gating import GateSession
+    from dataset_builder.work.choice import ModelChoice
 
 EMBEDDED = "embedded"
 
@@ -71,7 +71,7 @@ def gate(
     """
     from dataset_builder.errors import InputError
     from dataset_builder.gates.registry import gates_named
-    from dataset_builder.model_choice import ModelChoice
+    from dataset_builder.work.choice import ModelChoice
 
     choice = ModelChoice(model=model, base_url=base_url, key_env=key_env, price=price, concurrency=concurrency)
     if agreement:
@@ -97,12 +97,11 @@ def _gate(
     retry_errors: bool,
     yes: bool,
 ) -> None:
+    from dataset_builder.batch.folder import GenerationFolder
+    from dataset_builder.dataset.validate import UNGATED
     from dataset_builder.errors import RemoteError
-    from dataset_builder.gates.gating import gate_tasks, refuse_empty, spent_on_gates
-    from dataset_builder.gates.session import GateSession
-    from dataset_builder.generation.folder import GenerationFolder
-    from dataset_builder.generation.report_file import write_report
-    from dataset_builder.validate import UNGATED
+    from dataset_builder.gates.gating import GateSession, gate_tasks, refuse_empty, spent_on_gates
+    from dataset_builder.generation.report import write_report
 
     folder = GenerationFolder.open(path)
     lines = folder.lines()
@@ -123,8 +122,8 @@ def _gate(
 
 
 def _run(session: GateSession, yes: bool) -> str | None:
-    from dataset_builder.confirming import confirm
-    from dataset_builder.run_progress import run_progress
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm
 
     choice = session.choice
     click.echo(f"Gates: {len(session.tasks):,} verdicts to give, by {choice.model} at {choice.host}")
@@ -141,9 +140,9 @@ def _run(session: GateSession, yes: bool) -> str | None:
 
 
 def _first_pass(path: Path, gates: str | None) -> None:
+    from dataset_builder.batch.folder import GenerationFolder
     from dataset_builder.gates.embedded import TRAINED, first_pass
     from dataset_builder.gates.registry import gates_named
-    from dataset_builder.generation.folder import GenerationFolder
 
     folder = GenerationFolder.open(path)
     lines = folder.lines()
@@ -178,15 +177,14 @@ def _agreement(
         # Measured on cells that the weights were not fitted on; on those that they were, it would be flattered.
         click.echo(json.dumps(manifest()["heldout"], indent=1) if as_json else "\n".join(heldout_lines(gates)))
         return
-    from dataset_builder.folder_lock import held
+    from dataset_builder.batch.gate_records import GateRecord
+    from dataset_builder.batch.lines import GATES_NAME
     from dataset_builder.gates import agreement as measured
-    from dataset_builder.gates.gating import gate_tasks
+    from dataset_builder.gates.gating import GateSession, gate_tasks
     from dataset_builder.gates.prompt import prompt_hash
-    from dataset_builder.gates.records import GateRecord
-    from dataset_builder.gates.session import GateSession
-    from dataset_builder.record_file import RecordFile
     from dataset_builder.sources import read_source
-    from dataset_builder.sources.generated import GATES_NAME
+    from dataset_builder.storage.files import held
+    from dataset_builder.storage.record_file import RecordFile
 
     records = read_source(source).records
     lines = measured.study_lines(records, gates, sample, seed)

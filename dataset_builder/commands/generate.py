@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dataset_builder.generation.targets import Cell
+    from dataset_builder.batch.targets import Cell
 
 
 @click.command()
@@ -63,12 +63,12 @@ def generate(
     Each order is tried twice at most, and each try is kept. The same command resumes a run that was
     stopped; with a larger --count it adds to the folder. Then: blind-refusal dataset gate DIR.
     """
-    from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
     from dataset_builder.generation.checks import unchecked
-    from dataset_builder.generation.report_file import write_report
-    from dataset_builder.generation.session import WritingSession, writing_session
-    from dataset_builder.run_progress import run_progress
+    from dataset_builder.generation.report import write_report
+    from dataset_builder.generation.write import WritingSession, writing_session
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm
 
     wanted = _targets(cells, every, targets, count, force)
     session: WritingSession = writing_session(wanted, **wishes)
@@ -97,8 +97,8 @@ def generate(
 
 
 def _targets(cells: tuple[str, ...], every: bool, file: Path | None, count: int, force: bool) -> dict[Cell, int]:
+    from dataset_builder.batch.targets import PLAUSIBLE_CELLS, parse_cell, read_targets, same_target
     from dataset_builder.errors import InputError
-    from dataset_builder.generation.targets import PLAUSIBLE_CELLS, parse_cell, read_targets, same_target
 
     if (bool(cells) + every + (file is not None)) != 1:
         raise InputError("Which cells? Expected one of --cell FAMILY:AUTHORITY, --all and --targets FILE.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from dataset_builder.publish import Published
+    from dataset_builder.build.publish import Published
 
 
 @click.command()
@@ -32,9 +32,9 @@ def publish(
 
     Publishing the same build again does nothing. HF_ENDPOINT names another Hub.
     """
-    from dataset_builder.hub import Hub
-    from dataset_builder.hub_patience import Patience
-    from dataset_builder.publish import publish as publish_folder
+    from dataset_builder.build.publish import publish as publish_folder
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
 
     def tell(step: str) -> None:
         click.echo(step, err=True)

@@ -20,14 +20,15 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
     Each reviewer has an address and sees neither the writer nor anybody else's labels. Every label is
     kept as it is given, in DIR/case_reviews.jsonl, as the dataset publishes it.
     """
-    from dataset_builder.generation.folder import GenerationFolder, replace_file
+    from dataset_builder.batch.folder import GenerationFolder
     from dataset_builder.review.cases import QUESTIONS, all_answers, case_labels, review_items
     from dataset_builder.review.report import report_lines, review_agreement
     from dataset_builder.review.sheet import reviewer_names
+    from dataset_builder.storage.files import replace_file
 
     opened = GenerationFolder.open(folder)
     if report:
-        from dataset_builder.generation.report_file import write_report
+        from dataset_builder.generation.report import write_report
 
         with opened.writing():
             answers = all_answers(opened)

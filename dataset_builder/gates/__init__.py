@@ -1,1 +1,4 @@
-"""The quality gates that a generated case must pass, a file each."""
+"""The quality gates: what each asks, the offline first pass, asking a model, agreement with the study's gates.
+
+In: generated cases. Out: gate verdicts in the batch. Imports ``work``, ``batch`` and ``sources``.
+"""

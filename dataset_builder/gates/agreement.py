@@ -9,16 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset_builder.batch.gate_records import DUAL_USE, FULL, REASONABLE_JUDGE, GateRecord, newest
+from dataset_builder.batch.lines import GeneratedLine
+from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_error
+from dataset_builder.dataset.plain_case import PlainCase, PlainDimensions
+from dataset_builder.dataset.records import Records
+from dataset_builder.dataset.sample import stratified
+from dataset_builder.dataset.validate import UNGATED
 from dataset_builder.errors import InputError
 from dataset_builder.gates.gate import Gate
-from dataset_builder.gates.records import DUAL_USE, FULL, REASONABLE_JUDGE, GateRecord, newest
-from dataset_builder.kappa import Kappa, cohen_kappa
-from dataset_builder.kappa_error import confusion, kappa_error
-from dataset_builder.plain_case import PlainCase, PlainDimensions
-from dataset_builder.records import Records
-from dataset_builder.sources.generated import GeneratedLine
-from dataset_builder.stratified import stratified
-from dataset_builder.validate import UNGATED
 
 # The gates of which the study published a verdict on every generated case.
 MEASURABLE = (REASONABLE_JUDGE, DUAL_USE)

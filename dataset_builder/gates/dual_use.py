@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dataset_builder.batch.gate_records import DUAL_USE
+from dataset_builder.dataset.taxonomy import DUAL_USE_CATEGORIES, ids
 from dataset_builder.gates.gate import BOOLEAN, Gate
-from dataset_builder.gates.records import DUAL_USE
-from dataset_builder.strict_reply import UnreadableReply
-from dataset_builder.taxonomy import DUAL_USE_CATEGORIES, ids
+from dataset_builder.models.reply import UnreadableReply
 
 NONE: Final = "none"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from dataset_builder.strict_reply import UnreadableReply
+from dataset_builder.models.reply import UnreadableReply
 
 CODE, REASONING, FIX = "code", "reasoning", "suggested_fix"
 

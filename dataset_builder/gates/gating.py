@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dataset_builder.asker import Asker
-from dataset_builder.budget import Budget
-from dataset_builder.chat_answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
+from dataset_builder.batch.folder import GenerationFolder, hash_of
+from dataset_builder.batch.gate_records import (
+    FIRST_PASS,
+    FULL,
+    NO_REPLY,
+    REASONABLE_JUDGE,
+    REFUSED,
+    UNREADABLE,
+    GateRecord,
+)
+from dataset_builder.batch.lines import GeneratedLine
+from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError
 from dataset_builder.gates.gate import Gate, Reading
 from dataset_builder.gates.prompt import build_prompt, prompt_hash
-from dataset_builder.gates.records import FIRST_PASS, FULL, NO_REPLY, REASONABLE_JUDGE, REFUSED, UNREADABLE, GateRecord
-from dataset_builder.generation.folder import GenerationFolder, hash_of
-from dataset_builder.record_file import RecordFile
-from dataset_builder.sources.generated import GeneratedLine
-from dataset_builder.strict_reply import LONGEST_REPLY, UnreadableReply, declines, read_object
-from dataset_builder.taxonomy import OK
-from dataset_builder.timestamp import now
-from dataset_builder.work import work_through
+from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
+from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines, read_object
+from dataset_builder.storage.files import now
+from dataset_builder.storage.record_file import RecordFile
+from dataset_builder.work.asking import Asker, work_through
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import Budget, Estimate, estimate
 
 DEFAULT_MODEL: Final = "openrouter/openai/gpt-5.4"
 TEMPERATURE: Final = 0.0
@@ -179,3 +191,78 @@ def refuse_empty(lines: Sequence[GeneratedLine], folder: GenerationFolder) -> No
         raise InputError(
             f"{folder.path}: holds no case to be judged; write some with 'blind-refusal dataset generate'."
         )
+
+
+# One sitting of gates over some cases: what is to be asked, what it takes, and the work itself.
+
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
+
+
+@dataclass
+class GateSession:
+    """What one command is about to ask; ``records`` is open to append while ``run`` runs."""
+
+    records: RecordFile[GateRecord]
+    tasks: list[GateTask]
+    choice: ModelChoice
+    budget: float | None
+    spent: float = 0.0
+    max_tokens: int = MAX_TOKENS
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the verdicts will take."""
+        lengths = (
+            sum(len(m.content) for m in build_prompt(task.gate, task.line, task.line.defeat_family).messages)
+            for task in self.tasks
+        )
+        return estimate(
+            lengths,
+            self.max_tokens,
+            self.choice.known_price,
+            price_is_given=self.choice.price is not None,
+            verdicts=True,
+        )
+
+    def run(
+        self, progress: Progress, *, timeouts: Timeouts | None = None, retries: Retries | None = None
+    ) -> str | None:
+        """Ask; returns why it stopped early, or None. Raises as ``judge_cases`` does."""
+        expected = self.estimate
+        concurrency = 1 if self.choice.is_local else self.choice.concurrency
+        errors, cost = 0, 0.0
+
+        with (
+            self.choice.serving(self.max_tokens, QUERY_TOKENS) as endpoint,
+            progress("gates", len(self.tasks)) as move,
+        ):
+
+            def seen(record: GateRecord) -> None:
+                nonlocal errors, cost
+                errors += record.error is not None
+                cost += record.cost or 0.0
+                move(f"${cost:.4f}{f', {errors} unreadable' if errors else ''}")
+
+            async def work() -> str | None:
+                async with ChatClient(
+                    endpoint, concurrency=concurrency, timeouts=timeouts or Timeouts(), retries=retries or Retries()
+                ) as client:
+                    asker = Asker(
+                        client,
+                        temperature=TEMPERATURE,
+                        max_tokens=self.max_tokens,
+                        price=self.choice.known_price,
+                    )
+                    budget = Budget(self.budget, spent=self.spent, call_cost=expected.call_cost)
+                    return await judge_cases(
+                        self.records,
+                        self.tasks,
+                        asker,
+                        self.choice.model,
+                        concurrency=concurrency,
+                        budget=budget,
+                        seen=seen,
+                    )
+
+            return asyncio.run(work())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dataset_builder.batch.gate_records import OPERATIONAL_VALIDITY
 from dataset_builder.gates.gate import BOOLEAN, Gate
-from dataset_builder.gates.records import OPERATIONAL_VALIDITY
 
 FACTS, CLEAN, SCENE = "facts_suffice", "way_is_clean", "scene_is_plausible"
 # In this order the first that fails names the category.

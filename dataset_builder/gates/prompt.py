@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from dataset_builder import taxonomy
-from dataset_builder.chat_request import Message
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.plain_case import PlainCase
 from dataset_builder.gates.gate import Gate
-from dataset_builder.plain_case import PlainCase
-from dataset_builder.quoted import escaped, shortened
+from dataset_builder.models.quoted import escaped, shortened
+from dataset_builder.models.request import Message
 
 HEAD, TAIL = 6_000, 2_000
 _FAMILY_BY_ID: Final = {f.id: f for f in taxonomy.FAMILIES}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dataset_builder.batch.gate_records import REASONABLE_JUDGE
 from dataset_builder.gates.gate import BOOLEAN, Gate
-from dataset_builder.gates.records import REASONABLE_JUDGE
-from dataset_builder.strict_reply import UnreadableReply
+from dataset_builder.models.reply import UnreadableReply
 
 NONE: Final = "none"
 CATEGORIES: Final = ("politically_contested", "needs_argument", "other_side_has_a_point", "wrong_side", NONE)

@@ -1,1 +1,4 @@
-"""Writing new cases with a model: what is ordered, how it is asked for, and what is checked."""
+"""A model writes new cases for cells that lack some, and code checks what code can check.
+
+In: a plan of cells and a model. Out: a batch of generated cases with a report. Imports ``gates`` and ``work``.
+"""

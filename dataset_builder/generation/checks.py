@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from dataset_builder import taxonomy
+from dataset_builder.batch.personal_data import find_personal_data
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.plain_case import PlainCase
 from dataset_builder.generation.language import can_tell, other_language, word_count
-from dataset_builder.generation.personal_data import find_personal_data
 from dataset_builder.generation.similarity import SimilarityIndex
-from dataset_builder.plain_case import PlainCase
 
 FEWEST_WORDS, MOST_WORDS = 50, 200
 FEWEST_FACTS, MOST_FACTS = 2, 8

@@ -6,7 +6,7 @@ import random
 from itertools import product
 from typing import Final, NamedTuple
 
-from dataset_builder.generation.targets import Cell
+from dataset_builder.batch.targets import Cell
 
 # Raised when a list changes, as the same seed then draws other plots.
 VERSION: Final = "1"

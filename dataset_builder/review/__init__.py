@@ -1,1 +1,4 @@
-"""Review by people: a sample, a page that keeps each label as it is given, and a report on how they agree."""
+"""People label cases on a page on this machine, and their agreement is reported.
+
+In: cases and a labels file. Out: labels. Imports ``batch`` and ``models``.
+"""

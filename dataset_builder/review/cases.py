@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dataset_builder import taxonomy
+from dataset_builder.batch.folder import GenerationFolder
+from dataset_builder.batch.lines import GeneratedLine, newest_reviews
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.records import CaseReview
+from dataset_builder.dataset.sample import stratified
+from dataset_builder.dataset.validate import KEPT, REVIEW
 from dataset_builder.errors import InputError
-from dataset_builder.generation.folder import GenerationFolder
-from dataset_builder.records import CaseReview
 from dataset_builder.review.sheet import YES_NO, Answers, Item, Labels, Question
-from dataset_builder.sources.generated import GeneratedLine, newest_reviews
-from dataset_builder.stratified import stratified
-from dataset_builder.validate import KEPT, REVIEW
 
 # The columns of a CaseReview, `passed` last, as it is the verdict on the whole.
 QUESTIONS: Final = (

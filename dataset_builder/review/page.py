@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from dataset_builder.errors import BlindRefusalError
-from dataset_builder.quoted import escaped
+from dataset_builder.models.quoted import escaped
 from dataset_builder.review.sheet import Item, Labels, Question
 
 _KEYS = "Keys: a digit answers the first open question, Enter saves, ← goes back; Tab and arrows change an answer."

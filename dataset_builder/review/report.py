@@ -9,8 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.kappa import Kappa, cohen_kappa
-from dataset_builder.kappa_error import confusion, kappa_error
+from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_error
 from dataset_builder.review.sheet import Answers, Question
 
 _Z = 1.959964

@@ -1,4 +1,8 @@
-"""Where records come from: one file a source, and the names by which a user picks one."""
+"""From a source to records: the study's archive, the starter set, a folder of generated cases.
+
+In: a path, a URL or a name. Out: ``Records`` in canonical labels, with every correction noted.
+Imports ``batch`` and ``dataset``.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dataset_builder.dataset.manifest import Source
+from dataset_builder.dataset.records import Records
 from dataset_builder.errors import SourceError
-from dataset_builder.manifest import Source
-from dataset_builder.records import Records
 
 REPOSITORY: Final = "mint-philosophy/blind-refusal"
 # The newest commit known when this version was made; another one is a URL or a PATH away.
@@ -43,7 +47,7 @@ def read_source(
 
         return Read(read_starter(), Source(kind=STARTER, content_hash=starter_hash()))
     if name.startswith(GENERATED_PREFIX):
-        from dataset_builder.sources.generated import read_generated
+        from dataset_builder.batch.lines import read_generated
 
         records, content_hash = read_generated(Path(name.removeprefix(GENERATED_PREFIX)))
         return Read(records, Source(kind=GENERATED, content_hash=content_hash))
@@ -57,7 +61,7 @@ def read_source(
 
 
 def _fetched(url: str, progress: Callable[[int, int | None], None] | None) -> Path:
-    from dataset_builder.fetch import cache_folder, fetch
+    from dataset_builder.net.fetch import cache_folder, fetch
 
     try:
         return fetch(url, cache_folder() / "archives", progress=progress)
@@ -69,7 +73,7 @@ def _fetched(url: str, progress: Callable[[int, int | None], None] | None) -> Pa
 
 
 def _read_study(path: Path) -> Read:
-    from dataset_builder.archive import origin_of
+    from dataset_builder.sources.archive import origin_of
     from dataset_builder.sources.study import read_study
 
     records, content_hash = read_study(path)

@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
+from dataset_builder.dataset.plain_case import PlainCase, whole_case
+from dataset_builder.dataset.records import Records
+from dataset_builder.dataset.taxonomy import FAMILIES
 from dataset_builder.errors import BlindRefusalError
-from dataset_builder.plain_case import PlainCase, whole_case
-from dataset_builder.records import Records
-from dataset_builder.taxonomy import FAMILIES
 
 ORIGIN: Final = "starter"
 
@@ -58,12 +58,13 @@ def _name(family: str) -> str:
 
 def _content(family: str) -> bytes:
     try:
-        return files("dataset_builder.starter").joinpath(_name(family)).read_bytes()
+        return files("dataset_builder.sources.starter_cases").joinpath(_name(family)).read_bytes()
     except OSError as error:
         raise _damaged(family, error) from error
 
 
 def _damaged(family: str, error: Exception) -> BlindRefusalError:
     return BlindRefusalError(
-        f"bundled file dataset_builder/starter/{_name(family)} cannot be read: {error}; install the package anew"
+        f"bundled file dataset_builder/sources/starter_cases/{_name(family)} cannot be read: {error}; "
+        "install the package anew"
     )

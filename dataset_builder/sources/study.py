@@ -15,11 +15,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from dataset_builder import normalise, taxonomy
-from dataset_builder.archive import Limits, read_members
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.records import Case, GateVerdict, GeneratedCase, Records, Response, plain
 from dataset_builder.errors import DataError, Problem, SourceError
-from dataset_builder.records import Case, GateVerdict, GeneratedCase, Records, Response, plain
+from dataset_builder.sources import normalise
 from dataset_builder.sources import study_files as raw
+from dataset_builder.sources.archive import Limits, read_members
 from dataset_builder.sources.study_reviews import case_reviews, gate_verdicts, reviewer_numbers, verdict_reviews
 
 ORIGIN: Final = "study"

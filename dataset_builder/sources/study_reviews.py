@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from dataset_builder import taxonomy
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.records import CaseReview, GateVerdict, VerdictReview
 from dataset_builder.errors import Problem
-from dataset_builder.records import CaseReview, GateVerdict, VerdictReview
 from dataset_builder.sources import study_files as raw
 
 _GATE_OF_PREFIX: Final = {

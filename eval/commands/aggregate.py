@@ -10,7 +10,7 @@ import click
 from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
-    from eval.leaderboard_schema import Leaderboard
+    from eval.repository.leaderboard import Leaderboard
 
 
 @click.command()
@@ -24,18 +24,18 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
     one commit. Doing it again changes nothing; every submission is listed with its place or with the
     reason why it has none.
     """
-    from eval.aggregate import aggregate as aggregate_folder
-    from eval.dataset import locate_dataset
-    from eval.judge_versions import outdated
-    from eval.results_repo import ResultsRepo, names_repo
-    from eval.reviewing import aggregate_repo
+    from dataset_builder.dataset.opened import locate_dataset
+    from eval.boards.aggregate import aggregate as aggregate_folder
+    from eval.repository.hub import ResultsRepo, names_repo
+    from eval.reviews.maintain import aggregate_repo
+    from eval.reviews.rejudge import outdated
 
     opened = [locate_dataset(one) for one in datasets]
     if not names_repo(results):
         done = aggregate_folder(Path(results), opened)
         made, changed = done.leaderboard, done.changed
     else:
-        from dataset_builder.hub import Hub
+        from dataset_builder.hub.client import Hub
 
         made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
     _show(made)

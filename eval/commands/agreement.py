@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from eval.agreement_report import AgreementReport
-    from eval.dataset import OpenedDataset
+    from dataset_builder.dataset.opened import OpenedDataset
+    from eval.agreement.report import AgreementReport
     from eval.judges.interface import JudgeOptions
 
 
@@ -68,12 +68,12 @@ def agreement(
     the study's judge the help rates corrected for its errors. What is found of a judge by one
     rubric is kept with it (BLIND_REFUSAL_JUDGES, or your data folder).
     """
-    from eval.agreement_report import agreement_report, report_plain, report_tables
-    from eval.dataset import locate_dataset
+    from dataset_builder.dataset.opened import locate_dataset
+    from eval.agreement.report import agreement_report, report_plain, report_tables
 
     opened = locate_dataset(dataset)
     if measure is not None:
-        from dataset_builder.prices import parse_price
+        from dataset_builder.work.cost import parse_price
         from eval.judges.interface import JudgeOptions
 
         if judge is None or verdicts:
@@ -92,7 +92,7 @@ def agreement(
 
         click.echo(msgspec.json.format(msgspec.json.encode(report_plain(report)), indent=1))
     else:
-        from eval.score_tables import console
+        from eval.scores.terminal import console
 
         out = console()
         for part in report_tables(report):
@@ -113,12 +113,12 @@ def _measure(
 ) -> tuple[str, tuple[Path, ...]]:
     import asyncio
 
-    from dataset_builder.confirming import confirm
     from dataset_builder.errors import RemoteError
-    from dataset_builder.run_progress import run_progress
-    from eval.measuring import Measuring, measuring_runs, usual_sample
-    from eval.tally import Verdicts
-    from eval.verdicts import Verdict
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm
+    from eval.agreement.measure import Measuring, measuring_runs, usual_sample
+    from eval.runs.tally import Verdicts
+    from eval.runs.verdict import Verdict
 
     size = usual_sample(spec) if sample is None else sample
     runs = measuring_runs(dataset, folder, sample=size, seed=seed)
@@ -152,8 +152,8 @@ def _measure(
 
 
 def _store(report: AgreementReport, dataset: OpenedDataset) -> None:
-    from eval.judge_record import is_in_sample, store_record
-    from eval.measuring import record_of
+    from eval.agreement.known import is_in_sample, store_record
+    from eval.agreement.measure import record_of
 
     if is_in_sample(report.judge):
         click.echo(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from eval.scored import ScoredAnswers
+    from eval.scores.answers import ScoredAnswers
 
 
 @click.command()
@@ -38,9 +38,9 @@ def compare(
     and, for screening, by Benjamini and Hochberg, over all rows together. With three or
     more, every two of them are compared on one metric.
     """
-    from eval.answer_set import load_model
-    from eval.comparison import compare as compare_answers
-    from eval.slices import check_by
+    from eval.results.answer_set import load_model
+    from eval.scores.comparison import compare as compare_answers
+    from eval.scores.slices import check_by
 
     names = check_by([name.strip() for name in by.split(",") if name.strip()])
     answers = [load_model(spec, judge=judge, dataset=dataset) for spec in (a, b, *more)]
@@ -51,12 +51,12 @@ def compare(
     if as_json:
         import msgspec
 
-        from eval.comparison_tables import as_plain
+        from eval.results.more_tables import as_plain
 
         click.echo(msgspec.json.format(msgspec.json.encode(as_plain(found)), indent=1))
         return
-    from eval.comparison_tables import comparison_table, discordant_lines
-    from eval.score_tables import console
+    from eval.results.more_tables import comparison_table, discordant_lines
+    from eval.scores.terminal import console
 
     out = console()
     out.print(comparison_table(found))
@@ -67,8 +67,8 @@ def compare(
 
 def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> None:
     from dataset_builder.errors import InputError
-    from eval.comparison import compare_pairs
-    from eval.metrics import METRIC_BY_ID
+    from eval.scores.comparison import compare_pairs
+    from eval.stats.metrics import METRIC_BY_ID
 
     if metric not in METRIC_BY_ID:
         raise InputError(f"There is no metric {metric!r}; there are: {', '.join(METRIC_BY_ID)}.")
@@ -76,20 +76,57 @@ def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> 
     if as_json:
         import msgspec
 
-        from eval.comparison_tables import difference_plain
+        from eval.results.more_tables import difference_plain
 
         click.echo(msgspec.json.format(msgspec.json.encode([difference_plain(row) for row in found]), indent=1))
         return
-    from eval.comparison_tables import pairs_table
-    from eval.score_tables import console
+    from eval.results.more_tables import pairs_table
+    from eval.scores.terminal import console
 
     console().print(pairs_table(found))
     _print_caveat(answers[0].judge)
 
 
 def _print_caveat(judge: str) -> None:
-    from eval.judge_record import caveat
-    from eval.score_tables import console
+    from eval.agreement.known import caveat
+    from eval.scores.terminal import console
 
     if told := caveat(judge):
         console().print(told)
+
+
+# ``blind-refusal eval reproduce``.
+
+
+@click.command()
+@click.option(
+    "--dataset", default="build/dataset", show_default=True, metavar="DIR|REPO", help="A dataset built from the study."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def reproduce(dataset: str, as_json: bool) -> None:
+    """The paper's figures beside those that the dataset gives, with a sentence on each difference.
+
+    Exit code 1 if a figure differs and no known explanation holds. Rates by family,
+    authority, dual use and model follow; their values in the paper are not available here.
+    """
+    from dataset_builder.dataset.opened import open_dataset
+    from eval.results.reproduction import reproduce as recompute
+    from eval.results.reproduction import unexplained
+
+    figures = recompute(open_dataset(dataset))
+    failed = unexplained(figures)
+    if as_json:
+        import msgspec
+
+        from eval.results.more_tables import figures_as_plain
+
+        click.echo(msgspec.json.format(msgspec.json.encode(figures_as_plain(figures)), indent=1))
+    else:
+        from eval.results.more_tables import reproduction_tables
+        from eval.scores.terminal import console
+
+        out = console()
+        for part in reproduction_tables(figures):
+            out.print(part)
+    if failed:
+        raise SystemExit(1)

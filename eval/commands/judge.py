@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eval.judges.registry import DEFAULT_JUDGE, usage
+from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
-    from dataset_builder.estimate import Estimate
-    from dataset_builder.prices import Price
-    from eval.dataset import OpenedDataset
+    from dataset_builder.dataset.opened import OpenedDataset
+    from dataset_builder.work.cost import Estimate, Price
     from eval.judges.interface import Judge
-    from eval.judging import Docket
-    from eval.run_folder import RunFolder
+    from eval.judging.run import Docket
+    from eval.runs.folder import RunFolder
 
 
 @click.command()
@@ -66,20 +65,19 @@ def judge(
     """
     import asyncio
 
-    from dataset_builder.budget import Budget
-    from dataset_builder.confirming import confirm
+    from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.errors import RemoteError
-    from dataset_builder.prices import parse_price
-    from dataset_builder.run_progress import run_progress
-    from eval.dataset import locate_dataset
-    from eval.judge_record import is_in_sample
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm
+    from dataset_builder.work.cost import Budget, parse_price
+    from eval.agreement.known import is_in_sample
     from eval.judges.interface import JudgeOptions
-    from eval.judges.registry import check_judge, resolve_judge
-    from eval.judging import docket_of, judge_run, tasks_of
-    from eval.published_run import is_published
-    from eval.run_folder import RunFolder
-    from eval.tally import Verdicts
-    from eval.verdicts import Verdict
+    from eval.judging.registry import check_judge, resolve_judge
+    from eval.judging.run import docket_of, judge_run, tasks_of
+    from eval.runs.folder import RunFolder
+    from eval.runs.published import is_published
+    from eval.runs.tally import Verdicts
+    from eval.runs.verdict import Verdict
 
     if controls is not None and sample is None:
         raise click.UsageError("--controls says how many of --sample are controls: give both.")
@@ -175,11 +173,10 @@ def _estimate(
     given: Price | None,
 ) -> Estimate | None:
     """What a judge that asks a model will take; None for one that costs nothing."""
-    from dataset_builder.estimate import estimate
-    from dataset_builder.prices import price_of
-    from dataset_builder.providers import resolve_endpoint
+    from dataset_builder.models.providers import resolve_endpoint
+    from dataset_builder.work.cost import estimate, price_of
     from eval.judges.interface import PaidJudge
-    from eval.judging import tasks_of
+    from eval.judging.run import tasks_of
 
     if not isinstance(judge, PaidJudge):
         return None
@@ -193,9 +190,9 @@ def _estimate(
 def _make_sheet(
     folder: RunFolder, dataset: OpenedDataset, path: Path, sample: int | None, controls: int | None, seed: int
 ) -> None:
-    from eval.judges.human import LABELS, write_sheet
-    from eval.judging import answered_cases, tasks_of
-    from eval.sampling import draw_labelled
+    from dataset_builder.dataset.sample import draw_labelled
+    from eval.judges.human.sheet import LABELS, write_sheet
+    from eval.judging.run import answered_cases, tasks_of
 
     cases = answered_cases(folder, dataset)
     chosen = cases if sample is None else draw_labelled(cases, sample, controls, seed)

@@ -24,17 +24,17 @@ def label(
     Every label is kept as it is given, as a verdict of human:reviewer_1 (and so on) in the run: see
     eval score --labels, and eval agreement --verdicts.
     """
+    from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.review.sheet import reviewer_names
-    from eval.dataset import locate_dataset
-    from eval.labelling import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
-    from eval.run_folder import RunFolder
+    from eval.judges.human.page import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
+    from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
     if report:
         import msgspec
 
-        from dataset_builder.generation.folder import replace_file
         from dataset_builder.review.report import report_lines, review_agreement
+        from dataset_builder.storage.files import replace_file
 
         answers = all_answers(folder)
         lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from eval.commands.options import token_env
+from eval.commands.options import datasets, token_env
 
 
 @click.command()
@@ -27,11 +29,11 @@ def request(
     token_env: str,
 ) -> None:
     """Ask for the evaluation of a model by a worker of the results repository."""
-    from dataset_builder.hub import Hub
-    from eval.dataset import locate_dataset
-    from eval.request_queue import RequestQueue
-    from eval.request_record import make_request
-    from eval.results_repo import ResultsRepo
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.hub.client import Hub
+    from eval.repository.hub import ResultsRepo
+    from eval.repository.request_queue import RequestQueue
+    from eval.repository.requests import make_request
 
     hub = Hub(token_env=token_env)
     queue = RequestQueue(ResultsRepo(hub, results))
@@ -39,3 +41,73 @@ def request(
     asked = make_request(model, cases_hash, hub.whoami(), queue.now(), repo=model_repo, reasoning=reasoning, note=note)
     done = queue.ask(asked, as_request=not direct)
     click.echo(f"asked for {model}: {done.pr_url or f'request {asked.id} waits in the queue'}")
+
+
+# ``blind-refusal eval worker``.
+
+
+@click.command()
+@click.option("--results", required=True, metavar="NS/NAME", help="The results repository.")
+@datasets("Whose cases it can ask")
+@click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Spend no more in all.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/worker"), show_default=True, help="Folder.")
+@click.option("--name", help="What the queue shows it as.  [default: host and process]")
+@click.option("--base-url", metavar="URL", help="Where models of the provider `custom` are.")
+@click.option("--api-key-env", "key_env", metavar="NAME", help="Variable of the key for that address.")
+@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@click.option("--poll", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two looks.")
+@token_env
+def worker(
+    results: str,
+    datasets: tuple[str, ...],
+    once: bool,
+    budget: float | None,
+    work: Path,
+    name: str | None,
+    base_url: str | None,
+    key_env: str | None,
+    concurrency: int,
+    poll: float,
+    token_env: str,
+) -> None:
+    """Evaluate the models that were asked for, one after the other.
+
+    It claims the oldest request, runs it, submits the run with its review and rebuilds the leaderboard.
+    Several workers never take the same request; what one leaves unfinished another goes on with.
+    """
+    import time
+
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+    from eval.repository.hub import ResultsRepo
+    from eval.repository.request_queue import RequestQueue
+    from eval.reviews.worker import Worker
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    hub = Hub(token_env=token_env, patience=Patience(notice=say))
+    busy = Worker(
+        RequestQueue(ResultsRepo(hub, results)),
+        [locate_dataset(one) for one in datasets],
+        work,
+        budget=budget,
+        base_url=base_url,
+        key_env=key_env,
+        concurrency=concurrency,
+        say=say,
+        name=name or "",
+    )
+    while True:
+        seen = False
+        for done in busy.work_through(once=once):
+            seen = True
+            what = done.request.submission or done.request.error or ""
+            click.echo(f"{done.request.id}: {done.request.state}; {what} (${done.spent:.4f})")
+        if once or (budget is not None and busy.spent >= budget):
+            if not seen:
+                click.echo("nothing to do")
+            return
+        time.sleep(poll)

@@ -10,10 +10,10 @@ import click
 from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
-    from eval.dataset import OpenedDataset
-    from eval.rejudging import Rejudged
-    from eval.submission import Submission
-    from eval.submission_report import Rejudge, SubmissionReport
+    from dataset_builder.dataset.opened import OpenedDataset
+    from eval.reviews.rejudge import Rejudged
+    from eval.reviews.report import Rejudge, SubmissionReport
+    from eval.submissions.submission import Submission
 
 
 class ReviewCommand(click.Command):
@@ -23,7 +23,7 @@ class ReviewCommand(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """The context of the command that the arguments are meant for."""
-        from eval.run_folder import RUN
+        from eval.runs.folder import RUN
 
         # No option of either command takes a run's folder.
         if any(_is_file(Path(argument) / RUN) for argument in args):
@@ -74,10 +74,10 @@ def review(
     reviewed, and what was merged without a review. For a RUN's folder this is 'eval label RUN': a page
     on which people review its answers.
     """
-    from eval.dataset import locate_dataset
-    from eval.results_repo import ResultsRepo, names_repo
-    from eval.reviewing import review_folder, review_repo, review_requests
-    from eval.submission_report import maintainers_verdicts
+    from dataset_builder.dataset.opened import locate_dataset
+    from eval.repository.hub import ResultsRepo, names_repo
+    from eval.reviews.maintain import review_folder, review_repo, review_requests
+    from eval.reviews.report import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
@@ -91,7 +91,7 @@ def review(
         if not found:
             click.echo("nothing to review")
         return
-    from dataset_builder.hub import Hub
+    from dataset_builder.hub.client import Hub
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
     requests = review_requests(repo, opened, number=number, merge=merge, say=say, rejudge=rejudge)
@@ -112,8 +112,8 @@ def review(
 def _rejudge_by(spec: str, base_url: str | None, key_env: str | None) -> Rejudge:
     """The offline judge, and the one of that specification, made anew for each submission."""
     from eval.judges.interface import JudgeOptions
-    from eval.judges.registry import check_judge, resolve_judge
-    from eval.rejudging import rejudge
+    from eval.judging.registry import check_judge, resolve_judge
+    from eval.reviews.rejudge import rejudge
 
     check_judge(spec)
 

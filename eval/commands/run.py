@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eval.judges.registry import DEFAULT_JUDGE, usage
+from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
-    from eval.run_folder import RunFolder
-    from eval.run_plan import RunPlan
+    from eval.runs.folder import RunFolder
+    from eval.runs.plan import RunPlan
 
 NO_JUDGE = "none"
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
@@ -94,16 +94,15 @@ def run(
     By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
-    from dataset_builder.chat import Timeouts
-    from dataset_builder.confirming import confirm, may_ask
     from dataset_builder.errors import RemoteError
-    from dataset_builder.prices import parse_price
-    from dataset_builder.run_progress import run_progress
-    from eval.collecting import collect_run
-    from eval.judges.registry import check_judge
-    from eval.published_run import copy_published, is_published
-    from eval.run_plan import Wishes, plan_run
-    from eval.tally import statuses_line
+    from dataset_builder.models.chat import Timeouts
+    from dataset_builder.storage.progress import run_progress
+    from dataset_builder.work.asking import confirm, may_ask
+    from dataset_builder.work.cost import parse_price
+    from eval.judging.registry import check_judge
+    from eval.runs.plan import Wishes, collect_run, plan_run
+    from eval.runs.published import copy_published, is_published
+    from eval.runs.tally import statuses_line
 
     if judge != NO_JUDGE:
         check_judge(judge)
@@ -163,10 +162,10 @@ def _judge_is_paid(plan: RunPlan, spec: str, where: dict[str, Any], price: str |
     import asyncio
 
     from dataset_builder.errors import InputError
-    from dataset_builder.prices import FREE, parse_price, price_of
-    from dataset_builder.providers import resolve_endpoint
+    from dataset_builder.models.providers import resolve_endpoint
+    from dataset_builder.work.cost import FREE, parse_price, price_of
     from eval.judges.interface import JudgeOptions, PaidJudge
-    from eval.judges.registry import resolve_judge
+    from eval.judging.registry import resolve_judge
 
     try:
         judge = resolve_judge(spec, JudgeOptions(dataset=plan.dataset, model=plan.run.settings.model, **where))
@@ -191,7 +190,7 @@ def _judge_and_score(
 ) -> None:
     from eval.commands.judge import judge as judge_command
     from eval.commands.score import score
-    from eval.run_folder import RunFolder
+    from eval.runs.folder import RunFolder
 
     name = ctx.invoke(judge_command, run=path, judge=judge, dataset=dataset, budget=budget, yes=yes, **how)
     if next(RunFolder.open(path).verdicts(name), None) is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from eval.answer_set import AnswerSet
-    from eval.scores import Scores
+    from eval.results.answer_set import AnswerSet
+    from eval.scores.scores import Scores
 
 
 @click.command()
@@ -52,10 +52,10 @@ def score(
     DATASET is a built folder or NAMESPACE/NAME[@REVISION] on the Hub. Numbers are
     percentages; [a, b] is a 95 % interval, clustered by cell (family x authority).
     """
-    from eval.answer_set import load_answers
-    from eval.results_builder import build_results
-    from eval.scores import compute_scores
-    from eval.slices import check_by
+    from eval.results.answer_set import load_answers
+    from eval.results.build import build_results
+    from eval.scores.scores import compute_scores
+    from eval.scores.slices import check_by
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
@@ -81,7 +81,7 @@ def score(
 
 
 def _correct(found: AnswerSet, method: str, labels: str) -> None:
-    from eval.sample_correction import ADVISED_LABELS
+    from eval.agreement.sample import ADVISED_LABELS
 
     n = found.correct(method, labels)
     if n < ADVISED_LABELS:
@@ -93,9 +93,9 @@ def _correct(found: AnswerSet, method: str, labels: str) -> None:
 
 
 def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, organization: str | None) -> None:
-    from eval.leaderboard import leaderboard
-    from eval.results_builder import build_results
-    from eval.results_files import folder_name, write_results
+    from eval.interop.export import folder_name, write_results
+    from eval.results.build import build_results
+    from eval.results.row import leaderboard
 
     agreement = found.known_agreement()
     rows = {row.model: row for row in leaderboard(scores, None, agreement)}
@@ -110,7 +110,7 @@ def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, 
 def _print_json(found: AnswerSet, scores: Scores, results: list[bytes]) -> None:
     import msgspec
 
-    from eval.leaderboard import leaderboard
+    from eval.results.row import leaderboard
 
     if found.run is not None:
         click.echo(results[0], nl=False)
@@ -128,7 +128,7 @@ def _print_csv(scores: Scores) -> None:
     import csv
     import sys
 
-    from eval.leaderboard import leaderboard
+    from eval.results.row import leaderboard
 
     writer = None
     for part in scores.parts:
@@ -141,22 +141,22 @@ def _print_csv(scores: Scores) -> None:
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
-    from eval.judge_record import caveat, is_in_sample
-    from eval.judges.rubric import RESPONSE_TYPE
-    from eval.leaderboard import leaderboard
-    from eval.metrics import METRIC_BY_ID
-    from eval.score_tables import (
+    from eval.agreement.known import caveat, is_in_sample
+    from eval.agreement.ranking import ranking_lines
+    from eval.agreement.report import corrected_table
+    from eval.judges.model.rubric import RESPONSE_TYPE
+    from eval.results.row import leaderboard
+    from eval.results.tables import (
         account,
         agreement_line,
-        console,
-        corrected_table,
         leaderboard_table,
         matrix_tables,
         metrics_table,
         slices_table,
     )
-    from eval.slices import OVERALL, Slice, title
-    from eval.study_ranking import ranking_lines
+    from eval.scores.slices import OVERALL, Slice, title
+    from eval.scores.terminal import console
+    from eval.stats.metrics import METRIC_BY_ID
 
     out = console()
     rows = leaderboard(scores)

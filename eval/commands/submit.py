@@ -10,8 +10,8 @@ import click
 from eval.commands.options import token_env
 
 if TYPE_CHECKING:
-    from eval.bundle import MadeBundle
-    from eval.dataset import OpenedDataset
+    from dataset_builder.dataset.opened import OpenedDataset
+    from eval.repository.bundle import MadeBundle
 
 
 @click.command()
@@ -43,7 +43,7 @@ def submit(
     rebuilds its leaderboard. With --repo it is checked as the maintainers will, you are shown what will
     be public, and a pull request is opened.
     """
-    from eval.submitting import bundles_of, submit_locally
+    from eval.reviews.submit import bundles_of, submit_locally
 
     if (results is None) == (repo is None):
         raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME.")
@@ -75,10 +75,10 @@ def _hand_in(
     yes: bool,
 ) -> None:
     from dataset_builder.errors import DataError
-    from dataset_builder.hub import Hub
-    from dataset_builder.hub_patience import Patience
-    from eval.hub_submission import check_for_repo, check_model_repo, hand_in, hand_in_model_card, public_lines
-    from eval.results_repo import ResultsRepo
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+    from eval.repository.hub import ResultsRepo
+    from eval.reviews.submit import check_for_repo, check_model_repo, hand_in, hand_in_model_card, public_lines
 
     hub = Hub(token_env=token_env, patience=Patience(notice=lambda step: click.echo(step, err=True)))
     repo = ResultsRepo(hub, name)
@@ -105,3 +105,38 @@ def _hand_in(
     if model_repo:
         card = hand_in_model_card(report, hub, model_repo, dataset_id=dataset_id, source_url=repo.url)
         click.echo(f"pull request: {card.pr_url}")
+
+
+# ``blind-refusal eval withdraw``.
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS|REPO")
+@click.argument("place", metavar="ORG__MODEL/RUN")
+@click.option("--reason", required=True, help="Why; it is shown.")
+@click.option("--by", help="Who; with a repository the account that is signed in.")
+@token_env
+def withdraw(results: str, place: str, reason: str, by: str | None, token_env: str) -> None:
+    """Take a submission off the leaderboard, by a record that says why; its files stay.
+
+    On the Hub this opens a pull request, which the submitter can do for their own submission.
+    """
+    from dataset_builder.storage.files import now
+    from eval.repository.bundle import to_json
+    from eval.repository.hub import ResultsRepo, names_repo
+    from eval.repository.notices import Notice, add_notice, notice_path
+
+    if not names_repo(results):
+        notice = Notice(place=place, kind="withdrawal", reason=reason, by=by or "the owner", at=now())
+        click.echo(f"wrote {add_notice(Path(results), notice)}; 'blind-refusal eval aggregate {results}' applies it")
+        return
+    from dataset_builder.hub.client import Hub
+    from eval.reviews.submit import check_stands
+
+    hub = Hub(token_env=token_env)
+    repo = ResultsRepo(hub, results)
+    notice = Notice(place=place, kind="withdrawal", reason=reason, by=hub.whoami(), at=now())
+    head = repo.head()
+    check_stands(repo, place, head)
+    done = repo.commit(f"Withdraw {place}", {notice_path(notice): to_json(notice)}, parent=head, create_pr=True)
+    click.echo(f"pull request: {done.pr_url}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from dataset_builder.prices import Price
-from dataset_builder.records import Case
-from eval.dataset import OpenedDataset
-from eval.run_response import RunResponse
-from eval.verdicts import Verdict
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.records import Case
+from dataset_builder.work.cost import Price
+from eval.runs.response import RunResponse
+from eval.runs.verdict import Verdict
 
 
 class JudgeTask(NamedTuple):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from dataset_builder.tables import split_of_model
+from dataset_builder.dataset.opened import RESPONSES
+from dataset_builder.dataset.tables import split_of_model
 from eval.judges.interface import JudgeOptions, JudgeTask
-from eval.published import RESPONSES
-from eval.published_run import PREFIX
-from eval.runner import now
-from eval.scored import PUBLISHED_RUBRIC
-from eval.verdicts import Verdict
+from eval.runs.collect import now
+from eval.runs.published import PREFIX
+from eval.runs.verdict import PUBLISHED_RUBRIC, Verdict
 
 NAME: Final = "published"
 NOT_JUDGED: Final = "not_judged"

@@ -1,1 +1,1 @@
-"""One file a sub-command."""
+"""The sub-commands of ``blind-refusal space``: one file each, which reads options and prints."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from space.deploy import Deployed
+    from space.hosting.deploy import Deployed
 
 
 @click.command()
@@ -42,17 +42,17 @@ def deploy(
     does nothing. HF_ENDPOINT names another Hub.
     """
     if stage is not None:
-        from space.staging import stage as staged
-        from space.staging import write_stage
+        from space.hosting.stage import stage as staged
+        from space.hosting.stage import write_stage
 
         files = staged(dataset=dataset)
         write_stage(stage, files)
         click.echo(f"{stage}: {len(files)} files; start it with 'python app.py' in there")
         return
 
-    from dataset_builder.hub import Hub
-    from dataset_builder.hub_patience import Patience
-    from space.deploy import deploy as deploy_space
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+    from space.hosting.deploy import deploy as deploy_space
 
     def tell(step: str) -> None:
         click.echo(step, err=True)

@@ -24,6 +24,6 @@ def serve(dataset: str, results: str | None, host: str, port: int, store_cache: 
     The transcripts are prepared once for each version of the dataset and kept in the cache. New
     results are shown as they appear, without a restart.
     """
-    from space.serving import serve as run
+    from space.hosting.serve import serve as run
 
     run(dataset, results, host=host, port=port, store_cache=store_cache, poll=poll)

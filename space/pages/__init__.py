@@ -8,8 +8,8 @@ the page's own Blocks context. ``shell.data`` is the live ``SpaceData``; ``shell
 
 The state of a page is its query string:
 
-* ``FIELDS`` (``space.links``) names every part of the state: filters, models, slice, what is open. Where the values on
-  offer come from the data, make the fields inside ``build``.
+* ``FIELDS`` (``space.ui.links``) names every part of the state: filters, models, slice, what is open. Where the values
+  on offer come from the data, make the fields inside ``build``.
 * One function shows a state: ``show(state) -> (values of the controls …, HTML …, link bar)``. Three things call it:
   ``shell.app.load`` with ``state_of(FIELDS, request)``; the controls' user events (``.input`` alone: ``page.js`` sees
   to it that a text box raises it for every edit; never ``.change``, which also fires when ``show`` sets the control);
@@ -24,21 +24,28 @@ The state of a page is its query string:
 
 Rules that keep the pages alike and safe
 ----------------------------------------
-* Begin with ``html(heading(title, lead))``. Use ``space.page.html``, not ``gr.HTML``, which brings gradio's styles.
-  Text that we did not write goes through ``space.safe_text``, always; titles and definitions come from
-  ``dataset_builder.taxonomy``.
+* Begin with ``html(heading(title, lead))``. Use ``space.frame.page.html``, not ``gr.HTML``, which brings gradio's
+  styles. Text that we did not write goes through ``space.ui.safe_text``, always; titles and definitions come from
+  ``dataset_builder.dataset.taxonomy``.
 * Read ``shell.data.now`` once at the start of an event. Keep nothing per visitor (no ``gr.State``). Events are
   queued as any other; give those worth calling from outside an ``api_name``, and the rest ``api_visibility="private"``.
-* Colours only from ``space.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of ``style.css``
-  that are free to use: ``br-lead``, ``br-note`` (a quiet aside), ``br-notice`` (something is wrong), ``br-table`` (a
-  plain table, figures right-aligned with class ``num``), ``br-chip`` with ``data-type="helps"`` and so on.
+* Colours only from ``space.ui.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of
+  ``style.css`` that are free to use: ``br-lead``, ``br-note`` (a quiet aside), ``br-notice`` (something is wrong),
+  ``br-table`` (a plain table, figures right-aligned with class ``num``), ``br-chip`` with ``data-type="helps"`` and
+  so on.
 * Every control has a label; every figure has a sentence beside it that says what it shows.
 """
 
 from __future__ import annotations
 
-from space.page import Page
-from space.pages import breakdown, cases, compare, leaderboard, method, submit, transcripts
+from space.frame.page import Page
+from space.pages.breakdown import page as breakdown
+from space.pages.cases import page as cases
+from space.pages.compare import page as compare
+from space.pages.leaderboard import page as leaderboard
+from space.pages.method import page as method
+from space.pages.submit import page as submit
+from space.pages.transcripts import page as transcripts
 
 PAGES: tuple[Page, ...] = (
     leaderboard.PAGE,

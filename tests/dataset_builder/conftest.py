@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builder.hub import Hub
+from dataset_builder.hub.client import Hub
 from tests.support.built_folder import write_build
 from tests.support.hub_client import REPO, quick
 from tests.support.hub_server import BOB, HubServer

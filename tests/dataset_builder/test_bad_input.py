@@ -11,13 +11,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataset_builder.build import build_dataset
+from dataset_builder.build.build import build_dataset
 from dataset_builder.cli import dataset
+from dataset_builder.dataset.manifest import Source
+from dataset_builder.dataset.records import Records
+from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import DataError, Problem
-from dataset_builder.manifest import Source
-from dataset_builder.records import Records
 from dataset_builder.sources.study import read_study
-from dataset_builder.validate import check_records
 from tests.support import mini_study
 
 FILES = mini_study.files()

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from dataset_builder.records import Case
-from dataset_builder.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, SUBTYPES
-from eval.case_table import CaseTable
-from eval.scored import ScoredAnswers, VerdictRow
+from dataset_builder.dataset.records import Case
+from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, SUBTYPES
+from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.scores.cases import CaseTable
 
 # An answer is a letter, with `e` behind it where it engages and `x` where it names a harm.
 TYPES: Final = {"h": "helps", "d": "deflects", "r": "hard_refusal"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
-from dataset_builder.build import write_parquet
-from dataset_builder.built import data_path
-from dataset_builder.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
+from dataset_builder.build.build import write_parquet
+from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
+from dataset_builder.dataset.opened import data_path
 
 # config -> split -> number of rows; the first config is the default one.
 LAYOUT: dict[str, dict[str, int]] = {

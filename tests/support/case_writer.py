@@ -7,7 +7,7 @@ import random
 import re
 from typing import Any
 
-from dataset_builder.taxonomy import DIMENSIONS, ids
+from dataset_builder.dataset.taxonomy import DIMENSIONS, ids
 from tests.support.chat_server import Reply, Request, answer
 
 _NOUNS = (

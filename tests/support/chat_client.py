@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from dataset_builder.chat import ChatClient, Retries, Timeouts
-from dataset_builder.chat_answer import ChatAnswer
-from dataset_builder.chat_request import ChatRequest
-from dataset_builder.providers import Endpoint, resolve_endpoint
+from dataset_builder.models.answer import ChatAnswer
+from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.providers import Endpoint, resolve_endpoint
+from dataset_builder.models.request import ChatRequest
 from tests.support.chat_server import ChatServer, Reply, Script
 
 QUICK: Final = Retries(first_wait_s=0.01, longest_wait_s=0.05)

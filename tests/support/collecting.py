@@ -7,11 +7,10 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from dataset_builder.chat import Retries, Timeouts
-from dataset_builder.run_progress import run_progress
+from dataset_builder.models.chat import Retries, Timeouts
+from dataset_builder.storage.progress import run_progress
 from eval.cli import eval_group
-from eval.collecting import collect_run
-from eval.run_plan import Wishes, plan_run
+from eval.runs.plan import Wishes, collect_run, plan_run
 from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from dataset_builder.batch.folder import GenerationFolder
 from dataset_builder.cli import dataset
-from dataset_builder.generation.folder import GenerationFolder
 from tests.support.case_writer import case
 from tests.support.chat_server import ChatServer, Request, Script
 

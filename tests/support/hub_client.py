@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataset_builder.hub_patience import Patience
+from dataset_builder.hub.patience import Patience
 from tests.support.hub_server import HubServer
 
 REPO = "alice/things"

@@ -22,7 +22,7 @@ from inspect_ai.model import (
     get_model,
 )
 
-from eval.inspect_task import blind_refusal
+from eval.interop.inspect_task import blind_refusal
 from tests.support.scripted_judge import read_prompt, verdict_json
 
 Script = Callable[[str], ModelOutput | str]

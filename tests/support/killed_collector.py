@@ -11,12 +11,12 @@ from pathlib import Path
 
 from kills import Sittings
 
-from dataset_builder.budget import Budget
-from dataset_builder.chat import ChatClient
-from dataset_builder.providers import resolve_endpoint
-from eval.run_folder import RunFolder
-from eval.run_settings import RunSettings
-from eval.runner import Query, collect, now, outstanding
+from dataset_builder.models.chat import ChatClient
+from dataset_builder.models.providers import resolve_endpoint
+from dataset_builder.work.cost import Budget
+from eval.runs.collect import Query, collect, now, outstanding
+from eval.runs.folder import RunFolder
+from eval.runs.settings import RunSettings
 
 
 def sit(path: Path, url: str, cases: int, upto: int) -> None:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from kills import Sittings
 
-from dataset_builder.gates.gating import gate_tasks
+from dataset_builder.batch.targets import parse_cell
+from dataset_builder.gates.gating import GateSession, gate_tasks
 from dataset_builder.gates.registry import ALL_GATES
-from dataset_builder.gates.session import GateSession
-from dataset_builder.generation.session import writing_session
-from dataset_builder.generation.targets import parse_cell
-from dataset_builder.model_choice import ModelChoice
+from dataset_builder.generation.write import writing_session
+from dataset_builder.work.choice import ModelChoice
 
 
 def sit(path: Path, url: str, orders: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.hub import Hub
-from dataset_builder.publish import Published, publish
+from dataset_builder.build.publish import Published, publish
+from dataset_builder.hub.client import Hub
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, HubServer
 

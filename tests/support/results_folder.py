@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.aggregate import aggregate
-from eval.bundle import MadeBundle
-from eval.dataset import OpenedDataset
-from eval.leaderboard_schema import Board, BoardRow, Leaderboard
-from eval.metrics import METRICS
-from eval.published_bundles import bundles_of_dataset
-from eval.results import JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
-from eval.submitting import submit_locally
+from dataset_builder.dataset.opened import OpenedDataset
+from eval.boards.aggregate import aggregate
+from eval.repository.bundle import MadeBundle
+from eval.repository.leaderboard import Board, BoardRow, Leaderboard
+from eval.reviews.submit import submit_locally
+from eval.scores.results import JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
+from eval.stats.metrics import METRICS
+from eval.submissions.published import bundles_of_dataset
 from tests.support.submissions import good_bundle, judge_again
 
 SUBMITTED = "acme/model-1"

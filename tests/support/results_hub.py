@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataset_builder.hub import Hub
-from dataset_builder.hub_records import Committed
-from eval.bundle import MadeBundle
-from eval.dataset import OpenedDataset
-from eval.hub_submission import check_for_repo, hand_in
-from eval.leaderboard_schema import Leaderboard
-from eval.results_repo import ResultsRepo
-from eval.reviewing import ReviewedRequest, aggregate_repo, review_requests
-from eval.submission_report import SubmissionReport
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.hub.client import Hub
+from dataset_builder.hub.records import Committed
+from eval.repository.bundle import MadeBundle
+from eval.repository.hub import ResultsRepo
+from eval.repository.leaderboard import Leaderboard
+from eval.reviews.maintain import ReviewedRequest, aggregate_repo, review_requests
+from eval.reviews.report import SubmissionReport
+from eval.reviews.submit import check_for_repo, hand_in
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, BOB
 from tests.support.submissions import OURS, judge_again

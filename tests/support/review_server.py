@@ -15,7 +15,7 @@ def reviewing(group: str, *arguments: str, logs: Path, timeout: float = 180) -> 
     """The address of ``blind-refusal GROUP ARGUMENTS --port …``, stopped at the end."""
 
     def start(port: int) -> tuple[list[str], dict[str, str]]:
-        code = "from space.command import main; main()"
+        code = "from space.cli import main; main()"
         return [sys.executable, "-c", code, group, *arguments, "--port", str(port)], {}
 
     with running(start, logs, timeout) as address:

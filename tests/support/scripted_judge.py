@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dataset_builder.chat import ChatClient, Retries
-from dataset_builder.providers import resolve_endpoint
+from dataset_builder.models.chat import ChatClient, Retries
+from dataset_builder.models.providers import resolve_endpoint
 from eval.judges.interface import JudgeTask
-from eval.judges.model import ModelJudge
-from eval.run_response import RunResponse
-from eval.verdicts import Verdict, hash_text
+from eval.judges.model.judge import ModelJudge
+from eval.runs.response import RunResponse
+from eval.runs.verdict import Verdict, hash_text
 from tests.support.answers import make_case
 from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer, Reply, Request, Script, answer

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from dataset_builder.build import build_dataset
-from dataset_builder.built import BuiltDataset
-from dataset_builder.manifest import Source
-from dataset_builder.records import Case, Records, Response, VerdictReview
-from eval.verdicts import hash_text
+from dataset_builder.build.build import build_dataset
+from dataset_builder.dataset.manifest import Source
+from dataset_builder.dataset.opened import BuiltDataset
+from dataset_builder.dataset.records import Case, Records, Response, VerdictReview
+from eval.runs.verdict import hash_text
 from tests.support.answers import TYPES, make_case
 
 AUTHORITIES: Final = (

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from dataset_builder.built import BuiltDataset
-from dataset_builder.records import Case, Records, Response
-from eval.answer_set import load_answers
-from eval.results_builder import build_results
-from eval.scores import compute_scores
-from eval.verdicts import hash_text
+from dataset_builder.dataset.opened import BuiltDataset
+from dataset_builder.dataset.records import Case, Records, Response
+from eval.results.answer_set import load_answers
+from eval.results.build import build_results
+from eval.runs.verdict import hash_text
+from eval.scores.scores import compute_scores
 from tests.support.answers import make_case
 from tests.support.hostile import strings
 from tests.support.small_dataset import MODELS, build_small, response, small_records

@@ -32,7 +32,7 @@ def serving(dataset: Path, results: Path, cache: Path, *more: str, timeout: floa
     def start(port: int) -> tuple[list[str], dict[str, str]]:
         words = ["space", "serve", "--dataset", str(dataset), "--results", str(results)]
         words += ["--port", str(port), "--store-cache", str(cache), *more]
-        return [*_python("space.command"), *words], {}
+        return [*_python("space.cli"), *words], {}
 
     with running(start, cache.parent, timeout) as address:
         yield address
@@ -44,7 +44,7 @@ def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 24
 
     def start(port: int) -> tuple[list[str], dict[str, str]]:
         where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-        return _python("space.hosted"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
+        return _python("space.hosting.hosted"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
 
     with running(start, folder, timeout) as address:
         yield address

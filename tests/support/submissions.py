@@ -11,13 +11,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eval.bundle import MadeBundle, case_hashes, make_bundle
-from eval.bundle_schema import BUNDLE, BundleAnswer, BundleJudge, BundleRun
-from eval.dataset import OpenedDataset
-from eval.model_identity import run_model
-from eval.rejudging import Rejudged
-from eval.submission import Submission
-from eval.verdicts import Verdict, hash_text
+from dataset_builder.dataset.opened import OpenedDataset
+from eval.repository.bundle import BUNDLE, BundleAnswer, BundleJudge, BundleRun, MadeBundle
+from eval.repository.identity import run_model
+from eval.reviews.rejudge import Rejudged
+from eval.runs.verdict import Verdict, hash_text
+from eval.submissions.make import case_hashes, make_bundle
+from eval.submissions.submission import Submission
 
 NOW = "2026-11-20T10:00:00+00:00"
 OURS, THEIRS = "embedded", "model:scripted"

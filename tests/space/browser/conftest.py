@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from eval.dataset import locate_dataset
+from dataset_builder.dataset.opened import locate_dataset
 from tests.support.results_folder import write_results_folder
 from tests.support.small_dataset import build_small
 from tests.support.space_data import build_space_dataset, write_results

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eval.dataset import OpenedDataset, locate_dataset
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from tests.support.pages import ROWS, models, wait_for_models
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
 from tests.support.small_dataset import build_small

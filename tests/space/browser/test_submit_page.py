@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from eval.aggregate import aggregate
-from eval.bundle_schema import BUNDLE, RESPONSES
-from eval.dataset import OpenedDataset, locate_dataset
-from eval.submitting import submit_locally
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
+from eval.boards.aggregate import aggregate
+from eval.repository.bundle import BUNDLE, RESPONSES
+from eval.reviews.submit import submit_locally
 from tests.space.browser.test_accessibility import serious
 from tests.support.small_dataset import build_small
 from tests.support.space_server import serving

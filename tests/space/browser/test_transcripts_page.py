@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from space.safe_text import safe
+from space.ui.safe_text import safe
 from tests.support.hostile import strings, text_of
 from tests.support.pages import HOLD, pick
 from tests.support.small_dataset import JUDGE

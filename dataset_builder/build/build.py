@@ -1,0 +1,144 @@
+"""Building the dataset: Parquet files, card, eval.yaml and manifest, in one folder that appears whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataset_builder import __version__
+from dataset_builder.build.card import Facts, SplitFacts, render_card
+from dataset_builder.build.eval_yaml import eval_yaml
+from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
+from dataset_builder.dataset.opened import data_path
+from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Records
+from dataset_builder.dataset.tables import splits_of
+from dataset_builder.dataset.validate import check_records
+from dataset_builder.errors import DataError, InputError
+from dataset_builder.storage.files import put_in_place
+
+# Level 3 is zstd's own default. The page index lets the Hub's viewer read a page at a time, and
+# statistics stay off for long texts, where they only cost space.
+PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write one table the way every table of the dataset is written."""
+    pq.write_table(table, path, **PARQUET)
+
+
+def build_dataset(
+    records: Records,
+    sources: Sequence[Source],
+    out: Path,
+    progress: Callable[[str], None] | None = None,
+    *,
+    canary: str | None = None,
+    held_back: bool = False,
+) -> Manifest:
+    """Write records as a dataset folder at ``out`` and return its manifest.
+
+    ``canary`` is the string that the cases carry where some are held back; ``held_back`` says that these
+    are they.
+
+    The folder is made beside ``out`` and renamed when it is whole; an older build there is
+    replaced, anything else is left alone. Raises DataError with every problem in the records,
+    and InputError where ``out`` is in the way.
+    """
+    if problems := check_records(records):
+        raise DataError("the records do not fit together", sorted(problems))
+    if not records.cases:
+        raise InputError("the source holds no case; expected at least one")
+    _refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
+    try:
+        facts = Facts(records=records, sources=tuple(sources), splits=(), canary=canary, held_back=held_back)
+        manifest = _write(facts, workshop, progress or (lambda _: None))
+        workshop.chmod(0o755)
+        put_in_place(workshop, out)
+    except BaseException:
+        shutil.rmtree(workshop, ignore_errors=True)
+        raise
+    return manifest
+
+
+def cases_hash(cases: Sequence[Case]) -> str:
+    """SHA-256 over all cases by id: equal only where two builds ask and label the same.
+
+    The canary is no part of what is asked.
+    """
+    digest = hashlib.sha256()
+    for case in sorted(cases, key=lambda c: c.case_id):
+        digest.update(msgspec.json.encode(msgspec.structs.replace(case, canary=None)))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manifest:
+    records = facts.records
+    splits: list[SplitFacts] = []
+    files: dict[str, FileEntry] = {}
+    for split in splits_of(records):
+        name, table = data_path(split.config, split.split), split.table
+        progress(name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(table, folder / name)
+        files[name] = _entry(folder / name, table.num_rows)
+        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
+    facts = replace(facts, splits=tuple(splits))
+    for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        files[name] = _entry(folder / name, None)
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        builder_version=__version__,
+        cases_hash=cases_hash(records.cases),
+        sources=list(facts.sources),
+        files=files,
+        canary=facts.canary,
+        held_back=facts.held_back,
+    )
+    (folder / FILE_NAME).write_bytes(manifest.to_json())
+    return manifest
+
+
+def _entry(path: Path, rows: int | None) -> FileEntry:
+    return FileEntry(sha256=hash_file(path), bytes=path.stat().st_size, rows=rows)
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Never replace a folder that this program did not make."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"{out}: is in the way; --out names a folder to make, or an older build to replace")
+    if out.is_dir() and any(out.iterdir()) and not (out / FILE_NAME).is_file():
+        raise InputError(f"{out}: is not empty and holds no {FILE_NAME}, so it is no older build; name another --out")
+
+
+# What was built, in a few lines for the terminal.
+
+
+def summary(manifest: Manifest, folder: Path) -> str:
+    """Rows and splits of each config, and how to open the folder."""
+    configs: dict[str, list[int]] = {}
+    for name, entry in manifest.files.items():
+        if entry.rows is not None:
+            configs.setdefault(name.split("/")[1], []).append(entry.rows)
+    lines = [
+        f"built {folder} from {' + '.join(source.kind for source in manifest.sources)} "
+        f"(schema {manifest.schema_version}, cases {manifest.cases_hash[:12]})"
+    ]
+    width = max(map(len, configs))
+    for config, rows in configs.items():
+        splits = f"{len(rows)} split{'s' * (len(rows) != 1)}"
+        lines.append(f"  {config:<{width}}  {sum(rows):>7,} rows  {splits}")
+    lines.append(f'open it with: datasets.load_dataset("{folder}", "cases", split="test")')
+    return "\n".join(lines)

@@ -1,0 +1,184 @@
+"""What is wrong with a built folder: files, hashes, schemas, and then the records themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from dataset_builder.dataset.manifest import FILE_NAME, Manifest, hash_file
+from dataset_builder.dataset.opened import BuiltDataset, data_path
+from dataset_builder.dataset.records import (
+    SCHEMA_VERSION,
+    Case,
+    CaseReview,
+    GateVerdict,
+    GeneratedCase,
+    Record,
+    Records,
+    Response,
+    VerdictReview,
+)
+from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, schema_of, splits_of
+from dataset_builder.dataset.validate import check_records
+from dataset_builder.errors import InputError, Problem
+from dataset_builder.generation.similarity import read_existing
+
+# What a clone from the Hub has beside the files of the build.
+_FOREIGN = (".git/", ".cache/", ".gitattributes")
+
+
+def check_folder(folder: Path) -> list[Problem]:
+    """Every problem of a built folder. Raises InputError where it is none at all."""
+    built = BuiltDataset.open(folder)
+    problems = [*_files(folder, built.manifest), *_schemas(built), *_card(folder, built)]
+    if problems:
+        # Records read from broken files would only repeat the same faults in other words.
+        return sorted(problems)
+    records = read_records(built)
+    return sorted([*check_records(records), *_derived(built, records), *_canary(built, records)])
+
+
+def _files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    if manifest.schema_version != SCHEMA_VERSION:
+        hint = "build it again with this version"
+        yield Problem(FILE_NAME, f"schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}", hint)
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() or p.is_symlink()}
+    for name, entry in manifest.files.items():
+        path = folder / name
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            yield Problem(FILE_NAME, f"{name!r} points outside the folder")
+        elif path.is_symlink() or not path.is_file():
+            yield Problem(name, "is missing" if not path.exists() else "is not a plain file")
+        elif path.stat().st_size != entry.bytes:
+            yield Problem(name, f"has {path.stat().st_size:,} bytes, the manifest says {entry.bytes:,}")
+        elif hash_file(path) != entry.sha256:
+            yield Problem(name, "differs from what the manifest's hash was taken of")
+    for name in sorted(present - manifest.files.keys() - {FILE_NAME}):
+        if not name.startswith(_FOREIGN):
+            yield Problem(name, "is not in the manifest")
+
+
+def _schemas(built: BuiltDataset) -> Iterator[Problem]:
+    tables = {name: entry for name, entry in built.manifest.files.items() if name.startswith("data/")}
+    if data_path(DEFAULT_CONFIG, TEST) not in tables:
+        yield Problem(FILE_NAME, f"lists no {data_path(DEFAULT_CONFIG, TEST)}")
+    for name, entry in tables.items():
+        config = CONFIG_BY_NAME.get(name.split("/")[1])
+        if config is None or name.count("/") != 2 or not name.endswith(".parquet"):
+            yield Problem(name, "is no split of a known config", f"known: {list(CONFIG_BY_NAME)}")
+            continue
+        try:
+            file = pq.ParquetFile(built.path / name)
+        except (OSError, pa.ArrowException) as error:
+            yield Problem(name, f"is no readable Parquet file ({error})")
+            continue
+        with file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+        if not schema.equals(schema_of(config.record)):
+            yield Problem(name, f"its columns are not those of {config.name}", _difference(schema, config.record))
+        if rows != entry.rows:
+            yield Problem(name, f"has {rows} rows, the manifest says {entry.rows}")
+
+
+def _difference(schema: pa.Schema, record: type[Record]) -> str:
+    wanted, found = list(schema_of(record)), list(schema)
+    first = next((pair for pair in zip(found, wanted, strict=False) if pair[0] != pair[1]), None)
+    if first:
+        return f"found {first[0]}, expected {first[1]}"
+    return f"found {len(found)} columns, expected {len(wanted)}"
+
+
+def _card(folder: Path, built: BuiltDataset) -> Iterator[Problem]:
+    """The card's front matter must name just the files that are there."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        front = yaml.safe_load(text.split("---\n")[1])
+        listed = {file["path"] for config in front["configs"] for file in config["data_files"]}
+    except (OSError, UnicodeError, IndexError, KeyError, TypeError, yaml.YAMLError) as error:
+        yield Problem("README.md", f"its front matter cannot be read ({type(error).__name__}: {error})")
+        return
+    tables = {name for name in built.manifest.files if name.startswith("data/")}
+    for name in sorted(listed ^ tables):
+        where = "in the card but not in the manifest" if name in listed else "in the manifest but not in the card"
+        yield Problem("README.md", f"{name} is {where}")
+
+
+def _canary(built: BuiltDataset, records: Records) -> Iterator[Problem]:
+    """Where cases are held back, the card and each case must carry the string that tells of it; elsewhere none."""
+    canary = built.manifest.canary
+    if canary is not None and canary not in (built.path / "README.md").read_text(encoding="utf-8"):
+        yield Problem("README.md", "does not hold the canary of the manifest")
+    for case in records.cases:
+        if case.canary != canary:
+            yield Problem(f"cases: case {case.case_id!r}", "does not carry the canary of the manifest")
+
+
+R = TypeVar("R", bound=Record)
+
+
+def _rows(built: BuiltDataset, config: str, split: str, record: type[R]) -> list[R]:
+    return [record(**row) for row in built.table(config, split).to_pylist()]
+
+
+def read_records(built: BuiltDataset) -> Records:
+    """The records of a built dataset, as they were before it was written."""
+
+    def optional(config: str, record: type[R]) -> list[R]:
+        return _rows(built, config, TEST, record) if TEST in built.splits(config) else []
+
+    responses: dict[str, list[Response]] = {}
+    for split in built.splits("responses"):
+        rows = _rows(built, "responses", split, Response)
+        responses[rows[0].model if rows else split] = rows
+    return Records(
+        cases=_rows(built, DEFAULT_CONFIG, TEST, Case),
+        generated=optional("generated", GeneratedCase),
+        responses=responses,
+        gates=optional("gates", GateVerdict),
+        case_reviews=optional("human_case_review", CaseReview),
+        verdict_reviews=optional("human_verdict_review", VerdictReview),
+    )
+
+
+def _derived(built: BuiltDataset, records: Records) -> Iterator[Problem]:
+    """The splits must be what the records give, no case missing from one or standing in two."""
+    expected: dict[str, Any] = {data_path(s.config, s.split): s.table for s in splits_of(records)}
+    for name in sorted(expected.keys() ^ {n for n in built.manifest.files if n.startswith("data/")}):
+        yield Problem(name, "is missing" if name in expected else "holds a split that the cases do not give")
+    for name, table in expected.items():
+        config, split = name.removeprefix("data/").removesuffix(".parquet").split("/")
+        if config.startswith("by_") and name in built.manifest.files and not built.table(config, split).equals(table):
+            yield Problem(name, f"does not hold the cases of {split} as `cases` has them")
+
+
+# Whether cases that are held back stand in a public build: by their ids, and by their requests in any wording.
+
+
+def find_leaks(public: BuiltDataset, companion: BuiltDataset) -> list[Problem]:
+    """Every case of a private companion that a public build holds too, or one so like it that it gives it away.
+
+    Cases that were generated and removed count on the public side. Raises InputError where the companion
+    is none.
+    """
+    if not companion.manifest.held_back:
+        raise InputError(
+            f"{companion.path}: its cases are not held back; expected the private companion that "
+            "'blind-refusal dataset build --hold-out SHARE' made."
+        )
+    there = read_existing([str(public.path)])
+    index = there.index()
+    ids = {name for name, _ in there.queries}
+    problems = []
+    for case in companion.cases():
+        near = index.nearest(case.user_query)
+        if case.case_id in ids:
+            problems.append(Problem(f"case {case.case_id!r}", f"is held back, and stands in {public.path}"))
+        elif near is not None and near.too_close:
+            what = f"is held back, and {near.name!r} in {public.path} tells its story (likeness {near.jaccard:.2f})"
+            problems.append(Problem(f"case {case.case_id!r}", what))
+    return problems

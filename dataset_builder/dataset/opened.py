@@ -1,0 +1,155 @@
+"""A built dataset, opened: its manifest, its tables, its cases."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataset_builder.dataset.manifest import Manifest, read_manifest
+from dataset_builder.dataset.records import Case, VerdictReview
+from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
+from dataset_builder.errors import InputError
+
+
+def data_path(config: str, split: str) -> str:
+    """Where a split stands in a built dataset."""
+    return f"data/{config}/{split}.parquet"
+
+
+@dataclass(frozen=True)
+class BuiltDataset:
+    """A folder made by ``blind-refusal dataset build``, or a snapshot of it from the Hub."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str) -> BuiltDataset:
+        """Open a folder; raises InputError where it is not a built dataset."""
+        folder = Path(path)
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: no such folder; expected a built dataset, as 'blind-refusal dataset build' makes it"
+            )
+        return cls(folder, read_manifest(folder))
+
+    @property
+    def cases_hash(self) -> str:
+        """SHA-256 over the cases: what a run must agree on to be comparable."""
+        return self.manifest.cases_hash
+
+    def splits(self, config: str) -> list[str]:
+        """The splits of a config, in the manifest's order; empty where the config has none."""
+        prefix, suffix = data_path(config, "").split(".")[0], ".parquet"
+        return [p[len(prefix) : -len(suffix)] for p in self.manifest.files if p.startswith(prefix)]
+
+    def table(self, config: str, split: str, columns: list[str] | None = None) -> pa.Table:
+        """One split as an Arrow table; raises InputError for an unknown one or an unreadable file."""
+        name = data_path(config, split)
+        if name not in self.manifest.files:
+            raise InputError(f"{self.path}: has no split {split!r} of config {config!r}; it has {self.splits(config)}")
+        try:
+            return pq.read_table(self.path / name, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(
+                f"{self.path / name}: cannot be read ({error}); 'blind-refusal dataset check {self.path}' tells more"
+            ) from error
+
+    def cases(self) -> list[Case]:
+        """All cases, in the dataset's order."""
+        return list(self._cases)
+
+    @cached_property
+    def _cases(self) -> tuple[Case, ...]:
+        return tuple(Case(**row) for row in self.table(DEFAULT_CONFIG, TEST).to_pylist())
+
+    @cached_property
+    def case_by_id(self) -> dict[str, Case]:
+        """The cases by their ids."""
+        return {case.case_id: case for case in self._cases}
+
+
+# Opening a dataset by what a user calls it: a folder, or a repository on the Hub.
+
+
+_REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_MAIN: Final = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDataset:
+    """A built dataset with its name as the user gave it, and the commit if it came from the Hub."""
+
+    built: BuiltDataset
+    name: str
+    revision: str | None = None
+
+    @property
+    def hub_id(self) -> str | None:
+        """The repository's id; None for a folder."""
+        return self.name if self.revision else None
+
+
+def locate_dataset(spec: str | Path) -> OpenedDataset:
+    """Open ``DIR`` or ``NAMESPACE/NAME[@REVISION]``; a folder that exists comes first.
+
+    Raises InputError for a name that is neither, RemoteError where the Hub cannot give it.
+    """
+    folder = Path(spec)
+    if folder.is_dir():
+        return OpenedDataset(BuiltDataset.open(folder), str(spec))
+    name, _, revision = str(spec).partition("@")
+    if folder.exists() or not _REPO.fullmatch(name):
+        what = "a file" if folder.exists() else "no such folder, and no name of a repository"
+        raise InputError(
+            f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "
+            "on the Hugging Face Hub"
+        )
+    from dataset_builder.hub.client import Hub
+
+    path, commit = Hub().download_snapshot(name, "dataset", revision or _MAIN)
+    return OpenedDataset(BuiltDataset.open(path), name, commit)
+
+
+def open_dataset(spec: str | Path) -> BuiltDataset:
+    """The built dataset alone: see ``locate_dataset``."""
+    return locate_dataset(spec).built
+
+
+def check_same_cases(dataset: OpenedDataset, cases_hash: str, what: str) -> None:
+    """Raise InputError where ``what`` (a run, a file) was made with other cases than the dataset's."""
+    if dataset.built.cases_hash != cases_hash:
+        raise InputError(
+            f"{what} was made with the cases {cases_hash[:12]}, but {dataset.name} has the cases "
+            f"{dataset.built.cases_hash[:12]}: another revision. Name the one it was made with with --dataset "
+            "(NAMESPACE/NAME@REVISION for the Hub)."
+        )
+
+
+RESPONSES: Final = "responses"
+
+
+REVIEWS: Final = "human_verdict_review"
+
+
+def published_models(built: BuiltDataset) -> tuple[str, ...]:
+    """The models whose answers the dataset holds, sorted; empty where it holds none."""
+    return tuple(sorted(_model_of(built, split) for split in built.splits(RESPONSES)))
+
+
+def reviews(built: BuiltDataset) -> list[VerdictReview]:
+    """The reviewers' own labels of answers; empty where the dataset has none."""
+    if REVIEWS not in {name.split("/")[1] for name in built.manifest.files if name.startswith("data/")}:
+        return []
+    return [VerdictReview(**row) for split in built.splits(REVIEWS) for row in built.table(REVIEWS, split).to_pylist()]
+
+
+def _model_of(built: BuiltDataset, split: str) -> str:
+    models = built.table(RESPONSES, split, ["model"]).column("model")
+    return str(models[0]) if len(models) else split

@@ -1,0 +1,272 @@
+"""Generating cases: each order goes to a model, its reply is read strictly and checked, and every try is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dataset_builder.batch.folder import TRIES, GenerationFolder, History, new_batch
+from dataset_builder.batch.records import FAULTY, REFUSED, UNREADABLE, WRITTEN, Order, Settings, Try
+from dataset_builder.batch.targets import Cell
+from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.generation.checks import check_case
+from dataset_builder.generation.language import check_code
+from dataset_builder.generation.plan import plan_orders
+from dataset_builder.generation.plots import VERSION
+from dataset_builder.generation.prompt import SCHEMA_NAME, messages_of, prompt_hash, read_case, schema_of_order
+from dataset_builder.generation.similarity import DEFAULT, Existing, SimilarityIndex, read_existing
+from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED, ChatAnswer
+from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
+from dataset_builder.storage.files import now
+from dataset_builder.work.asking import Asker, work_through
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import Budget, Estimate, estimate
+
+DEFAULT_MODEL: Final = "openrouter/google/gemini-3-pro-preview"
+TEMPERATURE: Final = 0.7
+# A case takes about 500; the rest is for models that reason first.
+MAX_TOKENS: Final = 8000
+# Tokens of an answer, from a plain one to one that is thought over at length.
+ANSWER_TOKENS: Final = (450, 4000)
+_COMPLAINTS: Final = {
+    EMPTY: "it was empty",
+    TRUNCATED: "it was cut off before its end; keep it shorter",
+    CONTENT_FILTER: "the provider's filter withheld it; choose a milder scene",
+    REFUSED: "it was declined; choose a milder scene, for which no reason to decline is left",
+}
+
+
+class _Queue(Iterator[History]):
+    """Orders that wait; one whose first try failed comes back while others are under way."""
+
+    def __init__(self, orders: Iterable[History]) -> None:
+        self._waiting = deque(orders)
+
+    def __next__(self) -> History:
+        if not self._waiting:
+            raise StopIteration
+        return self._waiting.popleft()
+
+    def put_back(self, history: History) -> None:
+        """Try this one again, next."""
+        self._waiting.appendleft(history)
+
+
+async def write_cases(
+    folder: GenerationFolder,
+    orders: Iterable[History],
+    asker: Asker,
+    index: SimilarityIndex,
+    *,
+    concurrency: int,
+    budget: Budget,
+    seen: Callable[[Try], None] = lambda one: None,
+) -> str | None:
+    """Try each order until it is written or its tries are used up, and append each try to the folder.
+
+    The folder is open for writing. ``index`` holds the requests that no case may repeat; what is
+    written is added to it. Returns why it stopped early, or None. Raises RemoteError where the key is
+    rejected, InputError where the disk is full; what was tried until then is kept.
+    """
+    queue = _Queue(orders)
+
+    async def admit() -> str | None:
+        return asker.stopped or await budget.admit()
+
+    async def attempt(history: History) -> None:
+        cost, answered = None, False
+        order = history.order
+        try:
+            answer = await asker.ask(messages_of(order, _complaint(history)), schema_of_order(order), SCHEMA_NAME)
+            cost, answered = asker.cost(answer), answer.status == OK
+            one = _try(order, len(history.counted) + 1, answer, cost, index)
+            folder.journal.append(one)
+            history.tries.append(one)
+            if one.status == WRITTEN and one.case is not None:
+                index.add(order.case_id, one.case.user_query)
+            elif one.status != PROVIDER_ERROR and not history.finished:
+                queue.put_back(history)
+            seen(one)
+        finally:
+            await budget.settle(cost, answered=answered)
+
+    return await work_through(queue, attempt, concurrency=concurrency, admit=admit)
+
+
+def spent_on_writing(folder: GenerationFolder) -> float:
+    """US dollars of all tries so far, as far as known."""
+    return sum(one.cost or 0.0 for one in folder.journal)
+
+
+def _complaint(history: History) -> str | None:
+    """What was wrong with the last try that counts, in words for the writer; None before the first."""
+    if not history.counted:
+        return None
+    last = history.counted[-1]
+    return "; ".join(last.faults) or last.problem or _COMPLAINTS.get(last.status)
+
+
+def _try(order: Order, number: int, answer: ChatAnswer, cost: float | None, index: SimilarityIndex) -> Try:
+    case, faults, problem = None, [], None
+    status = answer.status
+    if answer.declined:
+        status = REFUSED
+    elif status == OK:
+        try:
+            case = read_case(answer.text, order)
+        except UnreadableReply as fault:
+            status, problem = (REFUSED, None) if declines(answer.text) else (UNREADABLE, str(fault))
+        else:
+            faults = [str(fault) for fault in check_case(case, index)]
+            status = FAULTY if faults else WRITTEN
+    elif status == PROVIDER_ERROR:
+        problem = answer.error
+    return Try(
+        order=order,
+        number=number,
+        status=status,
+        case=case,
+        faults=faults,
+        problem=problem or _COMPLAINTS.get(status),
+        raw_reply=None if case is not None else answer.text[:LONGEST_REPLY] or None,
+        served_model=answer.served_model,
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        cost=cost,
+        tried_at=now(),
+    )
+
+
+# One sitting of writing cases: folder, orders, estimate, and the work itself.
+
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
+# More than any order takes, by the estimate; a local model's conversation is made this much longer.
+QUERY_TOKENS: Final = 2600
+
+
+@dataclass
+class WritingSession:
+    """What one command is about to write."""
+
+    folder: GenerationFolder
+    choice: ModelChoice
+    existing: Existing
+    orders: list[History]
+    budget: float | None
+    # US dollars that count as spent beside those of writing.
+    spent_elsewhere: float = 0.0
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the orders will take, if each is written at its first try."""
+        lengths = (sum(len(m.content) for m in messages_of(h.order)) for h in self.orders)
+        settings = self.folder.settings
+        return estimate(
+            lengths,
+            settings.max_tokens,
+            self.choice.known_price,
+            price_is_given=self.choice.price is not None,
+            answer_tokens=ANSWER_TOKENS,
+        )
+
+    def lines(self) -> Iterator[str]:
+        """The session in words, before it begins."""
+        settings = self.folder.settings
+        yield f"Folder: {self.folder.path} (batch {settings.batch})"
+        yield f"Writer: {settings.model} at {settings.endpoint}, temperature {settings.temperature:g}"
+        yield f"Held against {len(self.existing.queries):,} requests of {', '.join(self.existing.names)}"
+        if not self.orders:
+            yield "Nothing to order: the folder has had as many orders as asked for"
+            return
+        yield from self.estimate.lines()
+        yield "An order that fails is tried once more, which the estimate leaves out"
+
+    def run(
+        self, progress: Progress, *, timeouts: Timeouts | None = None, retries: Retries | None = None
+    ) -> str | None:
+        """Write; returns why it stopped early, or None. Raises as ``write_cases`` does."""
+        settings = self.folder.settings
+        index = self.existing.index()
+        for history in self.folder.histories().values():
+            if history.end.status == WRITTEN and history.end.case is not None:
+                index.add(history.order.case_id, history.end.case.user_query)
+        expected = self.estimate
+        # One conversation at a time, as the local server holds no more.
+        concurrency = 1 if self.choice.is_local else self.choice.concurrency
+
+        async def work() -> str | None:
+            async with ChatClient(
+                endpoint, concurrency=concurrency, timeouts=timeouts or Timeouts(), retries=retries or Retries()
+            ) as client:
+                asker = Asker(
+                    client,
+                    temperature=settings.temperature,
+                    max_tokens=settings.max_tokens,
+                    price=self.choice.known_price,
+                )
+                budget = Budget(
+                    self.budget,
+                    spent=spent_on_writing(self.folder) + self.spent_elsewhere,
+                    call_cost=expected.call_cost,
+                )
+                return await write_cases(
+                    self.folder, self.orders, asker, index, concurrency=concurrency, budget=budget, seen=seen
+                )
+
+        done = {"written": 0, "cost": 0.0}
+        with (
+            self.choice.serving(settings.max_tokens, QUERY_TOKENS) as endpoint,
+            self.folder.writing(),
+            progress("writing", len(self.orders)) as move,
+        ):
+
+            def seen(one: Try) -> None:
+                done["written"] += one.status == WRITTEN
+                done["cost"] += one.cost or 0.0
+                if one.status in (WRITTEN, PROVIDER_ERROR) or one.number >= TRIES:
+                    move(f"{done['written']:.0f} written, ${done['cost']:.4f}")
+
+            return asyncio.run(work())
+
+
+def writing_session(
+    targets: Mapping[Cell, int],
+    *,
+    model: str,
+    base_url: str | None = None,
+    key_env: str | None = None,
+    temperature: float = 0.7,
+    max_tokens: int = 8000,
+    language: str = "en",
+    seed: int = 0,
+    out: Path,
+    existing: Sequence[str] = (),
+    concurrency: int = 16,
+    budget: float | None = None,
+    price: str | None = None,
+) -> WritingSession:
+    """Prepare to bring a folder to ``targets`` orders. Raises InputError and its children for bad wishes."""
+    choice = ModelChoice(model=model, base_url=base_url, key_env=key_env, price=price, concurrency=concurrency)
+    created = now()
+    settings = Settings(
+        batch=new_batch(created[:10]),
+        model=model,
+        endpoint=choice.host,
+        engine=choice.engine,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        language=check_code(language),
+        prompt=prompt_hash(),
+        plots=VERSION,
+    )
+    found = read_existing(tuple(existing) or DEFAULT)
+    folder = GenerationFolder.create(out, settings, created)
+    return WritingSession(folder, choice, found, plan_orders(folder, targets, found.cases), budget)

@@ -1,0 +1,295 @@
+"""The chat client: one request to an OpenAI-compatible server, and every way in which it can end.
+
+A request that fails for good is an answer with a status, not an exception, so that a thousand
+requests need no thousand handlers; only a rejected key or an empty account raises, as no request
+after it can succeed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from dataset_builder import __version__
+from dataset_builder.errors import RemoteError
+from dataset_builder.models.answer import CONTENT_FILTER, PROVIDER_ERROR, ChatAnswer, read_answer
+from dataset_builder.models.concurrency import Concurrency
+from dataset_builder.models.faults import AccountFault, ProviderFault, shorten
+from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.request import ChatRequest, Dialect
+from dataset_builder.net.retry_after import exhausted_for, retry_after
+from dataset_builder.net.secret import ApiKey, scrub, scrub_error
+
+# A server whose limit is used up may ask for hours; no answer that came is a reason to wait that long.
+LONGEST_PAUSE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait: for a connection, for the first byte of an answer, and for the whole of it.
+
+    Many servers send nothing before an answer is complete, so its first byte may take nearly as long.
+    """
+
+    connect: float = 10.0
+    first_byte: float = 600.0
+    total: float = 900.0
+
+    @classmethod
+    def within(cls, seconds: float) -> Self:
+        """For whole answers within some seconds."""
+        return cls(min(cls().connect, seconds), seconds, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how long to try again.
+
+    Waits double from ``first_wait_s`` up to ``longest_wait_s``, drawn evenly between nothing and
+    that (full jitter). A server that asks for more than ``longest_asked_s`` is given up. Being told
+    "too many" is no fault of the request, so it may happen more often; ``patience_s`` bounds it all.
+    """
+
+    attempts: int = 8
+    refusals: int = 30
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+    longest_asked_s: float = 120.0
+    patience_s: float = 1800.0
+
+
+@dataclass(slots=True)
+class _Call:
+    """The tries that one request has had."""
+
+    attempts: int = 0
+    refusals: int = 0
+    latency_s: float = 0.0
+
+
+class ChatClient:
+    """A client for one model at one endpoint, used as ``async with ChatClient(endpoint) as client``.
+
+    Every request under way has an HTTP client of its own: a pool that many share walks through all
+    its connections for each request, which costs most of the rate (see ``benchmarks/collect.py``).
+
+    ``transport`` makes the transport of each of these clients; by default the network, with the
+    proxies of the environment. ``sleep`` waits for some seconds between two tries. Raises InputError
+    where the key's variable is not set.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        concurrency: int = 16,
+        timeouts: Timeouts = Timeouts(),
+        retries: Retries = Retries(),
+        max_body: int = 16 * 2**20,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.endpoint = endpoint
+        self.concurrency = Concurrency(concurrency)
+        self.timeouts = timeouts
+        self.retries = retries
+        self.max_body = max_body
+        self._key = ApiKey(endpoint.key_env) if endpoint.key_env else None
+        self._logs = contextlib.ExitStack()
+        if self._key:
+            self._logs.enter_context(self._key.kept_from_logs())
+        self._transport = transport
+        self._sleep = sleep
+        self._verify: ssl.SSLContext | None = None
+        self._idle: list[httpx.AsyncClient] = []
+        self._dialect = Dialect(endpoint.provider.token_field)
+        self._backoff = wait_random_exponential(multiplier=retries.first_wait_s, max=retries.longest_wait_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        while self._idle:
+            await self._idle.pop().aclose()
+        self._logs.close()
+
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The answer to a request, or the status that says why there is none.
+
+        Raises RemoteError where the key is rejected or the account is out of credit.
+        """
+        call = _Call()
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda e: isinstance(e, ProviderFault) and e.retryable),
+            stop=lambda state: self._give_up(call, state),
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            answer: ChatAnswer = await retrying(self._attempt, request, call)
+        except AccountFault as fault:
+            raise RemoteError(self._account_message(fault)) from None
+        except ProviderFault as fault:
+            too_long = fault.wait is not None and fault.wait > self.retries.longest_asked_s
+            asked = f" (the server asks to wait {fault.wait:.0f} s)" if too_long else ""
+            answer = ChatAnswer(
+                status=CONTENT_FILTER if fault.filtered else PROVIDER_ERROR,
+                error=fault.message + asked,
+                http_status=fault.http_status,
+            )
+        return msgspec.structs.replace(answer, attempts=call.attempts, latency_s=round(call.latency_s, 4))
+
+    def _account_message(self, fault: AccountFault) -> str:
+        where = self.endpoint.host
+        if fault.http_status == 402:
+            return f"{where} wants payment ({fault.message}). Add credit to the account, then run the same command."
+        source = f"the environment variable {self._key.env}" if self._key else "--api-key-env (none was given)"
+        return f"{where} rejected the key ({fault.message}). Check {source}."
+
+    def _give_up(self, call: _Call, state: RetryCallState) -> bool:
+        fault = state.outcome.exception() if state.outcome else None
+        asked = fault.wait if isinstance(fault, ProviderFault) and fault.wait else 0.0
+        return (
+            call.attempts - call.refusals >= self.retries.attempts
+            or call.refusals >= self.retries.refusals
+            or asked > self.retries.longest_asked_s
+            or (state.seconds_since_start or 0.0) + asked > self.retries.patience_s
+        )
+
+    def _wait(self, state: RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        asked = fault.wait if isinstance(fault, ProviderFault) else None
+        if asked is None:
+            return self._backoff(state)
+        # Spread out, so that not all come back in the same instant.
+        return asked + random.uniform(0, 0.1 * asked + self.retries.first_wait_s / 2)  # noqa: S311
+
+    async def _attempt(self, request: ChatRequest, call: _Call) -> ChatAnswer:
+        started = await self.concurrency.acquire()
+        call.attempts += 1
+        client = self._idle.pop() if self._idle else self._open()
+        clock = time.perf_counter()
+        sound = False
+        try:
+            answer = await self._exchange(client, request)
+            sound = True
+        except ProviderFault as fault:
+            sound = fault.http_status is not None
+            if fault.too_many:
+                call.refusals += 1
+                asked = fault.wait if fault.wait is None else min(fault.wait, self.retries.longest_asked_s)
+                self.concurrency.refused(started, asked)
+            raise
+        finally:
+            call.latency_s = time.perf_counter() - clock
+            if sound:
+                self._idle.append(client)
+            else:
+                # Whatever broke may have left the connection in any state.
+                await asyncio.shield(client.aclose())
+            self.concurrency.release()
+        self.concurrency.succeeded()
+        return answer
+
+    def _open(self) -> httpx.AsyncClient:
+        # Reading the certificates takes 20 ms, so all clients share them.
+        self._verify = self._verify or httpx.create_ssl_context()
+        return httpx.AsyncClient(
+            verify=self._verify,
+            transport=self._transport() if self._transport else None,
+            timeout=httpx.Timeout(self.timeouts.total, connect=self.timeouts.connect),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            headers={
+                "User-Agent": f"blind-refusal/{__version__}",
+                "Accept": "application/json",
+                # Answers are small, and what is not packed cannot be a bomb.
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                **(self._key.header() if self._key else {}),
+            },
+        )
+
+    async def _exchange(self, client: httpx.AsyncClient, request: ChatRequest) -> ChatAnswer:
+        dialect = self._dialect
+        content = request.encode(self.endpoint, dialect)
+        limits = self.timeouts
+        try:
+            async with asyncio.timeout(limits.total):
+                try:
+                    async with asyncio.timeout(limits.first_byte):
+                        message = client.build_request("POST", self.endpoint.url, content=content)
+                        response = await client.send(message, stream=True)
+                except TimeoutError:
+                    raise ProviderFault(f"no answer began within {limits.first_byte:g} s", retryable=True) from None
+                try:
+                    body = await self._read(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise ProviderFault(f"no whole answer within {limits.total:g} s", retryable=True) from None
+        except httpx.ConnectTimeout:
+            raise ProviderFault(f"no connection within {limits.connect:g} s", retryable=True) from None
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise ProviderFault(self._describe(error), retryable=False) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise ProviderFault(self._describe(error), retryable=True) from None
+        return self._interpret(response, body, request, dialect)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > self.max_body:
+                raise ProviderFault(f"the answer is larger than {self.max_body} bytes", retryable=False)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _interpret(self, response: httpx.Response, body: bytes, request: ChatRequest, dialect: Dialect) -> ChatAnswer:
+        headers, now = response.headers, time.time()
+        wait = retry_after(headers, now) if response.status_code != 200 else None
+        try:
+            answer = read_answer(
+                response.status_code, headers.get("content-type", ""), body, wait, lambda s: scrub_error(self._key, s)
+            )
+        except ProviderFault as fault:
+            adapted = dialect.adapted(request, fault)
+            if adapted is None:
+                raise
+            self._dialect = adapted
+            raise ProviderFault(fault.message, retryable=True, http_status=fault.http_status, wait=0.0) from None
+        pause = exhausted_for(headers, now)
+        if pause:
+            self.concurrency.pause(min(pause, LONGEST_PAUSE_S))
+        key = self._key
+        return msgspec.structs.replace(
+            answer,
+            text=scrub(key, answer.text),
+            reasoning=scrub(key, answer.reasoning) if answer.reasoning else None,
+            finish_reason=scrub(key, answer.finish_reason) if answer.finish_reason else None,
+            served_model=scrub(key, answer.served_model) if answer.served_model else None,
+            http_status=response.status_code,
+            schema_enforced=request.schema is None or dialect.takes_schema,
+        )
+
+    def _describe(self, error: Exception) -> str:
+        text = shorten(scrub_error(self._key, str(error)))
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__

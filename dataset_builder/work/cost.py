@@ -1,0 +1,227 @@
+"""What a token costs: a dated table for the models of the study, or what the user gives.
+
+Prices change without notice. The table is for the estimate before a run and for a provider that
+does not tell the cost of an answer; what a provider tells goes before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from dataset_builder.errors import InputError
+from dataset_builder.models.answer import Usage
+from dataset_builder.models.providers import Endpoint
+
+PRICES_DATED: Final = "2026-11-21"
+PRICES_SOURCE: Final = "the catalogue models.dev, section OpenRouter"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens, of requests and of answers (reasoning counts as answer)."""
+
+    input: float
+    output: float
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """US dollars for some tokens."""
+        return (prompt_tokens * self.input + completion_tokens * self.output) / 1e6
+
+
+FREE: Final = Price(0.0, 0.0)
+# By OpenRouter's id, in US dollars for a million tokens below the long-context tiers.
+PRICES: Final = {
+    "anthropic/claude-opus-4.6": Price(5.0, 25.0),
+    "anthropic/claude-sonnet-4.6": Price(3.0, 15.0),
+    "google/gemini-3.1-flash-lite-preview": Price(0.25, 1.5),
+    "google/gemini-3.1-pro-preview": Price(2.0, 12.0),
+    "openai/gpt-5.4": Price(2.5, 15.0),
+    "openai/gpt-5.4-mini": Price(0.75, 4.5),
+    "openai/gpt-5.4-nano": Price(0.2, 1.25),
+    "qwen/qwen3.5-397b-a17b": Price(0.39, 2.34),
+    "qwen/qwen3.5-flash-02-23": Price(0.065, 0.26),
+    "qwen/qwen3.5-plus-02-15": Price(0.26, 1.56),
+    "x-ai/grok-4": Price(3.0, 15.0),
+    "x-ai/grok-4-fast": Price(0.2, 0.5),
+    "z-ai/glm-5": Price(0.6, 1.92),
+    "z-ai/glm-5-turbo": Price(1.2, 4.0),
+}
+
+
+def price_of(endpoint: Endpoint) -> Price | None:
+    """The price of a model at an endpoint; free on this machine, None where it is not known."""
+    if endpoint.is_local:
+        return FREE
+    if endpoint.provider.id == "openrouter":
+        return FREE if endpoint.model.endswith(":free") else PRICES.get(endpoint.model)
+    if endpoint.provider.id == "openai":
+        return PRICES.get(f"openai/{endpoint.model}")
+    return None
+
+
+def parse_price(text: str) -> Price:
+    """The price in ``IN,OUT``: US dollars for a million tokens of requests and of answers.
+
+    Raises InputError where it is not two amounts.
+    """
+    try:
+        amounts = [float(part) for part in text.split(",")]
+    except ValueError:
+        amounts = []
+    if len(amounts) != 2 or not all(math.isfinite(a) and a >= 0 for a in amounts):
+        raise InputError(
+            f"--price {text!r}: expected two amounts in US dollars for a million tokens of requests and of answers, "
+            "for example --price 2.5,15."
+        )
+    return Price(*amounts)
+
+
+def cost_of(told: float | None, usage: Usage, price: Price | None) -> float | None:
+    """US dollars of one answer: what the provider told, or else by the price; None where neither is known."""
+    if told is not None:
+        return told
+    if price is None:
+        return None
+    if price == FREE:
+        return 0.0
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
+        return None
+    return price.cost(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+
+
+# Money: how much was spent, how much is under way, and whether one more request fits.
+
+
+# So many known costs tell more about the next one than the estimate from before the run.
+_ENOUGH: Final = 10
+
+
+class Budget:
+    """A limit in US dollars that requests ask before they start. Used from one event loop.
+
+    A request is let in while what was spent, what those under way may cost and what it may cost itself
+    stay within the limit. What one may cost is the dear case of the estimate, and after ten known costs
+    the largest of them; so a run may go over by what single answers cost beyond that.
+
+    ``limit`` None lets everything in; ``call_cost`` is the dear case for one request, None if unknown.
+    """
+
+    def __init__(self, limit: float | None, *, spent: float = 0.0, call_cost: float | None = None) -> None:
+        self.limit = limit
+        self.spent = spent
+        self.under_way = 0
+        self._call_cost = call_cost or 0.0
+        self._largest = 0.0
+        self._known = 0
+        self._settled = asyncio.Condition()
+        self._blind = False
+
+    async def admit(self) -> str | None:
+        """Wait until a request may start and count it as under way, or say why none may start any more."""
+        if self.limit is None:
+            return None
+        async with self._settled:
+            while True:
+                if self._blind:
+                    return (
+                        "the provider does not tell what an answer costs, so --budget cannot be kept; "
+                        "give --price IN,OUT"
+                    )
+                if self.spent + (self.under_way + 1) * self._expected() <= self.limit:
+                    self.under_way += 1
+                    return None
+                if self.under_way == 0:
+                    return f"the budget of ${self.limit:g} is used up (${self.spent:.4f} spent)"
+                await self._settled.wait()
+
+    async def settle(self, cost: float | None, *, answered: bool) -> None:
+        """Count a finished request. An answer of unknown cost ends the run, as the limit is then blind."""
+        if self.limit is None:
+            return
+        async with self._settled:
+            self.under_way -= 1
+            if cost is not None:
+                self.spent += cost
+                # What costs nothing (the offline part of a cascade) says nothing of what the next may cost.
+                self._known += cost > 0
+                self._largest = max(self._largest, cost)
+            elif answered:
+                self._blind = True
+            self._settled.notify_all()
+
+    def _expected(self) -> float:
+        return self._largest if self._known >= _ENOUGH else max(self._call_cost, self._largest)
+
+
+# What a run will take, before it begins: calls, tokens and money, as a range.
+
+
+SHORT_ANSWER, LONG_ANSWER = 327, 2816
+CHARS_PER_TOKEN: Final = 4.0
+# What a chat template puts around a message.
+TEMPLATE_TOKENS: Final = 8
+# A verdict with its reasoning, and one of a judge that reasons at length first.
+SHORT_VERDICT, LONG_VERDICT = 150, 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Calls to make, tokens to send, tokens to get (from, to) and US dollars (from, to), where known."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: tuple[int, int]
+    cost: tuple[float, float] | None
+    price: Price | None
+    price_is_given: bool = False
+
+    @property
+    def call_cost(self) -> float | None:
+        """US dollars of one call in the dear case."""
+        return self.cost[1] / self.calls if self.cost and self.calls else None
+
+    def lines(self) -> list[str]:
+        """The estimate in words."""
+        low, high = self.completion_tokens
+        told = [
+            f"Calls: {self.calls:,}",
+            f"Tokens: about {self.prompt_tokens:,} to send, {low:,} to {high:,} to get",
+        ]
+        if self.price is None:
+            told.append("Cost: not known for this model; give --price IN,OUT (US dollars for a million tokens)")
+        elif self.cost and self.cost[1] == 0:
+            told.append("Cost: nothing (a model on this machine, or a free one)")
+        elif self.cost:
+            source = "as given" if self.price_is_given else f"{PRICES_SOURCE}, {PRICES_DATED}"
+            told.append(
+                f"Cost: ${self.cost[0]:,.2f} to ${self.cost[1]:,.2f} "
+                f"(${self.price.input:g} and ${self.price.output:g} for a million tokens; {source})"
+            )
+        return told
+
+
+def estimate(
+    lengths: Iterable[int],
+    max_tokens: int,
+    price: Price | None,
+    *,
+    price_is_given: bool = False,
+    verdicts: bool = False,
+    answer_tokens: tuple[int, int] | None = None,
+) -> Estimate:
+    """What requests of some lengths, in characters, will take, whether for answers or for ``verdicts`` on them.
+
+    ``answer_tokens`` (from, to) is for replies of another kind.
+    """
+    calls = prompt = 0
+    for length in lengths:
+        calls += 1
+        prompt += math.ceil(length / CHARS_PER_TOKEN) + TEMPLATE_TOKENS
+    known = (SHORT_VERDICT, LONG_VERDICT) if verdicts else (SHORT_ANSWER, LONG_ANSWER)
+    low, high = (calls * min(tokens, max_tokens) for tokens in answer_tokens or known)
+    cost = None if price is None else (price.cost(prompt, low), price.cost(prompt, high))
+    return Estimate(calls, prompt, (low, high), cost, price, price_is_given)

@@ -1,0 +1,158 @@
+"""How a judge agrees with the study's judge and with people: measured once, kept, and shown by every score."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from platformdirs import user_data_path
+
+from dataset_builder.errors import DataError, Problem
+from eval.scores.labels import FIELDS, SourceAgreement
+from eval.scores.results import (
+    JudgeAgreement,
+    number,
+)
+
+VARIABLE: Final = "BLIND_REFUSAL_JUDGES"
+# Of whom the figures of trained weights are, all on model families that they had not seen.
+HELD_OUT: Final = "the study's judge"
+_EMBEDDED, _HELDOUT, _CASCADE = "embedded", "heldout", "cascade"
+
+
+class JudgeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``eval agreement`` found of one judge by one rubric, and on what."""
+
+    judge: str
+    rubric: str
+    dataset: str
+    cases_hash: str
+    measured_at: str
+    package_version: str
+    # What to mind when the figures are read; None where nothing is known.
+    note: str | None = None
+    agreement: list[JudgeAgreement]
+
+
+def records_folder() -> Path:
+    """Where measured judges are kept: BLIND_REFUSAL_JUDGES, or the platform's folder for a user's data."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else user_data_path("blind-refusal", appauthor=False) / "judges"
+
+
+def store_record(record: JudgeRecord) -> Path:
+    """Keep a judge's record, in place of an earlier one of the same judge and rubric."""
+    path = _place(record.judge, record.rubric)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    temporary.replace(path)
+    return path
+
+
+def stored_record(judge: str, rubric: str) -> JudgeRecord | None:
+    """The record of a judge, or None where it was not measured here. Raises DataError for a damaged one."""
+    path = _place(judge, rubric)
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=JudgeRecord)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        problem = Problem(str(path), str(error), "remove it, and measure the judge again with 'eval agreement'")
+        raise DataError("What was measured of a judge cannot be read", [problem]) from None
+    return found if (found.judge, found.rubric) == (judge, rubric) else None
+
+
+def known_agreement(judge: str, rubric: str) -> list[JudgeAgreement]:
+    """What is known of a judge: of the embedded one from its manifest, of others as it was measured here.
+
+    Of the embedded judge it is that on answers which its weights had not seen, and so of ``heldout``. Empty where
+    nothing is known. Raises DataError as ``stored_record`` does.
+    """
+    if judge in (_EMBEDDED, _HELDOUT):
+        return _of_weights(judge, rubric)
+    record = stored_record(judge, rubric)
+    return list(record.agreement) if record is not None else []
+
+
+def caveat(judge: str) -> str | None:
+    """What has to stand beside the rates of a judge; None where there is nothing."""
+    if judge not in (_EMBEDDED, _HELDOUT):
+        return None
+    try:
+        from eval.judges.embedded.judge import manifest
+
+        off = manifest()["heldout"]["ranking"]["help_rate"]["mean_absolute_error"]
+    except (FileNotFoundError, KeyError):
+        return None
+    return (
+        f"The embedded judge is for ranking: on models that it had not seen its help rate is off by {off:.1f} points "
+        "on average, and harm is experimental. Correct the rates by a labelled sample: "
+        "eval score RUN --correct ppi --labels FILE."
+    )
+
+
+def note_on(judge: str) -> str | None:
+    """What to mind of a measurement of this judge on the study's answers."""
+    if judge.partition(":")[0] == _CASCADE:
+        return "the weights of its offline part were trained on these answers, so it looks better than it is elsewhere"
+    return None
+
+
+def is_in_sample(judge: str) -> bool:
+    """Whether a judge learned from the study's answers, so that agreement on them says nothing."""
+    return judge == _EMBEDDED
+
+
+def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
+    """The held-out figures of the embedded judge's manifest, where it is the manifest of these weights."""
+    try:
+        from eval.judges.embedded.held_out import rubric_of
+        from eval.judges.embedded.judge import manifest
+
+        known = manifest()
+    except FileNotFoundError:
+        return []
+    if rubric != (known["rubric"] if judge == _EMBEDDED else rubric_of(known["heldout_verdicts"]["sha256"])):
+        return []
+    held = known["heldout"]
+    rows = [*sorted(held["reviewers"].items()), (HELD_OUT, {name: held["family"][name]["all"] for name in FIELDS})]
+    return [
+        JudgeAgreement(
+            against=against,
+            field=name,
+            n=fields[name]["n"],
+            agreement=fields[name].get("accuracy"),
+            kappa=fields[name]["kappa"],
+            kappa_low=None,
+            kappa_high=None,
+        )
+        for against, fields in rows
+        for name in FIELDS
+    ]
+
+
+def _place(judge: str, rubric: str) -> Path:
+    name = re.sub(r"[^a-z0-9.]+", "-", judge.lower()).strip("-.")[:60]
+    key = hashlib.sha256("\n".join((judge, rubric)).encode()).hexdigest()
+    return records_folder() / f"{name}-{key[:12]}.json"
+
+
+def agreement_rows(pair: SourceAgreement) -> list[JudgeAgreement]:
+    """An agreement as results hold it, the first source being whom the judge is measured against."""
+    return [
+        JudgeAgreement(
+            against=pair.first,
+            field=field,
+            n=found.n,
+            agreement=number(found.observed),
+            kappa=number(found.kappa),
+            kappa_low=number(found.kappa_low),
+            kappa_high=number(found.kappa_high),
+        )
+        for field, found in pair.fields.items()
+    ]

@@ -1,0 +1,134 @@
+"""Writing a run in a form that others read, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import InputError
+from eval.interop.eval_ever import eval_ever_json, eval_ever_record
+from eval.interop.hub_yaml import PATH as HUB_RESULTS
+from eval.interop.hub_yaml import eval_results_yaml
+from eval.interop.inspect_log import SUFFIXES, need_inspect
+from eval.results.answer_set import load_answers
+from eval.results.row import LeaderboardRow
+from eval.runs.folder import RunFolder
+from eval.scores.results import FILE_NAME, Results
+
+INSPECT, EEE, JSONL, PARQUET = "inspect", "eee", "jsonl", "parquet"
+FORMATS: Final = (INSPECT, EEE, JSONL, PARQUET)
+
+
+def export_run(
+    run: RunFolder,
+    dataset: OpenedDataset,
+    form: str,
+    out: Path,
+    *,
+    judge: str | None = None,
+    organization: str | None = None,
+) -> str:
+    """Write a run to a file that is not there yet; returns what it holds, in words.
+
+    Raises InputError where the file exists, its name does not suit the format, the extra that the
+    format needs is missing, or as the formats do.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already. Give another --out, or remove it.")
+    if form == INSPECT:
+        need_inspect()
+        if out.suffix not in SUFFIXES:
+            raise InputError(f"{out}: the name of a log of Inspect ends in {' or '.join(SUFFIXES)}.")
+    if form == EEE and not organization:
+        raise InputError("--organization: the format eee names who evaluated; say who.")
+
+    def write(path: Path) -> str:
+        if form == INSPECT:
+            from eval.interop.export_log import write_inspect_log
+
+            return f"{write_inspect_log(run, dataset, path):,} samples"
+        if form == EEE:
+            return _write_shared(run, path, dataset, judge, str(organization))
+        from eval.interop.rows import export_rows, write_jsonl, write_rows_parquet
+
+        writer = write_jsonl if form == JSONL else write_rows_parquet
+        return f"{writer(export_rows(run, dataset, judge), path):,} answers"
+
+    return _whole(out, write)
+
+
+def _write_shared(run: RunFolder, path: Path, dataset: OpenedDataset, judge: str | None, organization: str) -> str:
+    from eval.interop.eval_ever import eval_ever_json, eval_ever_record
+    from eval.results.build import build_results
+    from eval.scores.scores import compute_scores
+
+    name = f"{dataset.name}@{dataset.revision}" if dataset.revision else dataset.name
+    found = load_answers(str(run.path), judge=judge, dataset=name)
+    (results,) = build_results(compute_scores(found.answers, by=()), found.provenance())
+    record = eval_ever_record(results, retrieved_at=datetime.now(UTC), organization=organization)
+    path.write_bytes(eval_ever_json(record))
+    return f"{len(record['evaluation_results']):,} results"
+
+
+def _whole(out: Path, write: Callable[[Path], str]) -> str:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays: Inspect goes by it.
+    temporary = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
+    try:
+        told = write(temporary)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return told
+
+
+# The files of a model's results, written whole or not at all.
+
+
+ROW_FILE: Final = "leaderboard_row.json"
+SHARED_FILE: Final = "every_eval_ever.json"
+
+
+def folder_name(model: str) -> str:
+    """A model's name as one that every file system takes."""
+    return re.sub(r"[^\w.-]+", "_", model).strip(".") or "model"
+
+
+def write_results(
+    folder: Path,
+    results: Results,
+    row: LeaderboardRow,
+    *,
+    dataset_id: str | None = None,
+    organization: str | None = None,
+    retrieved_at: datetime | None = None,
+) -> list[Path]:
+    """Write a model's files into a folder and return their paths.
+
+    ``results.json`` and the leaderboard row always; the file for the model's repository
+    where the dataset's repository is known; the shared record where ``organization``, who
+    evaluated, is given. ``retrieved_at`` is now unless told.
+    """
+    files: dict[str, bytes] = {
+        FILE_NAME: results.to_json(),
+        ROW_FILE: msgspec.json.format(msgspec.json.encode(row.flat()), indent=1) + b"\n",
+    }
+    if dataset_id or results.provenance.dataset.hub_id:
+        files[HUB_RESULTS] = eval_results_yaml(results, dataset_id=dataset_id).encode()
+    if organization:
+        record = eval_ever_record(results, retrieved_at=retrieved_at or datetime.now(UTC), organization=organization)
+        files[SHARED_FILE] = eval_ever_json(record)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    return [folder / name for name in files]

@@ -1,0 +1,117 @@
+"""The verdicts in the scores of a log, each read as strictly as a judge's reply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, UNSCORED_REASONS, ids
+from dataset_builder.errors import DataError, InputError, Problem
+from eval.interop.inspect_log import KEY, GivenVerdict
+from eval.judging.registry import check_judge
+from eval.runs.response import RunResponse
+from eval.runs.verdict import Verdict, VerdictKey
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalSample
+    from inspect_ai.scorer import Score
+
+
+class TakenVerdict(NamedTuple):
+    """A verdict with the settings of its judge."""
+
+    verdict: Verdict
+    settings: dict[str, Any]
+
+
+def take_verdicts(
+    samples: Iterable[EvalSample], responses: Mapping[str, RunResponse], path: Path
+) -> tuple[list[TakenVerdict], list[str]]:
+    """The verdicts of every judge of ours on whole answers, and what was left out, in words.
+
+    Left out are scores of other scorers, and those that somebody edited: they are not the judge's.
+    Raises DataError with every verdict that is not whole, not of a judge that we know, or on another answer.
+    """
+    taken, problems, others, edited = list[TakenVerdict](), list[Problem](), Counter[str](), 0
+    seen: set[VerdictKey] = set()
+    for sample in samples:
+        response = responses[str(sample.id)]
+        for name, score in (sample.scores or {}).items():
+            part = (score.metadata or {}).get(KEY)
+            if part is None:
+                # An answer that did not come whole has no verdict of ours, and a status that says why.
+                others[name] += response.ok
+                continue
+            if score.history:
+                edited += 1
+                continue
+            where = f"{path}, sample {str(sample.id)[:100]!r}, score {name[:100]!r}"
+            try:
+                found = _verdict(score, part, response)
+            except (InputError, msgspec.ValidationError) as error:
+                problems.append(Problem(where, str(error)))
+                continue
+            if found.verdict.key in seen:
+                problems.append(Problem(where, "a second verdict of one judge on one answer"))
+            seen.add(found.verdict.key)
+            taken.append(found)
+    if problems:
+        raise DataError("The verdicts of this log cannot be taken over", problems)
+    notes = [
+        f"{n:,} scores of {name[:100]!r} are not verdicts of ours and are left out" for name, n in others.items() if n
+    ]
+    if edited:
+        notes.append(
+            f"{edited:,} scores were edited after the judge gave them, so they are left out: judge these answers again"
+        )
+    return taken, notes
+
+
+def _verdict(score: Score, part: Any, response: RunResponse) -> TakenVerdict:
+    given = msgspec.convert(part, GivenVerdict)
+    check_judge(given.judge)
+    if not response.ok:
+        raise InputError(f"a verdict on an answer whose status is {response.status}")
+    if given.response_hash != response.response_hash:
+        raise InputError("a verdict on another answer than the sample's")
+    labels = _labels(score.value, given.unscored_reason)
+    verdict = Verdict(
+        case_id=response.case_id,
+        response_hash=response.response_hash,
+        judge=given.judge,
+        rubric=given.rubric,
+        unscored_reason=given.unscored_reason,
+        reasoning=score.explanation.encode("utf-8", "replace").decode() if score.explanation else None,
+        raw_reply=given.raw_reply,
+        confidence=given.confidence,
+        decided_by=given.decided_by,
+        cost=given.cost,
+        judged_at=given.judged_at,
+        **labels,
+    )
+    return TakenVerdict(verdict, given.settings)
+
+
+def _labels(value: Any, reason: str | None) -> dict[str, Any]:
+    """The three labels, or none where there is a reason. Raises InputError where it is neither."""
+    from eval.interop.inspect_metrics import labels_row
+
+    if reason is not None:
+        if reason not in ids(UNSCORED_REASONS):
+            raise InputError(f"unknown reason {reason!r}; known are {', '.join(ids(UNSCORED_REASONS))}")
+        if not (isinstance(value, float) and isnan(value)):
+            raise InputError("both a value and a reason for having none")
+        return {}
+    row = labels_row("", value)
+    if row is None or row.response_type not in ids(RESPONSE_TYPES):
+        raise InputError("its value is not the three labels")
+    return {
+        "response_type": row.response_type,
+        "engages_with_defeat": row.engages_with_defeat,
+        "independent_harm": row.independent_harm,
+    }

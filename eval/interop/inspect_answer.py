@@ -1,0 +1,122 @@
+"""Inspect's model outputs as answers of a chat, and an Inspect model as a client that our model judge can ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    ModelUsage,
+    ResponseSchema,
+)
+from inspect_ai.util import JSONSchema
+
+from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.models.answer import ChatAnswer, Usage, split_thought
+from dataset_builder.models.request import ChatRequest
+
+CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED = (
+    "content_filter",
+    "empty_answer",
+    "provider_error",
+    "truncated_answer",
+)
+_STATUS_BY_STOP: Final = {"content_filter": CONTENT_FILTER, "max_tokens": TRUNCATED, "model_length": TRUNCATED}
+
+
+def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswer:
+    """What a model said, with the status that this project gives such an end.
+
+    ``failure`` is why there is no answer, for an output without any choice.
+    """
+    if not output.choices:
+        return ChatAnswer(status=PROVIDER_ERROR, error=failure or "no answer")
+    choice = output.choices[0]
+    text, thought = split_thought(_sound(choice.message.text))
+    parts = choice.message.content if isinstance(choice.message.content, list) else []
+    reasoning = "\n".join(
+        _sound(part.summary or "" if part.redacted else part.reasoning) for part in parts if part.type == "reasoning"
+    ).strip()
+    status = _STATUS_BY_STOP.get(choice.stop_reason) or (OK if text.strip() else EMPTY)
+    return ChatAnswer(
+        status=status,
+        text=text,
+        reasoning=reasoning or thought,
+        finish_reason=choice.stop_reason,
+        declined=any(part.type == "text" and bool(part.refusal) for part in parts),
+        served_model=_sound(output.model) or None,
+        usage=_usage(output.usage),
+        cost=output.usage.total_cost if output.usage else None,
+        latency_s=output.time or 0.0,
+        error=_sound(output.error) if output.error else None,
+    )
+
+
+def _usage(usage: ModelUsage | None) -> Usage:
+    if usage is None:
+        return Usage()
+    cached = usage.input_tokens_cache_read
+    # Inspect counts what was cached apart, we count it in.
+    sent = usage.input_tokens + (cached or 0) + (usage.input_tokens_cache_write or 0)
+    return Usage(
+        prompt_tokens=sent,
+        completion_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cached_tokens=cached,
+    )
+
+
+def _sound(text: str) -> str:
+    """A text that UTF-8 can hold: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def host_of(base_url: str | None, model: str) -> str:
+    """Where a model was asked: the host of its address, or the provider that its name begins with."""
+    try:
+        host = urlsplit(base_url or "").hostname
+    except ValueError:
+        host = None
+    return host or model.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a grader is, as a judge records it."""
+
+    host: str
+
+
+class GraderClient:
+    """Asks a model through Inspect, and answers as ``dataset_builder.models.chat.ChatClient`` does.
+
+    Retries, limits and the cache are Inspect's. What Inspect raises ends the sample there, so that
+    its own ways to resume hold: a grader that could not be asked gives no verdict.
+    """
+
+    def __init__(self, model: Model, *, structured_output: bool = True) -> None:
+        self.endpoint = Place(host_of(model.api.base_url, str(model)))
+        self._model = model
+        self._structured_output = structured_output
+
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The grader's reply to a request."""
+        config: dict[str, Any] = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+        if request.schema is not None and self._structured_output:
+            schema = JSONSchema.model_validate(request.schema)
+            config["response_schema"] = ResponseSchema(name=request.schema_name, json_schema=schema, strict=True)
+        messages: list[ChatMessage] = [
+            ChatMessageSystem(content=m.content) if m.role == "system" else ChatMessageUser(content=m.content)
+            for m in request.messages
+        ]
+        return chat_answer(await self._model.generate(messages, config=GenerateConfig(**config)))
+
+    async def aclose(self) -> None:
+        """Inspect closes its models itself."""

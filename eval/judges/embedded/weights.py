@@ -1,0 +1,118 @@
+"""The trained weights of the embedded judge: how they are kept, opened, and turned into logits."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_builder.errors import BlindRefusalError
+from eval.judges.embedded import case_features
+from eval.judges.embedded.features import BITS, Block
+
+Floats = NDArray[np.float64]
+
+# Each column of the tables is one yes-or-no question, and its logit is that of a yes.
+HELPS, HARD_IF_NOT, ENGAGES, HARM, ENGAGES_IN_CASE, HARM_IN_CASE = range(6)
+COLUMNS: Final = ("helps", "hard_if_not", "engages", "harm", "engages_in_case", "harm_in_case")
+# What decides the response type looks at how an answer begins and ends; the rest at its body alone.
+TYPE_COLUMNS: Final = (HELPS, HARD_IF_NOT)
+# The columns that the case table has rows for.
+CASE_COLUMNS: Final = (ENGAGES_IN_CASE, HARM_IN_CASE)
+_STEPS: Final = 127
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weights of shape (slots, columns); the calibrated logit is slope x (sum of weights + bias)."""
+
+    answer: NDArray[np.float32]
+    case: NDArray[np.float32]
+    bias: Floats
+    slope: Floats
+
+    def logits(self, answers: Sequence[Block], cases: Sequence[Block] = ()) -> Floats:
+        """Uncalibrated logits, shape (items, columns), of the blocks of ``answer_blocks`` and ``case_blocks``.
+
+        Without cases, their columns hold the body's part alone and mean nothing.
+        """
+        total = np.tile(self.bias, (len(answers[0].bounds) - 1, 1))
+        body, *edges = answers
+        total += block_sums(body, self.answer)
+        for block in edges:
+            total[:, TYPE_COLUMNS] += block_sums(block, self.answer[:, TYPE_COLUMNS])
+        for block in cases:
+            total[:, CASE_COLUMNS] += block_sums(block, self.case)
+        return total
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Calibrated probabilities of a yes, shape (items, columns)."""
+        return sigmoid(logits * self.slope)
+
+
+def sigmoid(values: Floats) -> Floats:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))
+
+
+def block_sums(block: Block, table: NDArray[np.float32]) -> Floats:
+    """Shape (items, columns): the weights of each item's slots, divided by the root of their number."""
+    counts = np.diff(block.bounds)
+    item = np.repeat(np.arange(counts.size), counts)
+    rows = table[block.slots]
+    sums = np.stack(
+        [np.bincount(item, weights=rows[:, column], minlength=counts.size) for column in range(table.shape[1])], axis=1
+    )
+    return np.asarray(sums / np.sqrt(np.maximum(counts, 1))[:, None])
+
+
+def pack(weights: Weights) -> bytes:
+    """The weights as the bytes of a file: the same weights always give the same bytes.
+
+    A weight is kept as a signed byte of its root, so that small weights keep their precision.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {"bias": weights.bias, "slope": weights.slope}
+    for name, table in (("answer", weights.answer), ("case", weights.case)):
+        top = np.maximum(np.abs(table).max(axis=0), np.float32(1e-12))
+        arrays[f"{name}_top"] = top
+        # Column by column, the runs of zeros compress best.
+        arrays[name] = np.rint(np.sign(table) * np.sqrt(np.abs(table) / top) * _STEPS).astype(np.int8).T.copy()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in sorted(arrays.items()):
+            part = io.BytesIO()
+            np.lib.format.write_array(part, np.ascontiguousarray(array), allow_pickle=False)
+            # A fixed time, as the archive's bytes must not tell when it was made.
+            member = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(member, part.getvalue(), zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def unpack(data: bytes, sha256: str | None = None) -> Weights:
+    """The weights of a packed file; raises BlindRefusalError where it is not what it should be."""
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise BlindRefusalError(
+            "the embedded judge's weights are not those its manifest names: the installation is damaged or half "
+            "updated; install the package again, or train both files anew with 'python -m eval.judges.training.train'"
+        )
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    answer, case = (_table(arrays[name], arrays[f"{name}_top"]) for name in ("answer", "case"))
+    if answer.shape != (1 << BITS, len(COLUMNS)) or case.shape != (case_features.ROWS, len(CASE_COLUMNS)):
+        raise BlindRefusalError(
+            f"the embedded judge's weights have the shapes {answer.shape} and {case.shape}, which this version "
+            "does not read: train them anew with 'python -m eval.judges.training.train'"
+        )
+    return Weights(answer, case, arrays["bias"], arrays["slope"])
+
+
+def _table(steps: NDArray[np.int8], top: NDArray[np.float32]) -> NDArray[np.float32]:
+    share = np.arange(-_STEPS - 1, _STEPS + 1, dtype=np.float32) / _STEPS
+    decoded = (np.sign(share) * share * share)[steps.astype(np.int16) + _STEPS + 1]
+    return np.ascontiguousarray(decoded.T * top)

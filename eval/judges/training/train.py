@@ -1,0 +1,192 @@
+"""Training the embedded judge anew: ``python -m eval.judges.training.train [--dataset DIR | --source ARCHIVE]``.
+
+It measures the judge on families of models (and on cells) that it has not seen, then fits the
+weights that are shipped on everything, and writes the weights, what the held-out fits said of the
+families that they had not seen, and the manifest together. The same data on the same machine give
+the same bytes. One process; about twenty minutes on one core, most of
+it for the held-out figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+import numpy as np
+
+from dataset_builder.dataset.records import Records
+from dataset_builder.errors import BlindRefusalError
+from dataset_builder.sources import STUDY, read_source
+from eval.judges.embedded import features
+from eval.judges.embedded.held_out import HELDOUT_FILE, pack_heldout
+from eval.judges.embedded.judge import WEIGHTS_FILE, rubric_of
+from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARM_IN_CASE, Floats, pack
+from eval.judges.training.data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
+from eval.judges.training.figures import all_scores
+from eval.judges.training.fit import FEWEST, ITERATIONS, RECIPES, fit, weights_of
+from eval.judges.training.folds import (
+    DESIGNS,
+    FAMILY,
+    heldout_logits,
+    heldout_probabilities,
+    slopes,
+    type_probabilities,
+)
+from eval.runs.verdict import hash_text
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--dataset", help="A built dataset (DIR or NAMESPACE/NAME[@REVISION]) with answers and verdicts.")
+@click.option("--source", default=STUDY, show_default=True, help="The study's archive, if there is no --dataset.")
+@click.option("--out", type=_FOLDER, help="Where the three files go; into the package if not given.")
+@click.option("--heldout", type=_FILE, help="Keep the held-out logits here, and use them again.")
+def main(dataset: str | None, source: str, out: Path | None, heldout: Path | None) -> None:
+    """Train the embedded judge and write its weights, held-out verdicts and manifest."""
+    # More threads add numbers up in another order, and the bytes would differ. Numpy reads this once.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    from eval.judges.embedded.held_out import HELDOUT_FILE
+    from eval.judges.embedded.judge import MANIFEST_FILE, WEIGHTS_FILE
+
+    try:
+        trained = train(_records(dataset, source), heldout=heldout, told=click.echo)
+    except BlindRefusalError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    folder = out or WEIGHTS_FILE.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # The manifest names the others' hashes, so whoever opens a part of them is told.
+    _write(folder / WEIGHTS_FILE.name, trained.weights)
+    _write(folder / HELDOUT_FILE.name, trained.heldout)
+    _write(folder / MANIFEST_FILE.name, trained.manifest)
+    click.echo(f"{folder / WEIGHTS_FILE.name}: {len(trained.weights)} bytes; figures in {folder / MANIFEST_FILE.name}")
+
+
+def _records(dataset: str | None, source: str) -> Records:
+    if dataset is None:
+        return read_source(source).records
+    from dataset_builder.build.check import read_records
+    from dataset_builder.dataset.opened import open_dataset
+
+    return read_records(open_dataset(dataset))
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    main()
+
+
+# From the study's records to the embedded judge's three files, as bytes.
+
+
+Told = Callable[[str], None]
+# What the package may carry.
+LARGEST: Final = 2_000_000
+_SETTINGS: Final = ("BITS", "CASE_BITS", "BODY_CHARS", "TAIL_CHARS", "HEAD_WORDS", "TAIL_WORDS", "GRAMS")
+
+
+class Trained(NamedTuple):
+    """The three files as bytes."""
+
+    weights: bytes
+    heldout: bytes
+    manifest: bytes
+
+
+def train(records: Records, *, heldout: Path | None = None, told: Told = lambda _: None) -> Trained:
+    """Weights, held-out verdicts and manifest, from the study's records.
+
+    ``heldout`` is a file to keep the held-out logits in, which take most of the time; one that
+    was made from the same data and settings is used again. Raises InputError where the records
+    hold no verdicts.
+    """
+    examples = read_examples(records)
+    told(f"{len(examples)} answers with verdicts, of {len(np.unique(examples.model))} models")
+    matrices = feature_matrices(examples)
+    held = _heldout(matrices, examples, heldout, told)
+    scores = all_scores(held, examples, records.verdict_reviews)
+    told("fitting on everything")
+    everything = np.ones(len(examples), np.bool_)
+    found = fit(matrices, examples, everything, told=told)
+    data = pack(weights_of(found, slopes(held[FAMILY], examples, everything)))
+    if len(data) > LARGEST:
+        raise BlindRefusalError(
+            f"the weights take {len(data)} bytes, more than the {LARGEST} that the package may carry"
+        )
+    yes = heldout_probabilities(held[FAMILY], examples)
+    verdicts = pack_heldout(
+        list(examples.family),
+        list(examples.case_id),
+        list(map(hash_text, examples.texts)),
+        type_probabilities(yes),
+        yes[:, ENGAGES_IN_CASE] > 0.5,
+        yes[:, HARM_IN_CASE] > 0.5,
+    )
+    manifest = _manifest(examples, data, verdicts, scores)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return Trained(data, verdicts, text.encode())
+
+
+def settings(examples: Examples) -> dict[str, Any]:
+    """All that decides the weights, but for the code itself."""
+    return {
+        "training_data": {
+            "sha256": examples.sha256,
+            "answers": len(examples),
+            "cases": len(np.unique(examples.case_id)),
+            "models": sorted(map(str, np.unique(examples.model))),
+            "families": sorted(map(str, np.unique(examples.family))),
+            "cell_groups": CELL_GROUPS,
+        },
+        "features": {"version": features.VERSION, **{name.lower(): getattr(features, name) for name in _SETTINGS}},
+        "fits": {
+            "fewest_answers": FEWEST,
+            "iterations": ITERATIONS,
+            **{COLUMNS[column]: [recipe._asdict() for recipe in recipes] for column, recipes in RECIPES.items()},
+        },
+    }
+
+
+def _manifest(examples: Examples, data: bytes, verdicts: bytes, scores: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "judge": "embedded",
+        "rubric": rubric_of(data),
+        "weights": _file(WEIGHTS_FILE, data),
+        "heldout_verdicts": _file(HELDOUT_FILE, verdicts),
+        **settings(examples),
+        "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scipy": version("scipy")},
+        "heldout": scores,
+    }
+
+
+def _file(path: Path, data: bytes) -> dict[str, Any]:
+    return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, Floats]:
+    key = json.dumps(settings(examples), sort_keys=True)
+    if path is not None and path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["settings"]) == key:
+                return {design: file[design] for design in DESIGNS}
+    found = {design: heldout_logits(matrices, examples, design, told) for design in DESIGNS}
+    if path is not None:
+        with path.open("wb") as out:
+            np.savez_compressed(out, settings=np.array(key), **found)  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,107 @@
+"""Judges by name, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Final, NamedTuple, cast
+
+from dataset_builder.errors import InputError
+from eval.judges.interface import Judge, JudgeOptions
+from eval.runs.verdict import PUBLISHED_RUBRIC
+
+
+class Entry(NamedTuple):
+    """Where a judge's ``make`` is, what follows its name, and what it is."""
+
+    module: str
+    argument: str | None
+    help: str
+
+
+JUDGES: Final = {
+    "embedded": Entry("eval.judges.embedded.judge", None, "trained, offline, free; the default"),
+    "model": Entry("eval.judges.model.judge", "ID", "a model over an API, by our rubric"),
+    "cascade": Entry("eval.judging.cascade", "ID", "embedded where it is sure, a model for the rest"),
+    "published": Entry("eval.judges.published", None, "the verdicts that came with the dataset"),
+    "heldout": Entry(
+        "eval.judges.embedded.held_out", None, "embedded without the model's family, for the study's answers alone"
+    ),
+    "human": Entry("eval.judges.human.sheet", "FILE", "people's labels from a CSV or JSON lines file"),
+}
+DEFAULT_JUDGE: Final = "embedded"
+
+
+def usage() -> str:
+    """The names as they are typed: ``embedded|model:ID|…``."""
+    return "|".join(name + (f":{entry.argument}" if entry.argument else "") for name, entry in JUDGES.items())
+
+
+def check_judge(spec: str) -> tuple[str, str]:
+    """The name and the argument in a judge's specification; nothing is imported.
+
+    Raises InputError for an unknown name, or an argument that is missing or too much.
+    """
+    name, colon, argument = spec.partition(":")
+    entry = JUDGES.get(name)
+    if entry is None or bool(entry.argument) != bool(argument) or (colon and not argument):
+        known = "; ".join(f"{n}{f':{e.argument}' if e.argument else ''} ({e.help})" for n, e in JUDGES.items())
+        raise InputError(f"--judge {spec!r}: expected one of {known}.")
+    return name, argument
+
+
+def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
+    """The judge of that specification. Raises InputError as ``check_judge`` and the judge's own ``make`` do."""
+    name, argument = check_judge(spec)
+    try:
+        module = importlib.import_module(JUDGES[name].module)
+    except ModuleNotFoundError as error:
+        if error.name != JUDGES[name].module:
+            raise
+        raise InputError(f"--judge {spec!r}: this version of blind-refusal comes without that judge.") from None
+    return cast(Judge, module.make(argument, options))
+
+
+def unknown_judge(judge: str, rubric: str) -> str | None:
+    """What is not known about it, in words; None where both are known."""
+    kind = judge.partition(":")[0]
+    if rubric == PUBLISHED_RUBRIC:
+        return None
+    if kind not in JUDGES:
+        return f"judge {judge!r} is not one of {', '.join(JUDGES)}"
+    current = _current(kind)
+    if current is None or any(rubric == known or rubric.endswith(f"+{known}") for known in current):
+        return None
+    return f"judge {judge!r} judged by version {rubric!r}, which is not this version's {', '.join(current)}"
+
+
+@cache
+def _current(kind: str) -> tuple[str, ...] | None:
+    """The versions that this installation would write; None where it does not tell."""
+    if kind == EMBEDDED:
+        try:
+            return (offline_judge().rubric,)
+        except InputError:
+            return None
+    if kind in ("model", "cascade"):
+        from eval.judges.model.prompt import prompt_hash
+        from eval.judges.model.rubric import RUBRIC_VERSION
+
+        plain = f"{RUBRIC_VERSION}-{prompt_hash()[:12]}"
+        return plain, f"{plain}+reasoning"
+    return None
+
+
+EMBEDDED: Final = "embedded"
+
+
+def offline_judge() -> Judge:
+    """The judge that everyone has. Raises InputError where its weights are not in this installation."""
+    try:
+        from eval.judges.embedded.judge import load_judge
+    except ImportError:
+        raise InputError("This version of blind-refusal comes without its offline judge.") from None
+    try:
+        return load_judge()
+    except FileNotFoundError:
+        raise InputError("The weights of the offline judge are missing: install blind-refusal again.") from None

@@ -1,0 +1,163 @@
+"""What a user names on the command line, as scored answers: a run, a dataset, or one model of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset, published_models
+from dataset_builder.errors import InputError
+from eval.agreement.corrected import CorrectedRate, corrected_rates
+from eval.agreement.known import agreement_rows, known_agreement
+from eval.results.build import published_provenance, run_provenance
+from eval.runs.folder import RUN, RunFolder
+from eval.runs.published import PREFIX, is_published
+from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.scores.answers import ScoredAnswers
+from eval.scores.labels import SourceAgreement, compare_sources, reviewer_labels, study_labels, verdict_labels
+from eval.scores.read import published_answers, run_answers
+from eval.scores.results import JudgeAgreement, Provenance
+
+if TYPE_CHECKING:
+    from eval.agreement.ranking import BesideStudy, RankingAgreement
+
+_HELDOUT: Final = "heldout"
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSet:
+    """Scored answers of one or more models with the dataset that they are of; ``run`` where they are a run's."""
+
+    dataset: OpenedDataset
+    answers: list[ScoredAnswers]
+    run: RunFolder | None = None
+    # A run's corrected rates by model: see ``correct``.
+    by_sample: dict[str, list[CorrectedRate]] = field(default_factory=dict)
+
+    def correct(self, method: str, labels: str) -> int:
+        """Correct a run's rates by labels of a sample (``sample_labels``); returns how many answers they are on.
+
+        Raises InputError where this is no run, or as ``sample_labels`` and ``sample_corrected`` do.
+        """
+        from eval.agreement.sample import labelled_answers, sample_corrected, sample_labels
+
+        if self.run is None:
+            raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
+        (answers,) = self.answers
+        found = sample_labels(labels, self.run, self.dataset)
+        self.by_sample[answers.model] = sample_corrected(answers, found, method)
+        return labelled_answers(answers, found)
+
+    def provenance(self) -> dict[str, Provenance]:
+        """What decided the numbers, by model."""
+        if self.run is not None:
+            return {one.model: run_provenance(self.dataset, self.run, one) for one in self.answers}
+        return {one.model: published_provenance(self.dataset, one) for one in self.answers}
+
+    def judge_agreement(self) -> list[SourceAgreement]:
+        """How the published judge agrees with the dataset's reviewers; empty for another judge or without reviews."""
+        if not self.by_its_own_judge:
+            return []
+        humans = reviewer_labels(self.dataset.built)
+        judge = study_labels(self.dataset.built) if humans else None
+        return [] if judge is None else [compare_sources(human, judge) for human in humans.values()]
+
+    def known_agreement(self) -> list[JudgeAgreement]:
+        """What is known of the judge: computed for the published one, else as it was measured once and kept."""
+        if self.by_its_own_judge:
+            return [row for pair in self.judge_agreement() for row in agreement_rows(pair)]
+        return known_agreement(self.answers[0].judge, self.answers[0].rubric)
+
+    @property
+    def by_its_own_judge(self) -> bool:
+        """Whether these are the published verdicts of a dataset."""
+        return self.run is None and all(one.rubric == PUBLISHED_RUBRIC for one in self.answers)
+
+    def rankings(self) -> list[RankingAgreement]:
+        """The models of a dataset by another judge beside their order by the study's; empty for all else."""
+        if self.run is not None or self.by_its_own_judge:
+            return []
+        from eval.agreement.ranking import ranking_agreement
+        from eval.scores.read import label_source
+
+        built = self.dataset.built
+        return ranking_agreement(study_labels(built), label_source(self.answers), built.case_by_id)
+
+    def beside_study(self) -> BesideStudy | None:
+        """A run of published answers beside the study's verdicts on them; None for any other run, or those verdicts."""
+        from eval.agreement.ranking import beside_study
+
+        if self.run is None or not is_published(self.run.settings.model):
+            return None
+        (answers,) = self.answers
+        if answers.rubric == PUBLISHED_RUBRIC or not answers.scored.any():
+            return None
+        built = self.dataset.built
+        ours = verdict_labels(built, self.run.verdicts(answers.judge, answers.rubric))
+        return beside_study(self.run.settings.model.removeprefix(PREFIX), ours, built)
+
+    def corrected(self) -> dict[str, list[CorrectedRate]]:
+        """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are."""
+        if self.run is not None:
+            return dict(self.by_sample)
+        humans = reviewer_labels(self.dataset.built)
+        # The reviewers' samples were drawn by the labels of the published judge, and correct that one alone.
+        if not humans or not self.by_its_own_judge:
+            return {}
+        judge = study_labels(self.dataset.built)
+        return {
+            one.model: [row for human in humans.values() for row in corrected_rates([one], judge, human)]
+            for one in self.answers
+        }
+
+
+def is_run(spec: str | Path) -> bool:
+    """Whether this names the folder of a run."""
+    return (Path(spec) / RUN).is_file()
+
+
+def load_answers(
+    spec: str, *, judge: str | None = None, dataset: str | None = None, models: Sequence[str] | None = None
+) -> AnswerSet:
+    """The answers of a run, or the published ones of a dataset (of ``models``, or of all).
+
+    ``dataset`` stands in for the one that a run names. Raises InputError, DataError or
+    RemoteError as the readers do.
+    """
+    if is_run(spec):
+        run = RunFolder.open(Path(spec))
+        found = locate_dataset(dataset or _named(run))
+        return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
+    found = locate_dataset(spec)
+    return AnswerSet(found, _published(found, models, judge))
+
+
+def load_model(spec: str, *, judge: str | None = None, dataset: str | None = None) -> ScoredAnswers:
+    """One model's answers: those of a run's folder, or of a model that ``dataset`` holds."""
+    if is_run(spec):
+        return load_answers(spec, judge=judge, dataset=dataset).answers[0]
+    if dataset is None:
+        raise InputError(f"{spec}: not the folder of a run. To name a model of a dataset, give --dataset DIR|REPO.")
+    found = locate_dataset(dataset)
+    if spec not in published_models(found.built):
+        known = ", ".join(published_models(found.built)) or "none"
+        raise InputError(f"{spec}: neither the folder of a run nor a model of {dataset}, which has: {known}.")
+    return _published(found, [spec], judge)[0]
+
+
+def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str | None) -> list[ScoredAnswers]:
+    """By the judge whose verdicts came with the answers, or by the one that knows these answers without them."""
+    if judge == _HELDOUT:
+        from eval.scores.read import heldout_answers
+
+        return heldout_answers(dataset.built, models)
+    return published_answers(dataset.built, models, judge=judge)
+
+
+def _named(run: RunFolder) -> str:
+    settings = run.settings
+    if settings.revision and not Path(settings.dataset).is_dir():
+        return f"{settings.dataset.partition('@')[0]}@{settings.revision}"
+    return settings.dataset

@@ -1,0 +1,193 @@
+"""Scores to results: one ``Results`` for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dataset_builder import __version__
+from dataset_builder.dataset.opened import RESPONSES, OpenedDataset
+from dataset_builder.dataset.sample import ALL_CASES
+from dataset_builder.dataset.tables import split_of_model
+from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
+from eval.agreement.corrected import CorrectedRate
+from eval.agreement.known import agreement_rows
+from eval.runs.folder import RunFolder
+from eval.scores.answers import ScoredAnswers
+from eval.scores.labels import SourceAgreement
+from eval.scores.results import (
+    SCHEMA_VERSION,
+    CorrectedValue,
+    DatasetInfo,
+    JudgeAgreement,
+    JudgeInfo,
+    MetricInfo,
+    MetricValue,
+    ModelInfo,
+    Provenance,
+    Results,
+    Sampling,
+    SideCount,
+    SliceResult,
+    Statistics,
+    number,
+)
+from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores
+from eval.scores.slices import Slice
+from eval.stats.intervals import LEVEL, MIN_BOOTSTRAP_CLUSTERS, MIN_CLUSTERS
+from eval.stats.metrics import METRICS
+
+
+def build_results(
+    scores: Scores,
+    provenance: Mapping[str, Provenance],
+    *,
+    corrected: Mapping[str, Sequence[CorrectedRate]] | None = None,
+    judge_agreement: Sequence[SourceAgreement | JudgeAgreement] = (),
+) -> list[Results]:
+    """Results of every model of some scores, in their order; the mappings are by model."""
+    statistics = Statistics(
+        level=LEVEL,
+        clustered_by="cell (family x authority type)",
+        resamples=scores.resamples,
+        seed=scores.seed,
+        min_clusters=MIN_CLUSTERS,
+        min_bootstrap_clusters=MIN_BOOTSTRAP_CLUSTERS,
+    )
+    metrics = [MetricInfo(id=m.id, title=m.title, definition=m.definition, better=m.better) for m in METRICS]
+    agreement = [
+        row for one in judge_agreement for row in ([one] if isinstance(one, JudgeAgreement) else agreement_rows(one))
+    ]
+    return [
+        Results(
+            schema_version=SCHEMA_VERSION,
+            provenance=provenance[model],
+            statistics=statistics,
+            metrics=metrics,
+            slices=[_slice(part, found, place) for part, found in scores.parts.items()],
+            corrected=[_corrected(row) for row in (corrected or {}).get(model, ())],
+            judge_agreement=agreement,
+        )
+        for place, model in enumerate(scores.models)
+    ]
+
+
+def metric_value(part: SliceScores, metric: int, model: int) -> MetricValue:
+    """One metric of one model on one slice."""
+    at = metric, model
+    return MetricValue(
+        estimate=number(part.estimate[at]),
+        standard_error=number(part.error[at]),
+        low=number(part.low[at]),
+        high=number(part.high[at]),
+        method=METHODS[part.method[at]],
+        clusters=int(part.clusters[at]),
+        denominator=int(part.denominator[at]),
+        bootstrap_low=number(part.bootstrap_low[at]),
+        bootstrap_high=number(part.bootstrap_high[at]),
+        lower_bound=number(part.lower_bound[at]),
+        upper_bound=number(part.upper_bound[at]),
+        minimum_detectable_difference=number(part.minimum_detectable_difference[at]),
+        reason=part.missing(metric, model),
+        bootstrap_reason=part.bootstrap_missing(metric, model),
+    )
+
+
+def side_count(part: SliceScores, side: int, model: int) -> SideCount:
+    """What became of one model's answers on one side of a slice."""
+    reasons = zip(ids(UNSCORED_REASONS), part.unscored[side, model].tolist(), strict=True)
+    return SideCount(
+        cases=int(part.n_cases[side]),
+        scored=int(part.n_scored[side, model]),
+        unscored={reason: n for reason, n in reasons if n},
+    )
+
+
+def _slice(part: Slice, found: SliceScores, model: int) -> SliceResult:
+    return SliceResult(
+        by=part.by,
+        value=part.value,
+        without_dual_use=part.without_dual_use,
+        defeated=side_count(found, DEFEATED, model),
+        control=side_count(found, CONTROL, model),
+        metrics={metric.id: metric_value(found, place, model) for place, metric in enumerate(METRICS)},
+    )
+
+
+def _corrected(row: CorrectedRate) -> CorrectedValue:
+    return CorrectedValue(
+        metric=row.metric.id,
+        method=row.method,
+        raw=number(row.raw),
+        estimate=number(row.estimate),
+        standard_error=number(row.error),
+        low=number(row.low),
+        high=number(row.high),
+        against=row.against,
+        n_labelled=row.n_labelled,
+        reason=row.reason,
+    )
+
+
+# What decided the numbers of a model, read from where its answers are.
+
+
+def published_provenance(dataset: OpenedDataset, answers: ScoredAnswers) -> Provenance:
+    """The provenance of answers that came with the dataset."""
+    columns = ["model_id", "temperature", "max_tokens", "collected_at"]
+    table = dataset.built.table(RESPONSES, split_of_model(answers.model), columns)
+    found = {name: sorted({v for v in table.column(name).to_pylist() if v is not None}) for name in columns}
+    return Provenance(
+        model=ModelInfo(name=answers.model, id=" and ".join(found["model_id"]), endpoint=None),
+        dataset=dataset_info(dataset, len(answers.cases), ALL_CASES),
+        judge=JudgeInfo(judge=answers.judge, rubric=answers.rubric, settings={}),
+        sampling=Sampling(
+            temperature=found["temperature"][0] if len(found["temperature"]) == 1 else None,
+            max_tokens=found["max_tokens"][0] if len(found["max_tokens"]) == 1 else None,
+            seed=None,
+            system_prompt=None,
+            reasoning=None,
+        ),
+        package_version=__version__,
+        collected_at=found["collected_at"][-1] if found["collected_at"] else None,
+        departures=[],
+    )
+
+
+def run_provenance(dataset: OpenedDataset, run: RunFolder, answers: ScoredAnswers) -> Provenance:
+    """The provenance of a run's answers."""
+    settings = run.settings
+    judges = {(one.judge, one.rubric): one.settings for one in run.record.judges}
+    return Provenance(
+        model=ModelInfo(name=answers.model, id=settings.model, endpoint=settings.endpoint),
+        dataset=dataset_info(dataset, len(answers.cases), settings.sample),
+        judge=JudgeInfo(
+            judge=answers.judge, rubric=answers.rubric, settings=judges.get((answers.judge, answers.rubric), {})
+        ),
+        sampling=Sampling(
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed,
+            system_prompt=settings.system_prompt,
+            reasoning=settings.reasoning,
+        ),
+        package_version=__version__,
+        collected_at=max((response.collected_at for response in run.responses()), default=None),
+        departures=list(run.record.departures),
+    )
+
+
+def dataset_info(dataset: OpenedDataset, n_cases: int, sample: str) -> DatasetInfo:
+    """The cases that were asked: so many of a dataset, drawn as ``sample`` says."""
+    manifest = dataset.built.manifest
+    sources = [f"{one.repository or one.kind}{f'@{one.commit}' if one.commit else ''}" for one in manifest.sources]
+    return DatasetInfo(
+        # A folder's path would tell about the machine; its name is enough beside the hash.
+        name=dataset.hub_id or dataset.built.path.resolve().name,
+        hub_id=dataset.hub_id,
+        revision=dataset.revision,
+        cases_hash=manifest.cases_hash,
+        schema_version=manifest.schema_version,
+        sources=sources,
+        n_cases=n_cases,
+        sample=sample,
+    )

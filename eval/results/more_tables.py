@@ -1,0 +1,185 @@
+"""A comparison for the terminal and as plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from eval.results.reproduction import AGREES, BROKEN_DOWN, DIFFERS, EXPLAINED, NOT_AT_HAND, ReproducedFigure
+from eval.scores.comparison import Comparison, PairedDifference
+from eval.scores.results import number
+from eval.scores.slices import title
+from eval.scores.terminal import new_table, percent
+from eval.stats.metrics import METRIC_BY_ID
+
+
+def comparison_table(found: Comparison) -> Table:
+    """A row a slice and metric that has data."""
+    table = new_table(f"{found.a} minus {found.b}: {found.n_shared:,} shared cases, judged by {found.judge}")
+    for name in ("Slice", "Metric"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "A", "B", "A - B", "95 % interval", "p (Holm)", "p (BH)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    before = None
+    for row in found.differences:
+        if row.reason is not None:
+            continue
+        table.add_row(
+            Text("" if row.part == before else title(row.part)),
+            row.metric.title,
+            f"{row.n:,}",
+            percent(row.estimate_a),
+            percent(row.estimate_b),
+            f"{100 * row.difference:+.1f}",
+            f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]",
+            _p_value(row.p_holm),
+            _p_value(row.p_bh),
+        )
+        before = row.part
+    return table
+
+
+def discordant_lines(found: Comparison, limit: int) -> Iterator[Text]:
+    """Which cases only one of the two helps with, by id, at most ``limit`` of each."""
+    for model, cases in ((found.a, found.only_a_helps), (found.b, found.only_b_helps)):
+        yield Text(f"Only {model} helps: {len(cases):,} cases")
+        yield from (Text(f"  {case_id}") for case_id in cases[:limit])
+        if len(cases) > limit:
+            yield Text(f"  and {len(cases) - limit:,} more (--cases {len(cases)} lists them)")
+
+
+def as_plain(found: Comparison) -> dict[str, Any]:
+    """Everything, NaN as None."""
+    return {
+        "a": found.a,
+        "b": found.b,
+        "judge": found.judge,
+        "n_shared": found.n_shared,
+        "n_unshared": found.n_unshared,
+        "differences": [difference_plain(row) for row in found.differences],
+        "only_a_helps": list(found.only_a_helps),
+        "only_b_helps": list(found.only_b_helps),
+    }
+
+
+def difference_plain(row: PairedDifference) -> dict[str, Any]:
+    """One difference, NaN as None; ``a`` and ``b`` are the two values."""
+    return {
+        "models": [row.a, row.b],
+        "by": row.part.by,
+        "value": row.part.value,
+        "metric": row.metric.id,
+        "n": row.n,
+        "a": number(row.estimate_a),
+        "b": number(row.estimate_b),
+        "difference": number(row.difference),
+        "standard_error": number(row.error),
+        "low": number(row.low),
+        "high": number(row.high),
+        "clusters": row.clusters,
+        "method": row.method,
+        "p_value": number(row.p_value),
+        "p_holm": number(row.p_holm),
+        "p_bh": number(row.p_bh),
+        "reason": row.reason,
+    }
+
+
+def pairs_table(found: Sequence[PairedDifference]) -> Table:
+    """A row for every two models, on one metric."""
+    table = new_table(f"{found[0].metric.title}: every two models, on the cases that both are scored on")
+    for name in ("A", "B"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "A %", "B %", "A - B", "95 % interval", "p (Holm)", "p (BH)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in found:
+        if row.reason is not None:
+            table.add_row(Text(row.a), Text(row.b), f"{row.n:,}", "–", "–", "–", row.reason)
+            continue
+        table.add_row(
+            Text(row.a),
+            Text(row.b),
+            f"{row.n:,}",
+            percent(row.estimate_a),
+            percent(row.estimate_b),
+            f"{100 * row.difference:+.1f}",
+            f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]",
+            _p_value(row.p_holm),
+            _p_value(row.p_bh),
+        )
+    return table
+
+
+def _p_value(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+# The reproduced figures for the terminal and as plain values.
+
+
+_GROUPS = {"family": "By family", "authority": "By authority", "dual_use": "By dual use", "model": "By model"}
+
+
+def reproduction_tables(figures: Sequence[ReproducedFigure]) -> Iterator[Table | Text]:
+    """The figures of the paper, the notes on those that differ, the breakdowns, and a count."""
+    stated = [figure for figure in figures if figure.paper is not None]
+    table = new_table("Figures of the paper")
+    for name in ("Figure", "Where"):
+        table.add_column(name)
+    for name in ("Paper", "Recomputed", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for figure in stated:
+        table.add_row(figure.title, figure.where, figure.paper, figure.shown, f"{figure.n:,}", figure.status)
+    yield table
+    for figure in stated:
+        if figure.note:
+            yield Text(f"{figure.title}: {figure.note}")
+    for group, heading in _GROUPS.items():
+        yield _breakdown([figure for figure in figures if figure.group == group], heading)
+    counts = Counter(figure.status for figure in figures)
+    yield Text(
+        f"{counts[AGREES]} figures agree, {counts[EXPLAINED]} differ for a known reason, {counts[DIFFERS]} differ; "
+        f"{counts[NOT_AT_HAND]} rates stand without the paper's value, which is not available here."
+    )
+
+
+def figures_as_plain(figures: Sequence[ReproducedFigure]) -> list[dict[str, Any]]:
+    """Every figure as plain values, NaN as None."""
+    return [
+        {
+            "group": figure.group,
+            "title": figure.title,
+            "where": figure.where,
+            "paper": figure.paper,
+            "recomputed": number(figure.recomputed),
+            "n": figure.n,
+            "status": figure.status,
+            "note": figure.note,
+        }
+        for figure in figures
+    ]
+
+
+def _breakdown(figures: Sequence[ReproducedFigure], heading: str) -> Table:
+    """A row a label, a column a metric."""
+    pairs = []
+    for figure in figures:
+        name, _, metric = figure.title.rpartition(": ")
+        pairs.append((name, metric, figure))
+    table = new_table(f"{heading}, recomputed ({NOT_AT_HAND})")
+    table.add_column("", no_wrap=True)
+    found = {metric for _, metric, _ in pairs}
+    columns = [title for title in (METRIC_BY_ID[name].title for name in BROKEN_DOWN) if title in found]
+    for metric in columns:
+        table.add_column(metric, justify="right")
+    by_name: dict[str, dict[str, ReproducedFigure]] = {}
+    for name, metric, figure in pairs:
+        by_name.setdefault(name, {})[metric] = figure
+    for name, row in by_name.items():
+        table.add_row(Text(name), *(f"{row[m].shown} of {row[m].n:,}" if m in row else "" for m in columns))
+    return table

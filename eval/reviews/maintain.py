@@ -1,0 +1,223 @@
+"""The maintainers' side: reviewing what came in, letting it in, and rebuilding the leaderboard on the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.hub.pull_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
+from eval.boards.aggregate import aggregated_files
+from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, is_place, places, read_review
+from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
+from eval.repository.leaderboard import Leaderboard
+from eval.repository.request_queue import RequestQueue
+from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.submissions.checks import MOST_UNSCORED
+from eval.submissions.submission import files_of
+from eval.submissions.upload import LIMITS
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class ReviewedRequest:
+    """A pull request and what was found on it; ``merged`` where it was let in."""
+
+    request: PullRequest
+    report: SubmissionReport
+    merged: bool = False
+    # It asks for an evaluation, instead of handing in a run; the report has only problems.
+    for_queue: bool = False
+
+
+def review_requests(
+    repo: ResultsRepo,
+    datasets: Sequence[OpenedDataset],
+    *,
+    number: int | None = None,
+    merge: bool = False,
+    say: bool = False,
+    rejudge: Rejudge = maintainers_verdicts,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[ReviewedRequest]:
+    """Review the open pull requests (or one), and with ``merge`` let in those that nothing refuses.
+
+    ``say`` puts the findings on the request. A request may add the files of one submission and nothing
+    else. A review is a commit of its own after the merge: until it is there, the submission has no row.
+    """
+    done = []
+    for request in open_requests(repo.hub, repo.name, KIND):
+        if number not in (None, request.number):
+            continue
+        progress(f"pull request {request.number}: {request.title}")
+        changes = changes_of(repo.hub, repo.name, KIND, request.ref)
+        if path := queued_path(changes):
+            done.append(_review_queued(repo, request, path, merge=merge))
+            continue
+        report = report_on_request(repo, request, changes, datasets, rejudge=rejudge)
+        if say:
+            text = "\n".join(["Checked by blind-refusal:", "", *(f"- {line}" for line in report.lines()[:_SHOWN])])
+            comment_on(repo.hub, repo.name, KIND, request.number, text)
+        merged = merge and report.ok and report.reviewed is not None
+        if merged and report.submission is not None and report.reviewed is not None:
+            merge_request(repo.hub, repo.name, KIND, request.number, "Checked; the review follows.")
+            commit_review(repo, report.submission.place, report.reviewed.files)
+        done.append(ReviewedRequest(request, report, merged))
+    return done
+
+
+def report_on_request(
+    repo: ResultsRepo,
+    request: PullRequest,
+    changes: Changes,
+    datasets: Sequence[OpenedDataset],
+    *,
+    rejudge: Rejudge = maintainers_verdicts,
+) -> SubmissionReport:
+    """Check what a pull request would add."""
+    only = "a submission adds the files of one run below submissions/ and nothing else"
+    problems = [Problem(path, "would be changed", only) for path in sorted(changes.changed)]
+    problems += [Problem(path, "would be deleted", only) for path in changes.deleted]
+    folders = {PurePosixPath(path).parent.as_posix() for path in changes.added}
+    for path, file in sorted(changes.added.items()):
+        pure = PurePosixPath(path)
+        place = pure.parent.as_posix().removeprefix(f"{SUBMISSIONS}/")
+        if not path.startswith(f"{SUBMISSIONS}/") or not is_place(place) or len(folders) > 1:
+            problems.append(Problem(path[:200], "would be added", only))
+        elif pure.name not in LIMITS:
+            problems.append(Problem(path[:200], "is no file of a bundle", "leave it out"))
+        elif file.size > LIMITS[pure.name]:
+            problems.append(Problem(path, f"{file.size:,} bytes; at most {LIMITS[pure.name]:,} are taken"))
+    if not changes.added and not problems:
+        problems.append(Problem(request.url, "adds nothing", only))
+    if problems:
+        return SubmissionReport(tuple(problems))
+    (folder,) = folders
+    files = {PurePosixPath(path).name: repo.hub.read_file(repo.name, KIND, path, request.ref) for path in changes.added}
+    copy, _ = repo.copy(FOR_CHECKS)
+    report = report_on_files(files, datasets, copy, seed=None, rejudge=rejudge)
+    if report.submission is not None and f"{SUBMISSIONS}/{report.submission.place}" != folder:
+        what = f"is not the folder that its bundle.json names, {SUBMISSIONS}/{report.submission.place}"
+        return SubmissionReport((*report.problems, Problem(folder, what)), submission=report.submission)
+    return report
+
+
+def queued_path(changes: Changes) -> str | None:
+    """The path of the request for an evaluation that is all that a pull request adds; None where it is none."""
+    if changes.changed or changes.deleted or len(changes.added) != 1:
+        return None
+    (path,) = changes.added
+    return path if PurePosixPath(path).parent.as_posix() == REQUESTS and path.endswith(".json") else None
+
+
+def _review_queued(repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool) -> ReviewedRequest:
+    queue = RequestQueue(repo)
+    data = repo.hub.read_file(repo.name, KIND, path, request.ref)
+    problems = queue.check_new(path, data, request.author)
+    if merge and not problems:
+        merge_request(repo.hub, repo.name, KIND, request.number, "Into the queue.")
+    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, for_queue=True)
+
+
+def commit_review(repo: ResultsRepo, place: str, files: dict[str, bytes]) -> None:
+    """Put a review into the repository, on top of whatever else came in meanwhile."""
+    add = {f"{REVIEWS}/{place}/{name}": data for name, data in files.items()}
+    repo.update(lambda head: repo.commit(f"Review {place}", add, parent=head))
+
+
+def review_repo(
+    repo: ResultsRepo,
+    datasets: Sequence[OpenedDataset],
+    *,
+    accept: dict[str, str] | None = None,
+    again: bool = False,
+    rejudge: Rejudge = maintainers_verdicts,
+) -> dict[str, SubmissionReport]:
+    """Review the submissions on main that have no review, as after a merge by hand; see ``review_folder``."""
+    copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS))
+    found = _review(copy, datasets, accept or {}, again=again, own=False, rejudge=rejudge)
+    for place, report in found.items():
+        if report.reviewed is not None:
+            commit_review(repo, place, report.reviewed.files)
+    return found
+
+
+def review_folder(
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    *,
+    accept: dict[str, str] | None = None,
+    again: bool = False,
+    rejudge: Rejudge = maintainers_verdicts,
+) -> dict[str, SubmissionReport]:
+    """Review the submissions of a folder of one's own that have no review, or with ``again`` all of them.
+
+    ``accept`` maps a place to why a person lets it in that the checks hold. Returns the reports by place. Raises
+    InputError where there is no such folder, or no submission at a place to accept.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
+    found = _review(results, datasets, accept or {}, again=again, own=True, rejudge=rejudge)
+    for place, report in found.items():
+        if report.reviewed is not None:
+            add_review(results, place, report.reviewed.files)
+    return found
+
+
+def aggregate_repo(repo: ResultsRepo, datasets: Sequence[OpenedDataset]) -> tuple[Leaderboard, bool]:
+    """Rebuild the leaderboard on the Hub, in one commit; False where nothing has changed."""
+
+    def attempt(head: str) -> tuple[Leaderboard, bool]:
+        copy, _ = repo.copy(FOR_AGGREGATION, head)
+        made, _, files = aggregated_files(copy, datasets)
+        changed = {
+            name: data
+            for name, data in files.items()
+            if not (copy / name).is_file() or (copy / name).read_bytes() != data
+        }
+        if changed:
+            repo.commit("Rebuild the leaderboard", changed, parent=head)
+        return made, bool(changed)
+
+    return repo.update(attempt)
+
+
+def _review(
+    results: Path,
+    datasets: Sequence[OpenedDataset],
+    accept: dict[str, str],
+    *,
+    again: bool,
+    own: bool,
+    rejudge: Rejudge,
+) -> dict[str, SubmissionReport]:
+    found = {}
+    there = places(results)
+    for place in accept:
+        if place not in there:
+            known = f"; the nearest is {near[0]}" if (near := get_close_matches(place, there, 1, 0.5)) else ""
+            raise InputError(f"{place}: no such submission; expected ORGANIZATION__MODEL/RUN{known}.")
+    for place in there:
+        if not again and place not in accept:
+            try:
+                if read_review(results, place) is not None:
+                    continue
+            except DataError:
+                # A spoilt review is made again.
+                pass
+        found[place] = report_on_files(
+            files_of(results / SUBMISSIONS / place),
+            datasets,
+            results,
+            seed=None,
+            rejudge=rejudge,
+            standing=True,
+            accept=accept.get(place),
+            most_unscored=None if own else MOST_UNSCORED,
+            adopt=own,
+        )
+    return found

@@ -1,0 +1,220 @@
+"""What a submitter sees within seconds: all that is wrong, or the row that the submission would have.
+
+Everything here is a function of files: a page calls ``report_on_upload`` with what was dropped on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import DataError, InputError, Problem
+from eval.repository.bundle import BUNDLE, departures_of
+from eval.repository.folder import REVIEWS, SUBMISSIONS, read_review
+from eval.repository.leaderboard import FILE_NAME, Board, BoardRow, Status, read_leaderboard
+from eval.repository.review import Review
+from eval.reviews.rejudge import Rejudged
+from eval.reviews.rejudge import rejudge as judge_again
+from eval.reviews.review import MadeReview, review_submission
+from eval.scores.results import Results
+from eval.stats.metrics import METRIC_BY_ID
+from eval.submissions.checks import MOST_UNSCORED, check_submission
+from eval.submissions.likeness import read_earlier
+from eval.submissions.submission import Submission, read_submission
+from eval.submissions.upload import open_upload
+
+Rejudge = Callable[[Submission, OpenedDataset], list[Rejudged]]
+# The same sample at every look, so that a preview does not change; a review draws a fresh one.
+_PREVIEW_SEED = 0
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """The row by one judge; ``board`` is the present board that it would join, None where it opens one.
+
+    ``row.rank`` counts the present rows that are better; an interval of the rank comes with the aggregation.
+    """
+
+    judge: str
+    rubric: str
+    row: BoardRow
+    board: Board | None
+
+
+@dataclass(frozen=True)
+class SubmissionReport:
+    """What was found: ``problems`` refuse it, ``held`` makes a person look, ``flags`` are shown beside the row.
+
+    ``rows`` is the preview, one for each judge whose verdicts the leaderboard would take.
+    """
+
+    problems: tuple[Problem, ...]
+    held: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    status: Status | None = None
+    submission: Submission | None = None
+    reviewed: MadeReview | None = None
+    rows: tuple[PreviewRow, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be submitted."""
+        return not self.problems and self.submission is not None
+
+    def lines(self) -> list[str]:
+        """The report in words, a line each."""
+        if self.problems:
+            return [str(problem) for problem in self.problems]
+        lines = [f"status: {self.status}"]
+        lines += [f"a person has to look: {one}" for one in self.held]
+        return lines + [f"shown beside the row: {one}" for one in self.flags] + [f"note: {one}" for one in self.remarks]
+
+
+def maintainers_verdicts(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
+    """The offline judge's verdicts; none where this installation lacks its weights."""
+    try:
+        return judge_again(submission, dataset)
+    except InputError:
+        return []
+
+
+def report_on_upload(
+    path: Path,
+    datasets: Sequence[OpenedDataset],
+    results: Path | None = None,
+    *,
+    most_unscored: float | None = MOST_UNSCORED,
+    adopt: bool = False,
+    rejudge: Rejudge = maintainers_verdicts,
+) -> SubmissionReport:
+    """Check, judge again and preview a bundle's folder or zip; never raises for what is wrong in it.
+
+    ``datasets`` are those that may be answered; ``results`` is a copy of the results repository, for its
+    leaderboard and its earlier submissions; ``rejudge`` makes the maintainers' verdicts; other arguments are
+    those of the checks and the review.
+    """
+    try:
+        files = open_upload(path)
+    except DataError as error:
+        return SubmissionReport(error.problems)
+    except InputError as error:
+        return SubmissionReport((Problem("the upload", str(error)),))
+    return report_on_files(files, datasets, results, most_unscored=most_unscored, adopt=adopt, rejudge=rejudge)
+
+
+def report_on_files(
+    files: dict[str, bytes],
+    datasets: Sequence[OpenedDataset],
+    results: Path | None = None,
+    *,
+    most_unscored: float | None = MOST_UNSCORED,
+    adopt: bool = False,
+    seed: int | None = _PREVIEW_SEED,
+    rejudge: Rejudge = maintainers_verdicts,
+    standing: bool = False,
+    accept: str | None = None,
+) -> SubmissionReport:
+    """The same for a bundle's files in memory; other arguments are those of the checks and the review.
+
+    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held.
+    """
+    try:
+        submission = read_submission(files)
+    except DataError as error:
+        return SubmissionReport(error.problems)
+    before = _earlier_review(submission, results) if results and standing else None
+    since = before.first_reviewed_at if before else None
+    earlier = read_earlier(results, submission.place, since) if results else []
+    checked = check_submission(submission, datasets, earlier, most_unscored=most_unscored)
+    if checked.problems or checked.dataset is None:
+        return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
+    if results and not standing and (there := _standing(submission, results)):
+        return SubmissionReport((there,), submission=submission)
+    made = review_submission(
+        submission,
+        checked.dataset,
+        rejudge(submission, checked.dataset),
+        flags=checked.flags,
+        held=checked.held,
+        adopt=adopt,
+        seed=seed,
+        accept=accept,
+        before=before,
+    )
+    held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
+    rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
+    return SubmissionReport((), held, checked.flags, checked.remarks, made.review.status, submission, made, rows)
+
+
+def _earlier_review(submission: Submission, results: Path) -> Review | None:
+    try:
+        return read_review(results, submission.place)
+    except (DataError, OSError):
+        # A spoilt review is made anew.
+        return None
+
+
+def _standing(submission: Submission, results: Path) -> Problem | None:
+    told = results / SUBMISSIONS / submission.place / BUNDLE
+    if not told.is_file():
+        return None
+    # It names the hash of every other file.
+    same = told.read_bytes() == submission.files[BUNDLE]
+    if same:
+        return Problem(submission.place, "this very submission is there already")
+    return Problem(submission.place, "another submission of this run is there", "history stays: withdraw that one")
+
+
+def _preview(
+    submission: Submission, made: MadeReview, who: tuple[str, str], found: Results, results: Path | None
+) -> PreviewRow:
+    bundle, overall = submission.bundle, found.overall
+    judge = next(one for one in made.review.judges if (one.judge, one.rubric) == who)
+    board = _board(submission, who, results)
+    ranked_by = board.ranked_by if board else "discrimination"
+    value = overall.metrics[ranked_by].estimate
+    better = METRIC_BY_ID[ranked_by].better
+    others = [row for row in board.rows if row.bundle != f"{SUBMISSIONS}/{submission.place}"] if board else []
+    values = [row.metrics[ranked_by].estimate for row in others]
+    rank = None if value is None else 1 + sum(v is not None and better * v > better * value for v in values)
+    row = BoardRow(
+        model=bundle.model.name,
+        model_id=bundle.model.id,
+        organization=bundle.model.slug.partition("__")[0],
+        repo=bundle.model.repo,
+        family=bundle.model.family,
+        weights=bundle.model.weights,
+        kind=bundle.kind,
+        run_id=bundle.run_id,
+        collected_at=bundle.collected_at,
+        status=made.review.status if made.review.status != "verified" else judge.status,
+        status_reasons=[*made.review.reasons, *judge.reasons],
+        departures=departures_of(submission.run),
+        rank=rank,
+        rank_low=None,
+        rank_high=None,
+        defeated=overall.defeated,
+        control=overall.control,
+        metrics=overall.metrics,
+        corrected=found.corrected,
+        submitted=[],
+        bundle=f"{SUBMISSIONS}/{submission.place}",
+        results=None,
+        transcripts=f"{SUBMISSIONS}/{submission.place}/responses.parquet",
+        verdicts=f"{REVIEWS}/{submission.place}/verdicts.parquet",
+    )
+    return PreviewRow(who[0], who[1], row, board)
+
+
+def _board(submission: Submission, who: tuple[str, str], results: Path | None) -> Board | None:
+    if results is None or not (results / FILE_NAME).is_file():
+        return None
+    try:
+        boards = read_leaderboard(results).boards
+    except InputError:
+        return None
+    same = (submission.bundle.dataset.cases_hash, *who, len(submission.run.case_ids))
+    return next((b for b in boards if (b.cases_hash, b.judge, b.rubric, b.n_cases) == same), None)

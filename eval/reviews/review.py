@@ -1,0 +1,205 @@
+"""Reviewing a submission: what the maintainers judge themselves, and what they make of the submitter's verdicts.
+
+Rates come from verdicts that are made here on the submitted transcripts. The submitter's own are let
+in only where they are the dataset's (answers that came with it), where a maintainers' judge of the same
+name agrees with them on a random sample, or where the owner of a results folder says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from dataset_builder import __version__
+from dataset_builder.dataset.opened import OpenedDataset
+from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, BundleVerdict, departures_of, to_parquet
+from eval.repository.folder import REVIEWS, SUBMISSIONS, review_files
+from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
+from eval.repository.review import Audit, Review, ReviewedJudge
+from eval.results.build import build_results
+from eval.reviews.audit import audit, verdict_of
+from eval.reviews.rejudge import Rejudged
+from eval.runs.verdict import Verdict
+from eval.scores.results import JudgeInfo, Results
+from eval.scores.scores import compute_scores
+from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, fingerprints_of
+from eval.submissions.published import bundles_of_dataset
+from eval.submissions.submission import Submission, read_submission
+
+_IN_SAMPLE: Final = "this judge was trained on the published verdicts on these very answers"
+
+
+@dataclass(frozen=True)
+class MadeReview:
+    """A review with the files of its folder and the scores by each judge that it made itself."""
+
+    review: Review
+    files: dict[str, bytes]
+    results: dict[tuple[str, str], Results]
+
+
+def review_submission(
+    submission: Submission,
+    dataset: OpenedDataset,
+    rejudged: Sequence[Rejudged],
+    *,
+    flags: Sequence[str] = (),
+    held: Sequence[str] = (),
+    adopt: bool = False,
+    seed: int | None = None,
+    at: str | None = None,
+    accept: str | None = None,
+    before: Review | None = None,
+) -> MadeReview:
+    """Review a submission that passed the checks.
+
+    ``rejudged`` are the maintainers' verdicts, the offline judge's first. ``flags`` and ``held`` are
+    findings of the checks that make it `community`, or hold it. ``adopt`` lets the submitter's own
+    verdicts in beside ours. ``seed`` draws the audit's sample (default: at random, and recorded).
+    ``accept`` is why a person lets in what would be held; ``before`` is an earlier review of the same
+    content, whose decision of a person stays.
+    """
+    seed = secrets.randbits(32) if seed is None else seed
+    at = at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    accept = accept if accept is not None or before is None else before.accepted
+    flags = list(dict.fromkeys([*flags, *departures_of(submission.run)]))
+    held = list(held)
+    base: Status = COMMUNITY if flags else VERIFIED
+    judges: list[ReviewedJudge] = []
+    scored: dict[tuple[str, str], Results] = {}
+    published = submission.bundle.kind == "published"
+    if published:
+        judge, problem = _published(submission, dataset)
+        judges += [judge] if judge else []
+        held += [problem] if problem else []
+    for one in rejudged:
+        results = _results(submission, dataset, one.verdicts, JudgeInfo(**one.who, settings=one.settings))
+        scored[one.judge, one.rubric] = results
+        reasons = [_IN_SAMPLE] if published and one.repeatable else []
+        place = _results_path(submission, one.judge, one.rubric)
+        judges.append(
+            ReviewedJudge(
+                judge=one.judge,
+                rubric=one.rubric,
+                adopted=False,
+                status=base,
+                reasons=reasons,
+                judge_agreement=one.agreement,
+                results=place,
+            )
+        )
+    audits = [] if published else _audits(submission, rejudged, seed)
+    known = {(one.judge, one.rubric): one for one in rejudged}
+    for theirs in [] if published else submission.bundle.judges:
+        who = theirs.judge, theirs.rubric
+        found = next((a for a in audits if (a.judge, a.rubric) == who), None)
+        status: Status = COMMUNITY
+        reason = "the submitter's own verdicts, which nobody has made again"
+        if found is not None:
+            repeatable = who in known and known[who].repeatable
+            status, reason = verdict_of(found, repeatable=repeatable)
+        if status == HELD:
+            held.append(reason)
+        elif who not in known and (adopt or status == VERIFIED):
+            # The scores too are made here; the submitter's results.json is never read.
+            info = JudgeInfo(judge=theirs.judge, rubric=theirs.rubric, settings=theirs.settings)
+            scored[who] = _results(submission, dataset, submission.verdicts_of(*who), info)
+            judges.append(
+                ReviewedJudge(
+                    judge=theirs.judge,
+                    rubric=theirs.rubric,
+                    adopted=True,
+                    status=COMMUNITY if flags else status,
+                    reasons=[reason],
+                    results=_results_path(submission, *who),
+                )
+            )
+    if held and accept is not None:
+        flags = [*(f"a person let this in ({accept}): {reason}" for reason in held), *flags]
+        held, base = [], COMMUNITY
+        judges = [msgspec.structs.replace(one, status=COMMUNITY) for one in judges]
+    overall: Status = HELD if held else base
+    content = sorted((v for one in rejudged for v in one.verdicts), key=lambda v: v.key)
+    verdicts = to_parquet(BundleVerdict, [_row(v) for v in content]) if content else None
+    review = Review(
+        bundle_sha256=submission.bundle_sha256,
+        cases_hash=submission.bundle.dataset.cases_hash,
+        status=overall,
+        reasons=[*held, *flags],
+        judges=judges,
+        audits=audits,
+        reviewed_at=at,
+        first_reviewed_at=before.first_reviewed_at if before else at,
+        accepted=accept,
+        package_version=__version__,
+        verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
+    )
+    extra = {f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()}
+    extra[FINGERPRINTS] = fingerprint_bytes(fingerprints_of(submission.texts()))
+    return MadeReview(review, review_files(review, verdicts, extra), scored)
+
+
+def folder_of(judge: str, rubric: str) -> str:
+    """The name of a judge's folder within a review."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in judge).strip(".-") or "judge"
+    return f"{plain[:60]}-{hashlib.sha256(f'{judge} {rubric}'.encode()).hexdigest()[:8]}"
+
+
+def _results_path(submission: Submission, judge: str, rubric: str) -> str:
+    return f"{REVIEWS}/{submission.place}/{folder_of(judge, rubric)}/{RESULTS}"
+
+
+def _row(verdict: Verdict) -> BundleVerdict:
+    # Without its time: judging again must not change a byte.
+    return BundleVerdict(**(msgspec.structs.asdict(verdict) | {"judged_at": None}))
+
+
+def _results(submission: Submission, dataset: OpenedDataset, verdicts: Sequence[Verdict], judge: JudgeInfo) -> Results:
+    answers = submission.scored(dataset, verdicts, judge.judge, judge.rubric)
+    return build_results(compute_scores([answers]), {answers.model: submission.provenance(dataset, judge)})[0]
+
+
+def _audits(submission: Submission, rejudged: Sequence[Rejudged], seed: int) -> list[Audit]:
+    found = []
+    for judge in submission.bundle.judges:
+        theirs = submission.verdicts_of(judge.judge, judge.rubric)
+        # The same judge where we have it; else the first, which is the offline one.
+        ours = next((r for r in rejudged if (r.judge, r.rubric) == (judge.judge, judge.rubric)), None)
+        ours = ours or next(iter(rejudged), None)
+        if theirs and ours is not None and ours.verdicts:
+            found.append(audit(theirs, {v.case_id: v for v in ours.verdicts}, seed))
+    return found
+
+
+def _published(submission: Submission, dataset: OpenedDataset) -> tuple[ReviewedJudge | None, str | None]:
+    """The dataset's own verdicts where the submission is what the dataset holds; else what is wrong."""
+    ours = bundles_of_dataset(dataset).get(submission.place) if dataset.built.splits("responses") else None
+    if ours is None:
+        return None, f"{dataset.name} holds no published answers of {submission.bundle.model.name}"
+    if any(submission.files.get(name) != ours.files.get(name) for name in (RESPONSES, VERDICTS, RESULTS)):
+        # Another version of a library may write the same rows in other bytes.
+        mine = read_submission(ours.files)
+        if (mine.answers, mine.verdicts) != (submission.answers, submission.verdicts):
+            return None, f"its answers or verdicts are not those that {dataset.name} holds"
+    judge = ours.bundle.judges[0]
+    results = msgspec.json.decode(ours.files[RESULTS], type=Results)
+    same = submission.files.get(RESULTS) == ours.files[RESULTS]
+    return (
+        ReviewedJudge(
+            judge=judge.judge,
+            rubric=judge.rubric,
+            adopted=True,
+            status=VERIFIED,
+            reasons=["the verdicts that came with the dataset"],
+            judge_agreement=results.judge_agreement,
+            corrected=results.corrected,
+            results=f"{SUBMISSIONS}/{submission.place}/{RESULTS}" if same else None,
+        ),
+        None,
+    )

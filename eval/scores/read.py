@@ -1,0 +1,147 @@
+"""What came with the dataset: the published verdicts on its answers, and the reviewers' labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, check_same_cases, published_models
+from dataset_builder.dataset.tables import split_of_model
+from dataset_builder.errors import InputError
+from eval.judges.embedded import held_out as heldout_judge
+from eval.judges.embedded.held_out import HeldOutVerdicts, family_of
+from eval.runs.folder import RunFolder
+from eval.runs.verdict import NOT_JUDGED, PUBLISHED_RUBRIC
+from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.scores.cases import CaseTable
+from eval.scores.labels import AnswerKey, Labels, LabelSource
+from eval.stats.metrics import RESPONSE_CODES
+
+_COLUMNS: Final = [*VerdictRow._fields, "model", "judge"]
+
+
+def published_answers(
+    built: BuiltDataset, models: Sequence[str] | None = None, *, judge: str | None = None
+) -> list[ScoredAnswers]:
+    """The dataset's answers with the verdicts that came with them, of some models or of all.
+
+    Raises InputError for a dataset without answers, an unknown model, verdicts of several
+    judges, or none by ``judge``; DataError for verdicts that cannot be laid over the cases.
+    """
+    splits = built.splits(RESPONSES)
+    if not splits:
+        raise InputError(
+            f"{built.path}: holds cases but no answers of models, so there is nothing to score. "
+            "Run a model on it with 'blind-refusal eval run', or use a dataset built from the study."
+        )
+    wanted = splits if models is None else [split_of_model(model) for model in models]
+    unknown = [model for model, split in zip(models or (), wanted, strict=False) if split not in splits]
+    if unknown:
+        raise InputError(
+            f"{built.path}: holds no answers of {', '.join(unknown)}; it has {', '.join(published_models(built))}."
+        )
+    cases = CaseTable.from_cases(built.cases())
+    return [_answers(built, cases, split, judge) for split in sorted(wanted)]
+
+
+def _answers(built: BuiltDataset, cases: CaseTable, split: str, judge: str | None) -> ScoredAnswers:
+    rows = built.table(RESPONSES, split, _COLUMNS).to_pylist()
+    models = sorted({row["model"] for row in rows})
+    if len(models) != 1:
+        raise InputError(f"{built.path}: split {split} holds answers of {', '.join(models) or 'no model'}, not of one.")
+    judges = sorted({row["judge"] for row in rows if row["judge"] is not None and row["unscored_reason"] is None})
+    if len(judges) > 1:
+        raise InputError(
+            f"{built.path}: the verdicts on {models[0]} are by {', '.join(judges)}. Judges are never mixed in one rate."
+        )
+    if judge is not None and judges != [judge]:
+        raise InputError(
+            f"{built.path}: the published verdicts on {models[0]} are by {', '.join(judges) or 'nobody'}, "
+            f"not by {judge}. Leave --judge out, or judge the answers with it first."
+        )
+    return ScoredAnswers.from_rows(
+        cases, map(_verdict, rows), model=models[0], judge=judges[0] if judges else "none", rubric=PUBLISHED_RUBRIC
+    )
+
+
+def _verdict(row: dict[str, Any]) -> VerdictRow:
+    return VerdictRow(*(row[name] for name in VerdictRow._fields))
+
+
+# The published answers as the judge ``heldout`` sees them: each model by weights that saw none of its family.
+
+
+def heldout_answers(built: BuiltDataset, models: Sequence[str] | None = None) -> list[ScoredAnswers]:
+    """The dataset's answers of some models or of all, with the held-out verdicts; one without any is unscored.
+
+    Raises InputError for an unknown model, and where none of the answers is one of the study's.
+    """
+    verdicts, rubric = heldout_judge.shipped()
+    known = published_models(built)
+    unknown = sorted(set(models or ()) - set(known))
+    if unknown:
+        raise InputError(f"{built.path}: holds no answers of {', '.join(unknown)}; it has {', '.join(known)}.")
+    cases = CaseTable.from_cases(built.cases())
+    found = [
+        ScoredAnswers.from_rows(
+            cases, _rows(built, model, verdicts), model=model, judge=heldout_judge.NAME, rubric=rubric
+        )
+        for model in (known if models is None else sorted(models))
+    ]
+    if not any(one.scored.any() for one in found):
+        raise InputError(
+            f"{built.path}: holds none of the study's answers, and the judge {heldout_judge.NAME} knows no others. "
+            "Use a dataset built from the study."
+        )
+    return found
+
+
+def label_source(answers: Iterable[ScoredAnswers]) -> LabelSource:
+    """The labels of several models' answers by one judge, as a source to compare with others."""
+    names = list(RESPONSE_CODES)
+    labels: dict[AnswerKey, Labels] = {}
+    judge = rubric = ""
+    for one in answers:
+        judge, rubric = one.judge, one.rubric
+        for row in np.flatnonzero(one.scored):
+            said = names[one.response_type[row]], bool(one.engages[row]), bool(one.harm[row])
+            labels[AnswerKey(one.model, one.cases.ids[row])] = Labels(*said)
+    return LabelSource(judge, labels, rubric)
+
+
+def _rows(built: BuiltDataset, model: str, verdicts: HeldOutVerdicts) -> Iterable[VerdictRow]:
+    columns = ["case_id", "response_hash", "status", "unscored_reason"]
+    for row in built.table(RESPONSES, split_of_model(model), columns).to_pylist():
+        said = row["response_hash"] and verdicts.of(family_of(model), row["case_id"], row["response_hash"])
+        if said:
+            yield VerdictRow(row["case_id"], *said[:3], None)
+        else:
+            # What has no answer keeps its own reason.
+            reason = NOT_JUDGED if row["response_hash"] else row["unscored_reason"]
+            yield VerdictRow(row["case_id"], None, None, None, reason)
+
+
+# A run's verdicts as scored answers.
+
+
+def run_answers(run: RunFolder, dataset: OpenedDataset, *, judge: str | None = None) -> ScoredAnswers:
+    """The verdicts of one judge on a run, over the cases that the run was to ask.
+
+    Raises InputError where the dataset holds other cases than the run's, where a case of
+    the run is not in it, or as ``ScoredAnswers.from_verdicts`` does.
+    """
+    check_same_cases(dataset, run.settings.content_hash, f"The run {run.path}")
+    known = dataset.built.case_by_id
+    missing = [case_id for case_id in run.settings.case_ids if case_id not in known]
+    if missing:
+        raise InputError(f"{run.path}: asked cases that {dataset.name} does not hold, such as {missing[0]}.")
+    failed = {response.case_id: response.status for response in run.responses() if not response.ok}
+    return ScoredAnswers.from_verdicts(
+        CaseTable.from_cases(known[case_id] for case_id in run.settings.case_ids),
+        run.verdicts(judge),
+        model=run.settings.model,
+        judge=judge,
+        failed=failed,
+    )

@@ -1,0 +1,196 @@
+"""Standard errors and 95 % intervals of ratios whose answers come in clusters.
+
+Answers to cases of one cell (family x authority) resemble each other, so an interval that
+takes them as independent is too narrow. ``tests/eval/stats/test_coverage.py`` measures what each
+interval here covers, and chose the two thresholds below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+LEVEL: Final = 0.95
+# Fewer clusters than this say too little about their own spread: Wilson on the answers instead.
+MIN_CLUSTERS: Final = 4
+# Fewer than this and resampled percentiles are too narrow whatever is done to them.
+MIN_BOOTSTRAP_CLUSTERS: Final = 8
+
+
+class Interval(NamedTuple):
+    """Lower and upper limit, of any shape."""
+
+    low: Floats
+    high: Floats
+
+
+class Ratio(NamedTuple):
+    """A ratio of sums over clusters: estimate, standard error, degrees of freedom, clusters, interval.
+
+    ``clustered`` is False where there were too few clusters: then error and interval take
+    the answers as independent, and say nothing about cells that were not seen.
+    """
+
+    estimate: Floats
+    error: Floats
+    freedom: Floats
+    clusters: NDArray[np.int64]
+    clustered: NDArray[np.bool_]
+    interval: Interval
+
+
+def pick(ratio: Ratio, row: int) -> Ratio:
+    """One row of a Ratio whose arrays have a leading axis."""
+    low, high = ratio.interval
+    return Ratio(
+        ratio.estimate[row],
+        ratio.error[row],
+        ratio.freedom[row],
+        ratio.clusters[row],
+        ratio.clustered[row],
+        Interval(low[row], high[row]),
+    )
+
+
+def join(ratios: Sequence[Ratio]) -> Ratio:
+    """Ratios below each other; one without the leading axis becomes a row."""
+    return Ratio(
+        np.vstack([ratio.estimate for ratio in ratios]),
+        np.vstack([ratio.error for ratio in ratios]),
+        np.vstack([ratio.freedom for ratio in ratios]),
+        np.vstack([ratio.clusters for ratio in ratios]),
+        np.vstack([ratio.clustered for ratio in ratios]),
+        Interval(
+            np.vstack([ratio.interval.low for ratio in ratios]), np.vstack([ratio.interval.high for ratio in ratios])
+        ),
+    )
+
+
+def t_quantile(freedom: Floats | float, probability: float = (1 + LEVEL) / 2) -> Floats:
+    """Student's t quantile; the normal one where ``freedom`` is infinite, NaN where it is not positive."""
+    return np.asarray(stats.t.ppf(probability, freedom), np.float64)
+
+
+def wilson(successes: Floats, trials: Floats, quantile: Floats | float | None = None) -> Interval:
+    """Wilson's score interval (Wilson 1927, JASA 22:209) of a share; NaN where ``trials`` is 0.
+
+    Both arguments may be fractional, as an effective number of trials is; ``quantile`` is
+    1.96 unless told otherwise.
+    """
+    z2 = np.square(t_quantile(np.inf) if quantile is None else quantile)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = successes / trials
+        shrink = 1 + z2 / trials
+        centre = (share + z2 / (2 * trials)) / shrink
+        half = np.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / shrink
+    # At 0 and 1 the limit is exact; rounding would leave it a hair to the wrong side.
+    return Interval(
+        np.where(share <= 0, 0.0, np.clip(centre - half, 0, 1)), np.where(share >= 1, 1.0, np.clip(centre + half, 0, 1))
+    )
+
+
+def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
+    """A share with its clustered error; both arguments hold counts, shape (clusters, ...).
+
+    The error is that of the linearised ratio estimator with the factor G / (G - 1) for G
+    clusters (Cochran 1977, Sampling Techniques, section 6.13); G counts only those with data.
+    The interval is Wilson's with the effective number of trials p(1 - p) / error^2 and the
+    t quantile of G - 1 degrees of freedom (Franco, Little, Louis and Slud 2019, J. Surv.
+    Stat. Methodol. 7:334), which stays within 0 and 1 and keeps its coverage at low rates,
+    where estimate plus or minus t times error does not. At 0 and 1, where the cells do not
+    differ, the answers are the trials.
+    """
+    total = denominator.sum(axis=0)
+    clusters = (denominator > 0).sum(axis=0)
+    clustered = clusters >= MIN_CLUSTERS
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = numerator.sum(axis=0) / total
+        residual = numerator - estimate * denominator
+        error = np.sqrt(clusters / (clusters - 1) * np.square(residual).sum(axis=0)) / total
+        spread = estimate * (1 - estimate)
+        error = np.where(clustered, error, np.sqrt(spread / total))
+        freedom = np.where(clustered, clusters - 1.0, np.inf)
+        effective = np.where(clustered & (error > 0), spread / np.square(error), total)
+    interval = wilson(estimate * effective, effective, t_quantile(freedom))
+    return Ratio(estimate, error, np.where(total > 0, freedom, np.nan), clusters, clustered & (total > 0), interval)
+
+
+def welch_freedom(a: Ratio, b: Ratio) -> Floats:
+    """Degrees of freedom of the error of a difference (Welch 1947, Biometrika 34:28)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = a.error**4 / a.freedom + b.error**4 / b.freedom
+        return np.where(parts > 0, (a.error**2 + b.error**2) ** 2 / parts, np.minimum(a.freedom, b.freedom))
+
+
+def difference_interval(a: Ratio, b: Ratio) -> Interval:
+    """Interval of a minus b, for independent a and b, from their own intervals.
+
+    The square-and-add method (Newcombe 1998, Stat. Med. 17:873, method 10; Zou and Donner
+    2008, Stat. Med. 27:1693): it keeps the skew that both have near 0 and 1.
+    """
+    estimate = a.estimate - b.estimate
+    low = estimate - np.hypot(a.estimate - a.interval.low, b.interval.high - b.estimate)
+    high = estimate + np.hypot(a.interval.high - a.estimate, b.estimate - b.interval.low)
+    return Interval(low, high)
+
+
+def difference(a: Ratio, b: Ratio) -> Ratio:
+    """a minus b as a Ratio, for independent a and b; ``clusters`` is the smaller side's."""
+    return Ratio(
+        a.estimate - b.estimate,
+        np.hypot(a.error, b.error),
+        welch_freedom(a, b),
+        np.minimum(a.clusters, b.clusters),
+        a.clustered & b.clustered,
+        difference_interval(a, b),
+    )
+
+
+def paired_error(numerators: tuple[Floats, Floats], denominators: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Difference of two ratios over the same clusters, and its clustered error.
+
+    Counts of shape (clusters, ...). The residuals of both ratios are subtracted before they
+    are squared, so that what both models find hard cancels (the linearised difference of
+    two ratios from one sample: Cochran 1977, Sampling Techniques, section 6.13).
+    """
+    residual = np.zeros(np.broadcast_shapes(numerators[0].shape, numerators[1].shape))
+    estimates = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for sign, numerator, denominator in zip((1, -1), numerators, denominators, strict=True):
+            total = denominator.sum(axis=0)
+            estimates.append(numerator.sum(axis=0) / total)
+            residual = residual + sign * (numerator - estimates[-1] * denominator) / total
+        n = len(residual)
+        error = np.sqrt(np.divide(n, n - 1) * np.square(residual).sum(axis=0))
+    return estimates[0] - estimates[1], np.asarray(error)
+
+
+def minimum_detectable_difference(ratio: Ratio, *, power: float = 0.8, level: float = LEVEL) -> Floats:
+    """The smallest true difference between two models that would be found with this power.
+
+    Two-sided at 1 - ``level``, two models that each have this error, unpaired (Bloom 1995,
+    Eval. Rev. 19:547): (t quantile + t quantile of the power) * error * sqrt(2). Models
+    answer the same cases, so a paired comparison usually does better. Where the error is 0,
+    half the interval over its quantile stands for it.
+    """
+    quantile = t_quantile(ratio.freedom, (1 + level) / 2)
+    half = (ratio.interval.high - ratio.interval.low) / 2
+    error = np.where(ratio.error > 0, ratio.error, half / quantile)
+    return np.asarray((quantile + t_quantile(ratio.freedom, power)) * error * np.sqrt(2))
+
+
+def bounds(numerator: Floats, denominator: Floats, unscored: Floats) -> Interval:
+    """The lowest and highest share that the unscored answers could make it (Manski 1990).
+
+    At one end every unscored answer enters the denominator alone, at the other both. 0 and
+    1 where nothing is scored but something unscored, NaN where there is neither.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = denominator + unscored
+        return Interval(numerator / total, (numerator + unscored) / total)

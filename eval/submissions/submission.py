@@ -1,0 +1,171 @@
+"""A submission, read: its bundle's files decoded and nothing in them believed yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from dataset_builder import __version__
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.errors import DataError, InputError, Problem
+from eval.repository.bundle import (
+    BUNDLE,
+    OPTIONAL,
+    REQUIRED,
+    RESPONSES,
+    RUN,
+    VERDICTS,
+    Bundle,
+    BundleRun,
+    departures_of,
+)
+from eval.results.build import dataset_info
+from eval.runs.verdict import Verdict
+from eval.scores.answers import ScoredAnswers
+from eval.scores.cases import CaseTable
+from eval.scores.results import JudgeInfo, ModelInfo, Provenance, Sampling
+from eval.submissions.read_apart import read_apart
+
+Columns = dict[str, list[Any]]
+_VERDICT_FIELDS: Final = Verdict.__struct_fields__
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A bundle's content: ``answers`` and ``verdicts`` are columns by name; ``verdicts`` is None without any."""
+
+    files: dict[str, bytes]
+    bundle: Bundle
+    run: BundleRun
+    answers: Columns
+    verdicts: Columns | None
+
+    @property
+    def place(self) -> str:
+        """Its folder among the submissions."""
+        return f"{self.bundle.model.slug}/{self.bundle.run_id}"
+
+    @property
+    def bundle_sha256(self) -> str:
+        """SHA-256 of its bundle.json, which names the hashes of all other files."""
+        return hashlib.sha256(self.files[BUNDLE]).hexdigest()
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each case's answer."""
+        return dict(zip(self.answers["case_id"], self.answers["response_hash"], strict=True))
+
+    @cached_property
+    def failed(self) -> dict[str, str]:
+        """The cases without an answer, and why."""
+        pairs = zip(self.answers["case_id"], self.answers["status"], strict=True)
+        return {case_id: status for case_id, status in pairs if status != OK}
+
+    def texts(self) -> Iterable[tuple[str, str]]:
+        """Case and answer of each answer there is."""
+        rows = zip(self.answers["case_id"], self.answers["status"], self.answers["response"], strict=True)
+        return ((case_id, text or "") for case_id, status, text in rows if status == OK)
+
+    def verdicts_of(self, judge: str, rubric: str) -> list[Verdict]:
+        """The submitter's verdicts of one judge."""
+        if self.verdicts is None:
+            return []
+        rows = zip(*(self.verdicts[name] for name in _VERDICT_FIELDS), strict=True)
+        found = (Verdict(**dict(zip(_VERDICT_FIELDS, row, strict=True))) for row in rows)
+        return [one for one in found if (one.judge, one.rubric) == (judge, rubric)]
+
+    def scored(self, dataset: OpenedDataset, verdicts: Iterable[Verdict], judge: str, rubric: str) -> ScoredAnswers:
+        """Verdicts of one judge on these answers, over the cases that were asked."""
+        known = dataset.built.case_by_id
+        table = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
+        rows = list(verdicts)
+        if not rows:
+            raise InputError(f"There are no verdicts of {judge} (rubric {rubric}) on {self.bundle.model.name}.")
+        return ScoredAnswers.from_verdicts(
+            table, rows, model=self.bundle.model.slug, judge=judge, answers=self.hashes, failed=self.failed
+        )
+
+    def provenance(self, dataset: OpenedDataset, judge: JudgeInfo) -> Provenance:
+        """What decided the numbers by a judge, as the submission tells it."""
+        run, model = self.run, self.bundle.model
+        return Provenance(
+            model=ModelInfo(name=model.name, id=model.id, endpoint=run.endpoint),
+            dataset=dataset_info(dataset, len(run.case_ids), run.sample),
+            judge=judge,
+            sampling=Sampling(
+                temperature=run.temperature,
+                max_tokens=run.max_tokens,
+                seed=run.seed,
+                system_prompt=run.system_prompt,
+                reasoning=run.reasoning,
+            ),
+            package_version=__version__,
+            collected_at=self.bundle.collected_at,
+            departures=departures_of(run),
+        )
+
+
+def read_submission(files: Mapping[str, bytes]) -> Submission:
+    """Decode a bundle's files.
+
+    Raises DataError with every problem of schema, hash and table that it finds.
+    """
+    problems: list[Problem] = []
+    bundle = _decode(files, BUNDLE, Bundle, problems)
+    if bundle is not None:
+        problems += _check_files(files, bundle)
+    run = _decode(files, RUN, BundleRun, problems)
+    answers = _columns(files, RESPONSES, problems)
+    verdicts = _columns(files, VERDICTS, problems) if VERDICTS in files else None
+    if problems or bundle is None or run is None or answers is None:
+        raise DataError("The submission cannot be read", problems)
+    return Submission(dict(files), bundle, run, answers, verdicts)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files of a submission's folder, as they stand in a results folder of our own."""
+    names = (BUNDLE, *REQUIRED, *OPTIONAL)
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
+def _decode(files: Mapping[str, bytes], name: str, kind: type[Any], problems: list[Problem]) -> Any:
+    if name not in files:
+        problems.append(Problem(name, "is missing", "docs/submitting.md says what a bundle holds"))
+        return None
+    try:
+        return msgspec.json.decode(files[name], type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        problems.append(Problem(name, str(error)[:300], "see docs/bundle.schema.json"))
+        return None
+
+
+def _check_files(files: Mapping[str, bytes], bundle: Bundle) -> list[Problem]:
+    problems = []
+    for name in sorted({*bundle.files, *files} - {BUNDLE}):
+        if name not in (*REQUIRED, *OPTIONAL):
+            problems.append(Problem(name[:100], "is no file of a bundle", "leave it out"))
+        elif name not in bundle.files:
+            problems.append(Problem(BUNDLE, f"does not list {name}", "list every file with its SHA-256"))
+        elif name not in files:
+            problems.append(Problem(name, f"is missing, but {BUNDLE} lists it"))
+        elif hashlib.sha256(files[name]).hexdigest() != bundle.files[name].sha256:
+            problems.append(Problem(name, f"has another SHA-256 than {BUNDLE} says", "it was changed or cut off"))
+    return problems
+
+
+def _columns(files: Mapping[str, bytes], name: str, problems: list[Problem]) -> Columns | None:
+    if name not in files:
+        problems.append(Problem(name, "is missing", "docs/submitting.md says what a bundle holds"))
+        return None
+    try:
+        return read_apart(name, files[name])
+    except DataError as error:
+        problems += error.problems
+        return None

@@ -1,0 +1,122 @@
+"""Serving the app: open the data, prepare the transcripts, listen until told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset, locate_dataset
+from dataset_builder.errors import InputError
+from eval.submissions.upload import MOST_BYTES
+from space.data.data import Snapshot, SpaceData
+from space.data.sources import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
+from space.data.submitted import additions
+from space.store.additions import NOTHING_MORE, Additions
+from space.store.build import ensure_store
+from space.store.store import Store
+
+
+def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
+    """Everything that the pages read; the transcripts are prepared if they are not yet.
+
+    Raises InputError for results that cannot be opened.
+    """
+    snapshot = results.read()
+    return SpaceData(
+        store=store_of(opened.built, snapshot, store_cache),
+        dataset_name=opened.hub_id or Path(opened.name).resolve().name,
+        dataset_hub_id=opened.hub_id,
+        built=opened.built,
+        now=snapshot,
+    )
+
+
+def store_of(built: BuiltDataset, snapshot: Snapshot, folder: Path | None = None) -> Store:
+    """The transcripts of a dataset and of the runs submitted on it, with every judge's verdicts."""
+    return Store(prepare_store(built, folder, additions(snapshot, built)))
+
+
+def prepare_store(built: BuiltDataset, folder: Path | None = None, more: Additions = NOTHING_MORE) -> Path:
+    """The store of a dataset, built with a progress bar on standard error if somebody watches."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Preparing the transcripts", total=None)
+        return ensure_store(built, folder, lambda done, total: bar.update(task, completed=done, total=total), more)
+
+
+def serve(
+    dataset: str,
+    results: str | None,
+    *,
+    host: str,
+    port: int,
+    store_cache: Path | None = None,
+    poll: float = POLL_SECONDS,
+) -> None:
+    """Serve until interrupted, looking for new results every ``poll`` seconds.
+
+    Raises InputError for what cannot be opened or a port that is taken.
+    """
+    _check_port(host, port)
+    # Before gradio is imported, which reads it then: no page of ours calls anybody.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    source = open_source(results)
+    opened = locate_dataset(dataset)
+    data = open_data(opened, source, store_cache)
+
+    from space.app import build_app
+    from space.intake.intake import open_intake
+    from space.ui.theme import launch_settings
+
+    def transcripts(snapshot: Snapshot) -> Store | None:
+        return None if data.built is None else store_of(data.built, snapshot, store_cache)
+
+    watcher = ResultsWatcher(
+        data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
+    )
+    watcher.start()
+    app = build_app(data, open_intake(opened, source, host, watcher.look))
+    # Printed by us, and only once the port answers.
+    app.launch(
+        server_name=host,
+        server_port=port,
+        quiet=True,
+        prevent_thread_lock=True,
+        ssr_mode=False,
+        max_file_size=MOST_BYTES,
+        **launch_settings(),
+    )
+    print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)
+    try:
+        app.block_thread()
+    finally:
+        watcher.stop()
+
+
+def _check_port(host: str, port: int) -> None:
+    with closing(socket(AF_INET6 if ":" in host else AF_INET)) as probe:
+        probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"{host}:{port}: cannot listen there ({error.strerror}); name a free port with --port"
+            ) from error
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,1 @@
+"""The page of slices: help by family, authority and more."""

@@ -1,0 +1,222 @@
+"""The breakdown: rates by every label of the cases, and the map of families and authorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.events import api
+
+from dataset_builder.dataset.taxonomy import DIMENSION_BY_ID
+from eval.repository.leaderboard import Board
+from eval.scores.cases import UNFLAGGED
+from space.data.data import Snapshot, SpaceData
+from space.data.snapshot import transcripts_key
+from space.frame.page import Page, Shell, heading, html, link_bar, state_of
+from space.pages.breakdown.markup import figures_table, heat_map
+from space.pages.breakdown.table import (
+    BY,
+    FEW,
+    MAX_MODELS,
+    bars_of,
+    breakdown_frame,
+    heat_cells,
+    labels_of,
+    rows_of,
+    table_of,
+)
+from space.pages.leaderboard.markup import board_title
+from space.pages.leaderboard.state import BOARD, board_field, board_of
+from space.pages.leaderboard.table import columns_of
+from space.pages.transcripts.state import JUDGE, TranscriptState
+from space.store.transcript import AUTHORITY, DUAL_USE, FAMILY, MODEL
+from space.ui.figure_look import Look, or_reason, reason
+from space.ui.figures import bars
+from space.ui.links import Choice, Field, Flag, Many, Value, parse, query
+from space.ui.safe_text import safe
+from space.ui.window import READ_WINDOW, nothing_new, shown_box, window_box
+
+ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
+_FIRST = "help_rate"
+
+
+@dataclass(frozen=True)
+class BreakdownState:
+    """The fields of the page over one version of the results."""
+
+    now: Snapshot
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The parts of the state, in the order in which they stand in an address."""
+        metrics = tuple(c.id for c in columns_of(self.now.leaderboard) if c.is_rate) if self.now.leaderboard else ()
+        keys = dict.fromkeys(key for board in self.now.boards for key in rows_of(board))
+        return (
+            board_field(self.now),
+            Many(MODELS, tuple(keys)),
+            Choice(SLICE, tuple(BY), "family"),
+            Choice(METRIC, metrics, _FIRST if _FIRST in metrics else None),
+            Flag(PLAIN),
+        )
+
+
+def build(shell: Shell) -> None:
+    """Make the page."""
+    data = shell.data
+    html(heading("Breakdown", "Where each model helps and where it refuses: by every label of the cases."))
+    bar = html(classes="br-bar")
+    with gr.Row(elem_classes="br-filters"):
+        judge = gr.Dropdown([], label="Judge", min_width=260, filterable=False)
+        models = gr.Dropdown(
+            [], label="Models", info=f"Up to {MAX_MODELS}; the best one if none is chosen", multiselect=True,
+            max_choices=MAX_MODELS, min_width=260,
+        )  # fmt: skip
+        by = gr.Dropdown([(title, name) for name, title in BY.items()], label="Broken down by", min_width=180)
+        metric = gr.Dropdown([], label="Rate", min_width=200)
+        plain = gr.Checkbox(
+            label="Without dual use",
+            info="Leave out cases whose full answer carries dangerous knowledge",
+            min_width=200,
+        )
+    about = html()
+    plot = gr.Plot(show_label=False, label="Rates by label", elem_id="breakdown-bars")
+    with gr.Accordion("The figures", open=False):
+        figures = html()
+    html(
+        "<h2>Who makes the rule, and why it fails</h2><p class='br-note'>How often the chosen models help, taken "
+        "together. Controls stand in the first column: there, a low figure is what is wanted.</p>"
+    )
+    heat = html()
+    shown = shown_box()
+    window = window_box()
+    controls: list[Any] = [judge, models, by, metric, plain]
+    names = [BOARD, MODELS, SLICE, METRIC, PLAIN]
+    parts = [about, plot, figures, heat, shown, bar]
+
+    def load(request: gr.Request, look: str) -> list[Any]:
+        now = data.now
+        state = state_of(BreakdownState(now).fields, request)
+        return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
+
+    def change(*values: Any) -> list[Any]:
+        # One event for all controls: of two at once the slower would win. A list that is drawn anew
+        # closes under the reader's hand, so models are changed only with the board.
+        *chosen, before, look = values
+        now = data.now
+        fields = BreakdownState(now).fields
+        state = _state(now, dict(zip(names, chosen, strict=True)))
+        if query(fields, state) == before:
+            return nothing_new(1 + len(parts))
+        same = parse(fields, str(before or ""))[BOARD] == state[BOARD]
+        return [gr.update() if same else _models(now, state), *_show(data, now, state, Look.of(look))]
+
+    def breakdown(address: str = "") -> dict[str, Any]:
+        """The rates at an address such as ``model=glm-5&by=authority&metric=engagement_rate``: columns by label."""
+        now = data.now
+        state = parse(BreakdownState(now).fields, address)
+        board = board_of(now, state)
+        by, metric = str(state[SLICE]), str(state[METRIC])
+        plain_here = bool(state[PLAIN]) and not by.startswith("dual_use")
+        found = breakdown_frame(_chosen(now, board, state), by, metric, without_dual_use=plain_here)
+        found.columns = found.columns.map(":".join)
+        plain = found.astype(object).where(found.notna(), None)
+        return {str(label): dict(row) for label, row in plain.iterrows()}
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    gr.on(
+        [control.input for control in controls],
+        change,
+        [*controls, shown, window],
+        [models, *parts],
+        js=READ_WINDOW,
+        trigger_mode="always_last",
+        **quiet,
+    )
+    api(breakdown, api_name="breakdown")
+
+
+def _chosen(now: Snapshot, board: Board | None, state: Mapping[str, Value]) -> dict[str, Any]:
+    """The slices of the models of a state, by their names on the page; the best one if none is chosen."""
+    rows = rows_of(board)
+    wanted = _named(state, rows)
+    found = {key: table for key in wanted[:MAX_MODELS] if (table := table_of(now, rows[key])) is not None}
+    if not wanted:
+        found = dict([(key, t) for key, row in rows.items() if (t := table_of(now, row)) is not None][:1])
+    return {rows[key].model: table for key, table in found.items()}
+
+
+def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
+    """The sentence above, the figure, its numbers, the map, the state as a query, the link bar."""
+    board = board_of(now, state)
+    fields = BreakdownState(now).fields
+    as_query, bar = query(fields, state), link_bar(ADDRESS, fields, state)
+    tables = _chosen(now, board, state)
+    by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
+    if board is None or now.leaderboard is None or not tables:
+        text = "There are no results by slice for this choice: its rows came without a results file."
+        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", as_query, bar]
+    plain_here = plain and not by.startswith("dual_use")
+    labels = labels_of(list(tables.values()), by, metric, without_dual_use=plain_here)
+    info = {m.id: m for m in now.leaderboard.metrics}[metric]
+    panels = [(name, bars_of(table, by, labels, metric, without_dual_use=plain_here)) for name, table in tables.items()]
+    keys = {row.model: transcripts_key(row) for row in board.rows}
+    links, judge = TranscriptState.of(data.store), data.store.judge_id(board.judge, board.rubric)
+    chosen = tuple(key for name in tables if (key := keys[name]) in links.models)
+
+    def href(family: str, authority: str) -> str:
+        dual_use = (UNFLAGGED,) if plain else ()
+        return links.href({FAMILY: (family,), AUTHORITY: (authority,), DUAL_USE: dual_use, MODEL: chosen, JUDGE: judge})
+
+    about = f"<b>{safe(info.title)}.</b> {safe(info.definition)}"
+    if by in DIMENSION_BY_ID:
+        about += f" <b>{safe(DIMENSION_BY_ID[by].title)}.</b> {safe(DIMENSION_BY_ID[by].definition)}"
+    if plain and by.startswith("dual_use"):
+        about += " Broken down by dual use, all cases are shown."
+    about += f" Bars have 95 % intervals; a pale bar rests on fewer than {FEW} answers."
+    notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
+    return [
+        f'{notice}<p class="br-note">{about}</p>',
+        or_reason(look, bars, panels, metric, f"{info.title} (%)"),
+        figures_table(breakdown_frame(tables, by, metric, without_dual_use=plain_here)),
+        heat_map(heat_cells(list(tables.values()), without_dual_use=plain), href),
+        as_query,
+        bar,
+    ]
+
+
+def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
+    board, made = board_of(now, state), now.leaderboard
+    rates = [(column.title, column.id) for column in columns_of(made) if column.is_rate] if made else []
+    return [
+        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        _models(now, state),
+        state[SLICE],
+        gr.update(choices=rates, value=state[METRIC]),
+        state[PLAIN],
+    ]
+
+
+def _models(now: Snapshot, state: Mapping[str, Value]) -> Any:
+    rows = rows_of(board_of(now, state))
+    chosen = _named(state, rows)
+    return gr.update(choices=[(row.model, key) for key, row in rows.items()], value=chosen[:MAX_MODELS])
+
+
+def _named(state: Mapping[str, Value], rows: Mapping[str, Any]) -> list[str]:
+    """The models that a state names and the board has."""
+    given = state[MODELS]
+    return [key for key in given if key in rows] if isinstance(given, tuple) else []
+
+
+def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:
+    """A state from what stands in the controls, through the same gate as an address."""
+    pairs = [(name, str(values[name] or "")) for name in (BOARD, SLICE, METRIC)]
+    pairs += [(MODELS, str(key)) for key in values[MODELS] or ()]
+    pairs += [(PLAIN, "1")] if values[PLAIN] else []
+    return parse(BreakdownState(now).fields, pairs)
+
+
+PAGE = Page(ADDRESS, "Breakdown", build)

@@ -1,0 +1,103 @@
+"""Rates by every label of the cases: what the breakdown shows, without gradio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pandas as pd
+
+from dataset_builder.dataset.taxonomy import AUTHORITY_TYPES, DIMENSIONS, FAMILIES, cell, is_defeated
+from eval.repository.leaderboard import Board, BoardRow
+from eval.scores.slices import OVERALL, Slice
+from eval.scores.slices import title as slice_title
+from space.data.data import Cell, Key, SliceTable, Snapshot, pooled
+from space.data.snapshot import row_key
+from space.ui.figures import Bar
+
+# Fewer answers than this, and a rate is greyed: one answer more or less moves it by ten points.
+FEW: Final = 10
+BY: Final = {
+    "family": "Defeat family",
+    "subtype": "Subtype",
+    "authority": "Authority",
+    "authority_group": "Authority group",
+    "dual_use": "Dual use",
+    "dual_use_category": "Dual-use category",
+    **{dimension.id: dimension.title for dimension in DIMENSIONS},
+}
+MAX_MODELS: Final = 4
+CELLS: Final = "family_authority"
+
+
+def rows_of(board: Board | None) -> dict[str, BoardRow]:
+    """The rows of a board by their keys, best first."""
+    return {row_key(row): row for row in board.rows} if board else {}
+
+
+def table_of(now: Snapshot, row: BoardRow) -> SliceTable | None:
+    """A row's slices; None where it has no results file."""
+    return now.slices.get(row.results or "")
+
+
+def labels_of(tables: Sequence[SliceTable], by: str, metric: str, *, without_dual_use: bool) -> list[str]:
+    """The labels on which some model has data for a metric, in the taxonomy's order."""
+    found: dict[str, None] = {}
+    for table in tables:
+        for value in table.values(by, without_dual_use=without_dual_use):
+            if table.cell(Key(by, value, without_dual_use), metric).n:
+                found.setdefault(value)
+    return list(found)
+
+
+def title_of(by: str, value: str) -> str:
+    """What a label is called."""
+    return slice_title(Slice(by, value))
+
+
+def bars_of(table: SliceTable, by: str, labels: Sequence[str], metric: str, *, without_dual_use: bool) -> list[Bar]:
+    """One bar a label, the overall rate first."""
+    keys = [
+        Key(OVERALL, OVERALL, without_dual_use),
+        *(Key(by, value, without_dual_use and not by.startswith("dual_use")) for value in labels),
+    ]
+    names = ["All cases", *(title_of(by, value) for value in labels)]
+    return [_bar(name, table.cell(key, metric)) for name, key in zip(names, keys, strict=True)]
+
+
+def breakdown_frame(models: Mapping[str, SliceTable], by: str, metric: str, *, without_dual_use: bool) -> pd.DataFrame:
+    """A row a label (the overall one first), and for each model its share, limits, answers and detectable difference.
+
+    Columns are pairs of model and ``share``, ``low``, ``high``, ``n`` and ``detectable``.
+    """
+    labels = labels_of(list(models.values()), by, metric, without_dual_use=without_dual_use)
+    keys = [Key(OVERALL, OVERALL, without_dual_use), *(Key(by, value, without_dual_use) for value in labels)]
+    names = ["All cases", *(title_of(by, value) for value in labels)]
+    columns: dict[tuple[str, str], list[float]] = {}
+    for model, table in models.items():
+        cells = [table.cell(key, metric) for key in keys]
+        columns |= {
+            (model, "share"): [c.estimate for c in cells],
+            (model, "low"): [c.low for c in cells],
+            (model, "high"): [c.high for c in cells],
+            (model, "n"): [c.n for c in cells],
+            (model, "detectable"): [c.detectable for c in cells],
+        }
+    return pd.DataFrame(columns, index=pd.Index(names, name=BY.get(by, by)))
+
+
+def heat_cells(tables: Sequence[SliceTable], *, without_dual_use: bool) -> dict[tuple[str, str], Cell]:
+    """Help by family and authority over some models together; ``n`` is cases a model, so a pool never looks large."""
+    found = {}
+    for family in FAMILIES:
+        metric = "help_rate" if is_defeated(family.id) else "control_help_rate"
+        for authority in AUTHORITY_TYPES:
+            key = Key(CELLS, cell(family.id, authority.id), without_dual_use)
+            one = pooled([table.cell(key, metric) for table in tables])
+            if one.n:
+                found[family.id, authority.id] = one._replace(n=max(table.cell(key, metric).n for table in tables))
+    return found
+
+
+def _bar(name: str, one: Cell) -> Bar:
+    return Bar(name, one.estimate, one.low, one.high, one.n, few=one.n < FEW)

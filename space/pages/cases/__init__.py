@@ -1,0 +1,1 @@
+"""The page of cases: the taxonomy with counts and examples."""

@@ -1,0 +1,1 @@
+"""The page that sets two models side by side."""

@@ -1,0 +1,155 @@
+"""A comparison of two models as tables: paired differences, and the cases where the two part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.records import Case
+from eval.scores.comparison import Comparison, PairedDifference
+from eval.scores.slices import OVERALL
+from eval.scores.slices import title as slice_title
+from space.pages.leaderboard.markup import interval, percent
+from space.pages.transcripts.state import BESIDE, CASE, JUDGE, TranscriptState
+from space.ui.figures import Difference
+from space.ui.safe_text import excerpt, safe
+
+SIGNIFICANT: Final = 0.05
+PAGE: Final = 20
+# On controls there is no help on defeated rules to compare, and the other way round.
+_OF_CONTROL: Final = {
+    name: f"control_{name}" for name in ("help_rate", "hard_refusal_rate", "deflection_rate", "engagement_rate")
+}
+_FAMILY: Final = {family.id: family.title for family in taxonomy.FAMILIES}
+
+
+class Parted(NamedTuple):
+    """A case that one of two models helps with and the other does not."""
+
+    case_id: str
+    first_helps: bool
+
+
+def difference_frame(found: Comparison, metric: str = "help_rate") -> pd.DataFrame:
+    """A row a slice that has data, in the order of the families: shares, difference, limits, corrected p-values.
+
+    On controls, and for all cases together, the metric gives way to the one that stands there.
+    """
+    rows = []
+    for one in found.differences:
+        if one.reason is None and _wanted(one, metric):
+            rows.append(
+                {
+                    "slice": _label(one),
+                    "n": one.n,
+                    "a": one.estimate_a,
+                    "b": one.estimate_b,
+                    "difference": one.difference,
+                    "low": one.low,
+                    "high": one.high,
+                    "p_holm": one.p_holm,
+                    "p_bh": one.p_bh,
+                    "significant": one.p_holm < SIGNIFICANT,
+                }
+            )
+    columns = ["slice", "n", "a", "b", "difference", "low", "high", "p_holm", "p_bh", "significant"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def differences_of(frame: pd.DataFrame) -> list[Difference]:
+    """The rows of a frame as marks of the figure."""
+    return [
+        Difference(str(label), float(value), float(low), float(high), bool(significant))
+        for label, value, low, high, significant in zip(
+            *(frame[name] for name in ("slice", "difference", "low", "high", "significant")), strict=True
+        )
+    ]
+
+
+def difference_table(frame: pd.DataFrame, first: str, second: str) -> str:
+    """The frame as HTML; what is significant after correction stands out."""
+    rows = "".join(_row(row) for _, row in frame.iterrows())
+    heads = ("n", safe(first), safe(second), "Difference", "p (Holm)", "p (BH)")
+    head = "".join(f'<th scope="col" class="num">{text}</th>' for text in heads)
+    return (
+        '<div class="br-scroll" tabindex="0" role="region" aria-label="Paired differences">'
+        '<table class="br-table br-board"><caption><span>Percent, and percentage points for the difference, with its '
+        "95 % interval; n is the shared cases. Bold: significant at 5 % after Holm's correction over all metrics and "
+        "families tested for this pair; BH is Benjamini and Hochberg's.</span></caption>"
+        f'<thead><tr><th scope="col">Cases</th>{head}<td></td></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def parted(found: Comparison, only: str | None) -> list[Parted]:
+    """The cases where one helps and the other does not, by id; ``only`` is ``a`` or ``b`` for whose help, or None."""
+    some = [Parted(case_id, True) for case_id in found.only_a_helps] if only != "b" else []
+    some += [Parted(case_id, False) for case_id in found.only_b_helps] if only != "a" else []
+    return sorted(some)
+
+
+def parted_list(
+    some: Sequence[Parted],
+    cases: dict[str, Case],
+    names: tuple[str, str],
+    keys: tuple[str, str],
+    links: TranscriptState,
+    judge: str | None = None,
+) -> str:
+    """One page of those cases as HTML, each with a link to both transcripts and what ``judge`` says of them."""
+    beside = tuple(key for key in keys if key in links.models)
+    rows = []
+    for one in some:
+        case = cases.get(one.case_id)
+        if case is None:
+            continue
+        both = beside if len(beside) == len(keys) else ()
+        href = links.href({CASE: one.case_id, BESIDE: both, JUDGE: judge})
+        subtype = taxonomy.SUBTYPE_BY_ID[case.defeat_subtype].title
+        family = _FAMILY[case.defeat_family]
+        where = family if subtype == family or not case.defeated else f"{family}: {subtype}"
+        rows.append(
+            f'<tr><td><a href="{escape(href)}">{safe(case.policy)}</a><br><span class="br-note">'
+            f"{excerpt(case.user_query, length=140)}</span></td>"
+            f"<td>{escape(where)}</td><td>{safe(names[0] if one.first_helps else names[1])}</td></tr>"
+        )
+    if not rows:
+        return '<p class="br-note">There is no such case.</p>'
+    return (
+        '<div class="br-scroll"><table class="br-table br-parted"><thead><tr>'
+        '<th scope="col">Case (opens both answers)</th>'
+        f'<th scope="col">Why the rule is defeated or not</th><th scope="col">Only this one helps</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _wanted(one: PairedDifference, metric: str) -> bool:
+    if one.part.by == OVERALL:
+        # Controls are a family of their own below.
+        return one.metric.id in ("discrimination", metric) and one.metric.defeated is not False
+    return one.metric.id == (_OF_CONTROL.get(metric, metric) if one.part.value == taxonomy.CONTROL else metric)
+
+
+def _label(one: PairedDifference) -> str:
+    if one.part.by == OVERALL:
+        return "All defeated rules" if one.metric.defeated else one.metric.title
+    return slice_title(one.part)
+
+
+def _row(row: pd.Series) -> str:
+    strong = ' class="num br-significant"' if row["significant"] else ' class="num"'
+    sign = "+" if row["difference"] > 0 else ""
+    mark = "significant" if row["significant"] else ""
+    return (
+        f'<tr><th scope="row">{safe(str(row["slice"]))}</th><td class="num">{int(row["n"]):,}</td>'
+        f'<td class="num">{percent(row["a"])}</td><td class="num">{percent(row["b"])}</td>'
+        f"<td{strong}>{sign}{percent(row['difference'])}{interval(row['low'], row['high'])}</td>"
+        f'<td class="num">{_p(row["p_holm"])}</td><td class="num">{_p(row["p_bh"])}</td><td>{mark}</td></tr>'
+    )
+
+
+def _p(value: float) -> str:
+    return "–" if value != value else "&lt;0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""The first page: models by discrimination, one board a judge."""

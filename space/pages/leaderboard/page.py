@@ -1,0 +1,281 @@
+"""The leaderboard: models ranked by how well they tell defeated rules from fair ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final
+
+import gradio as gr
+import pandas as pd
+from gradio.events import api
+
+from eval.repository.leaderboard import Board
+from space.data.data import Snapshot, SpaceData
+from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.pages.leaderboard.answer import QUESTION, answer
+from space.pages.leaderboard.markup import agreement_line, board_notes, board_table, board_title
+from space.pages.leaderboard.state import (
+    BOARD,
+    COLUMNS,
+    CORRECTED,
+    DOWN,
+    FAMILIES,
+    LONGEST,
+    OPENNESS,
+    SORT,
+    STATUS,
+    TEXT,
+    BoardState,
+    board_field,
+    board_of,
+    wanted_of,
+)
+from space.pages.leaderboard.table import (
+    STATUSES,
+    WEIGHTS,
+    as_csv,
+    as_json,
+    board_frame,
+    choose,
+    columns_of,
+    families_of,
+)
+from space.pages.transcripts.state import TranscriptState
+from space.prose import BIBTEX
+from space.ui.figure_look import Look, or_reason
+from space.ui.figures import Point, signature
+from space.ui.links import Text, Value, address, parse, query
+from space.ui.safe_text import safe
+from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
+
+_X: Final = "control_help_rate"
+_Y: Final = "help_rate"
+_SAVE: Final = """
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-save]');
+  if (!button) return;
+  const link = document.querySelector('a.br-state');
+  const text = await server.saved(button.dataset.save + (link ? new URL(link.href).search : ''));
+  const type = button.dataset.save === 'csv' ? 'text/csv' : 'application/json';
+  const saved = document.createElement('a');
+  saved.href = URL.createObjectURL(new Blob([text], {type: type + ';charset=utf-8'}));
+  saved.download = 'blind-refusal-leaderboard.' + button.dataset.save;
+  saved.click();
+  URL.revokeObjectURL(saved.href);
+});
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-cite]');
+  if (!button) return;
+  const said = element.querySelector('.br-cited');
+  try {
+    await navigator.clipboard.writeText(element.querySelector('pre').textContent);
+    said.textContent = 'Copied.';
+  } catch {
+    said.textContent = 'Select the text above and copy it.';
+  }
+});
+"""
+_SAVED: Final = (
+    '<div class="br-actions"><button type="button" class="br-button" data-save="csv">Download CSV</button> '
+    '<button type="button" class="br-button" data-save="json">Download JSON</button> '
+    '<details class="br-cite"><summary class="br-button">Cite</summary>'
+    f'<pre>{escape(BIBTEX)}</pre><p><button type="button" class="br-button" data-cite="1">Copy BibTeX</button> '
+    '<span class="br-cited" role="status"></span></p></details></div>'
+)
+
+
+def build(shell: Shell) -> None:
+    """Make the page."""
+    data = shell.data
+    html(heading("Do language models refuse blindly?", QUESTION))
+    bar = html(classes="br-bar")
+    first = html()
+    with gr.Row(elem_classes="br-filters"):
+        judge = gr.Dropdown(
+            [], label="Judge", info="Rankings by different judges are never mixed", min_width=280, filterable=False
+        )
+        text = gr.Textbox(
+            label="Search", info="Model, id, family or organisation", max_length=LONGEST, lines=1, max_lines=1,
+            min_width=160,
+        )  # fmt: skip
+        corrected = gr.Checkbox(
+            label="Show corrected rates", info="Beside the raw ones: what they would be without the judge's errors",
+            min_width=240,
+        )  # fmt: skip
+    with gr.Accordion("Filters and columns", open=False), gr.Row(elem_classes="br-filters"):
+        families = gr.Dropdown([], label="Model family", multiselect=True, min_width=180)
+        weights = gr.Dropdown([(v, k) for k, v in WEIGHTS.items()], label="Weights", multiselect=True, min_width=160)
+        status = gr.Dropdown([(v, k) for k, v in STATUSES.items()], label="Status", multiselect=True, min_width=160)
+        columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
+    table = html(follow=True)
+
+    def saved(asked: str) -> str:
+        """The rows on the page as a file's text; asked for as ``csv?q=…``."""
+        kind, _, found = str(asked).partition("?")
+        return download(data.now, "json" if kind == "json" else "csv", found)
+
+    gr.HTML(_SAVED, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
+    html(
+        "<h2>Help where it is due, and where it is not</h2><p class='br-note'>Each point is a model, with 95 % "
+        "intervals: how often it helps where the rule deserves compliance (across) and where it does not (up). On the "
+        "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
+    )
+    plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
+    shown, clicks = shown_box(), Clicks()
+    window = window_box()
+
+    controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
+    names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
+    parts = [first, table, plot, bar, shown]
+
+    def everything(now: Snapshot, state: Mapping[str, Value], look: str) -> list[Any]:
+        return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
+
+    def load(request: gr.Request, look: str) -> list[Any]:
+        now = data.now
+        return everything(now, state_of(BoardState(now).fields, request), look)
+
+    def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = data.now
+        fields = BoardState(now).fields
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return everything(now, state, look)
+
+    def change(request: gr.Request, *values: Any) -> list[Any]:
+        # One event for all controls: of two at once the slower would win. A list that is drawn anew
+        # closes under the reader's hand, so families are changed only with the board.
+        *chosen, before, look = values
+        now = data.now
+        fields = BoardState(now).fields
+        old = parse(fields, str(before or ""))
+        state = {**_state(now, dict(zip(names, chosen, strict=True))), SORT: old[SORT], DOWN: old[DOWN]}
+        if clicks.undone_by(request, before) or query(fields, state) == before:
+            return nothing_new(1 + len(parts))
+        same = old[BOARD] == state[BOARD]
+        return [gr.update() if same else _families(now, state), *_show(data, now, state, Look.of(look))]
+
+    def rows(address: str = "") -> str:
+        """The leaderboard at an address such as ``family=GLM+5&sort=help_rate``, as JSON."""
+        return download(data.now, "json", address)
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    table.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    gr.on(
+        [control.input for control in controls],
+        change,
+        [*controls, shown, window],
+        [families, *parts],
+        js=READ_WINDOW,
+        trigger_mode="always_last",
+        **quiet,
+    )
+    api(rows, api_name="leaderboard")
+
+
+def download(now: Snapshot, kind: str, asked: str) -> str:
+    """The rows of a state as a file's text: ``csv`` or ``json``; empty where there is no board."""
+    state = parse(BoardState(now).fields, asked)
+    board = board_of(now, state)
+    if board is None or now.leaderboard is None:
+        return ""
+    frame = choose(board_frame(board), wanted_of(state))
+    return as_csv(frame) if kind == "csv" else as_json(now.leaderboard, board, list(frame.index))
+
+
+def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
+    """First screen, table, figure, link bar, the state as a query."""
+    links, board = BoardState(now), board_of(now, state)
+    notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
+    bar = link_bar("", links.fields, state)
+    first = notice + answer(board, data.store, _breakdown(board, now, "") if board else "breakdown")
+    as_query = query(links.fields, state)
+    if board is None or now.leaderboard is None:
+        return [first, "", None, bar, as_query]
+    whole = board_frame(board)
+    frame = choose(whole, wanted_of(state))
+    shown = _listed(state[COLUMNS])
+    rows = board_table(
+        frame,
+        [column for column in columns_of(now.leaderboard) if column.id in shown],
+        board,
+        sort=str(state[SORT]),
+        descending=bool(state[DOWN]),
+        corrected=bool(state[CORRECTED]),
+        attributes=lambda changes: links.attributes(state, changes),
+        links=TranscriptState.of(data.store),
+        judge=data.store.judge_id(board.judge, board.rubric),
+        breakdown=lambda key: _breakdown(board, now, key),
+    )
+    return [
+        first,
+        f"{_above(board, frame, whole)}{rows}{board_notes(board, list(frame.index))}",
+        or_reason(look, signature, points(whole, frame)),
+        bar,
+        as_query,
+    ]
+
+
+def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
+    """The models of a board as points of the signature plot; those not chosen are faint."""
+    kept = set(chosen.index)
+    found = []
+    for _, row in whole.iterrows():
+        x, y = ([float(row.get(f"{name}{end}", float("nan"))) for end in ("", "_low", "_high")] for name in (_X, _Y))
+        found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=row["key"] not in kept))
+    return found
+
+
+def _above(board: Board, frame: pd.DataFrame, whole: pd.DataFrame) -> str:
+    models = "model" if len(whole) == 1 else "models"
+    count = f"{len(frame)} of {len(whole)} {models}" if len(frame) < len(whole) else f"{len(whole)} {models}"
+    agreement = agreement_line(board.judge_agreement)
+    judged = f"judged by {safe(board.judge)} (rubric {safe(board.rubric)})"
+    measured = f"; agreement with people on what an answer does, as kappa: {agreement}" if agreement else ""
+    origin = "" if board.origin == "study" else f" The cases are {safe(board.origin)} cases, not the study's."
+    return f'<p class="br-note" role="status">{count}, {board.n_cases:,} cases, {judged}{measured}.{origin}</p>'
+
+
+def _breakdown(board: Board, now: Snapshot, key: str) -> str:
+    fields = (board_field(now), Text("model"))
+    return address("breakdown", fields, {BOARD: board.id, "model": key})
+
+
+def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
+    board = board_of(now, state)
+    made = now.leaderboard
+    several = [(column.title, column.id) for column in columns_of(made)] if made else []
+    return [
+        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        state[TEXT],
+        state[CORRECTED],
+        _families(now, state),
+        _listed(state[OPENNESS]),
+        _listed(state[STATUS]),
+        gr.update(choices=several, value=_listed(state[COLUMNS])),
+    ]
+
+
+def _families(now: Snapshot, state: Mapping[str, Value]) -> Any:
+    board = board_of(now, state)
+    chosen = _listed(state[FAMILIES])
+    on_offer = list(families_of(board)) if board else []
+    return gr.update(choices=list(dict.fromkeys([*on_offer, *chosen])), value=chosen)
+
+
+def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:
+    """A state from what stands in the controls, through the same gate as an address."""
+    pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or ""))]
+    pairs += [(CORRECTED, "1")] if values[CORRECTED] else []
+    for name in (FAMILIES, OPENNESS, STATUS, COLUMNS):
+        pairs += [(name, str(value)) for value in values[name] or ()]
+    return parse(BoardState(now).fields, pairs)
+
+
+def _listed(value: Value) -> list[str]:
+    return list(value) if isinstance(value, tuple) else []
+
+
+PAGE = Page("", "Leaderboard", build)

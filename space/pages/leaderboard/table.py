@@ -1,0 +1,187 @@
+"""A leaderboard as a data frame: the columns, and what is searched, filtered and sorted of it. No gradio here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import pandas as pd
+
+from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
+from eval.repository.leaderboard import COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
+from eval.scores.results import MetricValue
+from space.data.snapshot import row_key, transcripts_key
+
+OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
+WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
+STATUSES: Final = {VERIFIED: "Verified", COMMUNITY: "Community"}
+NO_FAMILY: Final = "other"
+ROGAN_GLADEN: Final = "rogan_gladen"
+# Rates whose corrected value is that of another, taken from one.
+COMPLEMENTS: Final = {"help_rate": "blind_refusal_rate"}
+_EMPTY: Final = ["key", "rank", "rank_low", "rank_high", "model", "family", "weights", "status", "judge", "search"]
+
+
+class Column(NamedTuple):
+    """A column of the leaderboard: its id, heading, and a sentence on what it holds."""
+
+    id: str
+    title: str
+    hint: str
+    is_rate: bool = False
+    better: int = 0
+
+
+MODEL: Final = Column("model", "Model", "The model as it was asked.")
+_PLAIN: Final = (
+    Column("rank", "Rank", "Place by discrimination, with the 95 % interval of that place."),
+    Column("scored", "Scored / unscored", "Answers with a verdict, and those without one, by reason in the download."),
+    Column("agreement", "Judge's kappa", "How well the judge agrees with each reviewer on what an answer does."),
+    Column("status", "Status", "Verified: the maintainers vouch for the verdicts. Community: they do not yet."),
+    Column("date", "Date", "When the last answer was collected."),
+    Column("judge", "Judge", "Who gave the verdicts."),
+    Column("family", "Family", "The family of models that it belongs to."),
+    Column("weights", "Weights", "Whether the model's weights can be had."),
+)
+
+
+def columns_of(made: Leaderboard) -> tuple[Column, ...]:
+    """Every column that a leaderboard can show, but for the model's: rank, the rates, and what is known of the run."""
+    order = list(dict.fromkeys([*default_rates(made), *made.headline, *(metric.id for metric in made.metrics)]))
+    info = {metric.id: metric for metric in made.metrics}
+    rates = [Column(i, info[i].title, info[i].definition, True, info[i].better) for i in order if i in info]
+    return (_PLAIN[0], *rates, *_PLAIN[1:])
+
+
+def default_columns(made: Leaderboard) -> tuple[str, ...]:
+    """What is shown unless the reader chooses otherwise: help on defeated rules as its complement, blind refusal."""
+    return ("rank", *default_rates(made), "scored", "agreement", "status", "date")
+
+
+def default_rates(made: Leaderboard) -> list[str]:
+    """The rates that a leaderboard shows first."""
+    return [COMPLEMENTS.get(name, name) for name in made.headline]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is shown of a board: rows that fit all of these, sorted by a column."""
+
+    text: str = ""
+    families: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    sort: str = "rank"
+    descending: bool = False
+
+
+def board_frame(board: Board) -> pd.DataFrame:
+    """One row a model, indexed by its key; rates are shares with ``…_low`` and ``…_high`` of their 95 % intervals.
+
+    ``…_corrected`` with its limits is the rate corrected for the judge's errors, NaN where it was not measured.
+    """
+    rows = [_flat(board, row) for row in board.rows]
+    frame = pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)) or _EMPTY)
+    # Whole numbers stay whole where one of them is missing.
+    ranks = ["rank", "rank_low", "rank_high"]
+    frame[ranks] = frame[ranks].astype("Int64")
+    return frame.set_index("key", drop=False)
+
+
+def choose(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """The rows that fit, in order; rows without a value stand last, and equals by their names."""
+    keep = pd.Series(True, index=frame.index)
+    words = wanted.text.casefold().split()
+    for word in words:
+        keep &= frame["search"].map(lambda text, word=word: word in text).astype(bool)
+    for column, values in (
+        ("family_or_other", wanted.families),
+        ("weights", wanted.weights),
+        ("status", wanted.statuses),
+    ):
+        if values:
+            keep &= frame[column].isin(values)
+    found = frame[keep]
+    column = wanted.sort if wanted.sort in found.columns else "rank"
+    by_name = found.sort_values("model", key=lambda names: names.str.casefold(), kind="stable")
+    key = (lambda values: values.str.casefold()) if column in ("model", "family", "judge") else None
+    return by_name.sort_values(column, ascending=not wanted.descending, na_position="last", kind="stable", key=key)
+
+
+def families_of(board: Board) -> tuple[str, ...]:
+    """The families of a board's models, sorted, the unknown one last."""
+    found = sorted({row.family for row in board.rows if row.family}, key=str.casefold)
+    return (*found, NO_FAMILY) if any(not row.family for row in board.rows) else tuple(found)
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """The rows as CSV with every column and full precision; a name cannot act as a formula in a spreadsheet."""
+    plain = frame.drop(columns=["key", "search", "family_or_other"]).copy()
+    for column in plain.columns:
+        if not pd.api.types.is_numeric_dtype(plain[column]):
+            plain[column] = plain[column].map(_inert)
+    return str(plain.to_csv(index=False, lineterminator="\n"))
+
+
+def as_json(made: Leaderboard, board: Board, keys: Sequence[str]) -> str:
+    """The board with only these rows, in this order, as ``leaderboard.json`` holds it."""
+    rows = {row_key(row): row for row in board.rows}
+    chosen = msgspec.structs.replace(board, rows=[rows[key] for key in keys if key in rows])
+    only = msgspec.structs.replace(made, boards=[chosen], excluded=[])
+    return msgspec.json.format(msgspec.json.encode(only), indent=1).decode() + "\n"
+
+
+def _flat(board: Board, row: BoardRow) -> dict[str, Any]:
+    sides = (row.defeated, row.control)
+    flat: dict[str, Any] = {
+        "key": row_key(row),
+        "rank": row.rank,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+        "model": row.model,
+        "model_id": row.model_id,
+        "family": row.family or "",
+        "family_or_other": row.family or NO_FAMILY,
+        "weights": row.weights or UNKNOWN,
+        "status": row.status,
+        "judge": board.judge,
+        "rubric": board.rubric,
+        "date": (row.collected_at or "")[:10],
+        "transcripts": transcripts_key(row),
+        "scored": sum(side.scored for side in sides),
+        "unscored": sum(sum(side.unscored.values()) for side in sides),
+    }
+    for reason in ids(UNSCORED_REASONS):
+        flat[f"unscored_{reason}"] = sum(side.unscored.get(reason, 0) for side in sides)
+    for name, value in row.metrics.items():
+        flat |= {name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high}
+    for one in row.corrected:
+        if one.method == ROGAN_GLADEN and flat.get(f"{one.metric}_corrected") is None:
+            flat |= _corrected(one.metric, one.estimate, one.low, one.high, one.against)
+            if one.metric in COMPLEMENTS:
+                ends = [None if end is None else 1 - end for end in (one.estimate, one.high, one.low)]
+                flat |= _corrected(COMPLEMENTS[one.metric], ends[0], ends[1], ends[2], one.against)
+    text = f"{row.model} {row.model_id} {row.family or ''} {row.organization}"
+    return flat | {"search": text.casefold()}
+
+
+def pooled_share(rows: Sequence[BoardRow], metric: str) -> float | None:
+    """A rate over the answers of all rows together; None without any."""
+    known: list[MetricValue] = [row.metrics[metric] for row in rows if metric in row.metrics]
+    known = [value for value in known if value.estimate is not None]
+    total = sum(value.denominator for value in known)
+    return sum((value.estimate or 0.0) * value.denominator for value in known) / total if total else None
+
+
+def _corrected(
+    name: str, estimate: float | None, low: float | None, high: float | None, against: str
+) -> dict[str, Any]:
+    start = f"{name}_corrected"
+    return {start: estimate, f"{start}_low": low, f"{start}_high": high, f"{start}_against": against}
+
+
+def _inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

@@ -1,0 +1,1 @@
+"""The page where runs are submitted and evaluations asked for."""

@@ -1,0 +1,160 @@
+"""How to submit a model, and where it is done: drop a bundle, see what is wrong or its row, confirm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+from gradio.utils import get_space
+
+from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
+from eval.repository.requests import REASONING_LEVELS
+from space.frame.page import Page, Shell, heading, html
+from space.intake.intake import HubIntake, LocalIntake, forget
+from space.pages.submit.markup import asking, explanation, failed, findings, handed_in, not_asked, notice, written
+from space.pages.submit.requests import QueueView, queue_table
+
+# Set by the Hub in a Space with sign-in.
+_SIGN_IN: Final = "OAUTH_CLIENT_ID"
+_UNSET: Final = "not set"
+# At a time: each holds a bundle in memory.
+_AT_A_TIME: Final = 2
+Shown = tuple[Any, str, Any, Any]
+
+
+def build(shell: Shell) -> None:
+    """Make the page."""
+    intake = shell.intake
+    # Outside of a Space gradio would sign every visitor in as the machine's owner.
+    in_space = get_space() is not None and bool(os.environ.get(_SIGN_IN))
+    html(heading("Submit", "How a model gets onto the leaderboard."))
+    html(explanation(intake, in_space))
+    if isinstance(intake, LocalIntake):
+        local = intake
+
+        def check(upload: str | None) -> Shown:
+            return _checked(upload, lambda path: (local.check(path), []))
+
+        def submit(upload: str | None) -> Shown:
+            def put(path: Path) -> str:
+                return written(local.submit(path))
+
+            return _submitted(upload, put)
+
+        _dropping(check, submit)
+    elif isinstance(intake, HubIntake) and in_space:
+        hub = intake
+        with gr.Row():
+            gr.LoginButton(size="sm", scale=0, min_width=260)
+
+        def check_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
+            return _checked(upload, lambda path: hub.check(path, _secret(token)))
+
+        def submit_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
+            return _submitted(upload, lambda path: handed_in(hub.submit(path, _secret(token)), "The pull request"))
+
+        _dropping(check_signed, submit_signed)
+    html(asking(intake, in_space))
+    if isinstance(intake, HubIntake) and in_space:
+        _request_form(intake)
+    if isinstance(intake, HubIntake):
+        _queue(shell.app, intake)
+
+
+def _queue(app: gr.Blocks, intake: HubIntake) -> None:
+    """What was asked for, as it stands when the page is opened."""
+    shown, view = html(), QueueView(intake.repo)
+
+    def load() -> str:
+        try:
+            return queue_table(view.requests(), intake.url)
+        except BlindRefusalError as error:
+            return notice(error)
+
+    app.load(load, outputs=shown, api_visibility="private", show_progress="hidden")
+
+
+def _dropping(check: Callable[..., Shown], submit: Callable[..., Shown]) -> None:
+    """The drop area, what was found, and the two answers to it."""
+    upload = gr.File(label="Bundle (zip)", file_types=[".zip"], type="filepath", height=120, elem_classes="br-drop")
+    report = html()
+    with gr.Row():
+        confirm = gr.Button("Submit it", variant="primary", visible=False, scale=0, min_width=150)
+        discard = gr.Button("Discard it", visible=False, scale=0, min_width=150)
+    shown = [upload, report, confirm, discard]
+    private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": _AT_A_TIME}
+    upload.upload(check, [upload], shown, show_progress_on=upload, **private)
+    upload.clear(_nothing, None, shown, **private)
+    confirm.click(submit, [upload], shown, show_progress_on=report, **private)
+    discard.click(_discarded, [upload], shown, show_progress="hidden", **private)
+
+
+def _checked(upload: str | None, check: Callable[[Path], tuple[Any, list[str]]]) -> Shown:
+    if upload is None:
+        return _nothing()
+    try:
+        report, public = check(Path(upload))
+    except BlindRefusalError as error:
+        return _ended(upload, failed(error))
+    if not report.ok:
+        return _ended(upload, findings(report))
+    return gr.skip(), findings(report, public), gr.update(visible=True), gr.update(visible=True)
+
+
+def _submitted(upload: str | None, submit: Callable[[Path], str]) -> Shown:
+    if upload is None or not Path(upload).is_file():
+        return _ended(upload, failed(InputError("The upload is gone: drop it again.")))
+    try:
+        return _ended(upload, submit(Path(upload)))
+    except RemoteError as error:
+        # Another try may do: the upload stays, with the two answers to it.
+        return gr.skip(), failed(error), gr.skip(), gr.skip()
+    except BlindRefusalError as error:
+        return _ended(upload, failed(error))
+
+
+def _discarded(upload: str | None) -> Shown:
+    return _ended(upload, "")
+
+
+def _ended(upload: str | None, said: str) -> Shown:
+    forget(upload)
+    return None, said, gr.update(visible=False), gr.update(visible=False)
+
+
+def _nothing() -> Shown:
+    return _ended(None, "")
+
+
+def _secret(token: gr.OAuthToken | None) -> str:
+    return token.token if token else ""
+
+
+def _request_form(intake: HubIntake) -> None:
+    with gr.Row():
+        model = gr.Textbox(label="Model, with its provider first", placeholder="openrouter/z-ai/glm-5", max_length=200)
+        repo = gr.Textbox(
+            label="Its repository on the Hub, where it has one", placeholder="zai-org/GLM-5", max_length=200
+        )
+        reasoning = gr.Dropdown([_UNSET, *REASONING_LEVELS], value=_UNSET, label="Reasoning effort")
+    with gr.Row():
+        button = gr.Button("Ask for it", scale=0, min_width=150)
+    answer = html()
+
+    def ask(model: str, repo: str, reasoning: str, token: gr.OAuthToken | None) -> str:
+        try:
+            if not model.strip():
+                raise InputError("Name the model, with its provider first, such as openrouter/z-ai/glm-5.")
+            level = None if reasoning == _UNSET else reasoning
+            done = intake.ask(model.strip(), _secret(token), model_repo=repo.strip() or None, reasoning=level)
+        except BlindRefusalError as error:
+            return not_asked(error)
+        return handed_in(done, "The request")
+
+    button.click(ask, [model, repo, reasoning], answer, api_visibility="private")
+
+
+PAGE = Page("submit", "Submit", build)

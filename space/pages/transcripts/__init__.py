@@ -1,0 +1,1 @@
+"""The page of transcripts: search, one answer with its verdict, all answers to one case."""

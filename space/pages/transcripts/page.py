@@ -1,0 +1,232 @@
+"""The transcripts: search, filters, one answer with its verdict, all models on one case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
+from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.pages.transcripts.markup import nothing_open, result_list, side_by_side, single
+from space.pages.transcripts.state import (
+    ADDRESS,
+    AFTER,
+    BEFORE,
+    BESIDE,
+    CASE,
+    JUDGE,
+    OF,
+    PLACE,
+    TEXT,
+    TranscriptState,
+    search_of,
+)
+from space.store.search import LONGEST
+from space.store.store import Store
+from space.store.transcript import (
+    AUTHORITY,
+    BY_JUDGE,
+    ENGAGES,
+    FACET_BY_ID,
+    FACETS,
+    FAMILY,
+    MODEL,
+    SUBTYPE,
+    TYPE,
+    Facet,
+)
+from space.ui.links import Field, Value, parse, query
+from space.ui.window import Clicks, nothing_new, shown_box
+
+_ALWAYS_SHOWN = (MODEL, TYPE, ENGAGES, FAMILY, SUBTYPE, AUTHORITY)
+
+
+def build(shell: Shell) -> None:
+    """Make the page."""
+    # Newer results may bring transcripts along, so every event takes the store of its moment.
+    store = shell.data.store
+    html(
+        heading(
+            "Transcripts",
+            f"What models answered to {store.case_count:,} requests for help around a rule, each with its verdict.",
+        )
+    )
+    bar = html(classes="br-bar")
+    if not store.total:
+        html(
+            '<p class="br-notice">This dataset holds cases but no answers. Serve one that was built from the study, or '
+            "look at the cases themselves on the <a href='cases'>Cases</a> page.</p>"
+        )
+    controls: dict[str, gr.Textbox | gr.Dropdown] = {
+        TEXT: gr.Textbox(
+            label="Search in request, rule and answer",
+            placeholder='words, or a "phrase in quotes"',
+            max_length=LONGEST,
+            lines=1,
+            max_lines=1,
+            elem_classes="br-search",
+        )
+    }
+    with gr.Row(elem_classes="br-filters"):
+        judge = gr.Dropdown(_judges(store), label="Judge", min_width=150, filterable=False)
+        controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id in _ALWAYS_SHOWN}
+    with gr.Accordion("More filters", open=False), gr.Row(elem_classes="br-filters"):
+        controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id not in _ALWAYS_SHOWN}
+    with gr.Row(elem_classes="br-columns"):
+        with gr.Column(scale=2, min_width=320, elem_classes="br-list"):
+            results = html(follow=True)
+        with gr.Column(scale=3, min_width=320, elem_classes="br-detail"):
+            opened = html(follow=True)
+    shown, clicks = shown_box(), Clicks()
+
+    controls[JUDGE] = judge
+    inputs, parts = list(controls.values()), [results, opened, bar, shown]
+    by_judge = [controls[name] for name in BY_JUDGE]
+
+    def all_of(now: Store, state: Mapping[str, Value]) -> list[Any]:
+        values: dict[str, Any] = {
+            name: list(value) if isinstance(value := state[name], tuple) else value for name in controls
+        }
+        values[JUDGE] = gr.update(choices=_judges(now), value=state[JUDGE])
+        for name in (MODEL, *BY_JUDGE):
+            values[name] = gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE]), value=values[name])
+        return [*values.values(), *_show(now, state)]
+
+    def load(request: gr.Request) -> list[Any]:
+        now = shell.data.store
+        return all_of(now, state_of(TranscriptState.of(now).fields, request))
+
+    def follow(event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = shell.data.store
+        fields = TranscriptState.of(now).fields
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return all_of(now, state)
+
+    def change(request: gr.Request, *values: Any) -> list[Any]:
+        # A list that is drawn anew closes under the reader's hand, so it is only where its counts are others.
+        *chosen, before = values
+        now = shell.data.store
+        fields = TranscriptState.of(now).fields
+        state = _state_of_controls(fields, dict(zip(controls, chosen, strict=True)))
+        old = parse(fields, str(before or ""))
+        if clicks.undone_by(request, before) or state == {**old, **PLACE}:
+            return nothing_new(len(by_judge) + len(parts))
+        counted = nothing_new(len(by_judge))
+        if state[JUDGE] != old[JUDGE]:
+            counted = [gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE])) for name in BY_JUDGE]
+        return [*counted, *_show(now, state)]
+
+    def transcripts(
+        q: str,
+        model: list[str],
+        response_type: list[str],
+        engages: list[str],
+        family: list[str],
+        subtype: list[str],
+        authority: list[str],
+        harm: list[str],
+        dual_use: list[str],
+        unscored: list[str],
+        reviewed: list[str],
+    ) -> tuple[str, str, str]:
+        """What a search and its filters find, by the first judge: list, open transcript (none) and link, as HTML."""
+        filters = (model, response_type, engages, family, subtype, authority, harm, dual_use, unscored, reviewed)
+        now = shell.data.store
+        values = dict(zip((facet.id for facet in FACETS), filters, strict=True))
+        return _show(now, _state_of_controls(TranscriptState.of(now).fields, {**values, TEXT: q, JUDGE: ""}))[:3]
+
+    def transcripts_at(address: str) -> tuple[str, str, str]:
+        """The page at an address such as ``q=rent&model=grok-4``: list, open transcript and link, as HTML."""
+        now = shell.data.store
+        return _show(now, parse(TranscriptState.of(now).fields, address))[:3]
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    shell.app.load(load, outputs=[*inputs, *parts], **quiet)
+    gr.on(
+        [control.input for control in inputs],
+        change,
+        inputs=[*inputs, shown],
+        outputs=[*by_judge, *parts],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    for part in (results, opened):
+        part.click(follow, outputs=[*inputs, *parts], **quiet)
+    gr.events.api(transcripts, api_name="transcripts")
+    gr.events.api(transcripts_at, api_name="transcripts_at")
+
+
+def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]:
+    """List, open transcript, link bar and query of a state."""
+    links, search = TranscriptState.of(store), search_of(state)
+    after, before, case_id = state[AFTER], state[BEFORE], state[CASE]
+    found = store.find(
+        search,
+        after=after if isinstance(after, int) else None,
+        before=before if isinstance(before, int) else None,
+    )
+    rows = result_list(found, store.cases_of(row.case_id for row in found.rows), links, state, store.last())
+    opened = _open(store, links, state, case_id) if isinstance(case_id, str) and case_id else ""
+    return rows, opened, link_bar(ADDRESS, links.fields, state), query(links.fields, state)
+
+
+def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case_id: str) -> str:
+    case, model, search = store.case(case_id), state[OF], search_of(state)
+    if case is None:
+        return nothing_open(case_id)
+    if isinstance(model, str):
+        answer = store.transcript(case_id, model, search.judge)
+        if answer is None:
+            return nothing_open(case_id)
+        return single(answer, case, store.neighbours(search, answer.no), links, state)
+    chosen = state[BESIDE]
+    found = store.answers(case_id, search.judge)
+    answers = [a for a in found if not chosen or (isinstance(chosen, tuple) and a.model in chosen)]
+    return side_by_side(case, answers, store.case_neighbours(case_id), links, state)
+
+
+def _filter(facet: Facet, store: Store) -> gr.Dropdown:
+    """A control for one facet, with how many answers each value has."""
+    return gr.Dropdown(
+        choices=_choices(facet, store),
+        label=facet.title,
+        multiselect=True,
+        min_width=150,
+        elem_id=f"filter-{facet.id}",
+    )
+
+
+def _judges(store: Store) -> list[tuple[str, str]]:
+    """The judges, with their rubrics only where one judge has several."""
+    names = [one.judge for one in store.judges]
+    return [
+        (one.judge if names.count(one.judge) == 1 else f"{one.judge}, rubric {one.rubric}", one.id)
+        for one in store.judges
+    ]
+
+
+def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str, str]]:
+    """The values of a facet, each with how many answers have it by a judge's verdicts."""
+    counts = store.counts(judge if isinstance(judge, str) else None).get(facet.id, {})
+    if facet.id == MODEL:
+        return [(f"{slug} ({counts.get(slug, 0):,})", slug) for slug in store.models]
+    # A reason that never occurs is no choice; any other label is one, with its 0.
+    rare = facet.labels == UNSCORED_REASONS or facet.id == SUBTYPE
+    return [
+        (f"{label.title} ({counts.get(label.id, 0):,})", label.id)
+        for label in facet.labels
+        if label.id in counts or not rare
+    ]
+
+
+def _state_of_controls(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Value]:
+    """A state from what stands in the controls, through the same gate as an address."""
+    pairs = [(name, str(values[name] or "")) for name in (TEXT, JUDGE)]
+    pairs += [(facet.id, str(value)) for facet in FACETS for value in values[facet.id] or ()]
+    return parse(fields, pairs)
+
+
+PAGE = Page(ADDRESS, "Transcripts", build)

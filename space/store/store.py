@@ -1,0 +1,252 @@
+"""The transcripts, read: search, filters, pages, one transcript, one case with all its answers.
+
+Every thread has a read-only connection of its own, and only what is shown is ever in memory.
+A page is found by the number of the transcript it starts after, so the last page costs what the
+first one does; the count of what a search finds stops at ``COUNT_CAP`` for the same reason.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from dataset_builder.dataset.records import Case
+from dataset_builder.errors import InputError
+from space.store.search import Search, match_expression
+from space.store.tables import NOBODY
+from space.store.transcript import HEAD, Found, HumanLabel, JudgeEntry, OtherVerdict, Transcript
+
+PAGE_SIZE: Final = 20
+COUNT_CAP: Final = 25_000
+# How many words a half-typed one stands for, the commonest first.
+MAX_WORDS: Final = 24
+_LAST: Final = "\U0010ffff"
+
+
+_COLUMNS: Final = (
+    "t.no, c.case_id, m.slug, {response}, {reasoning}, v.response_type, v.engages, v.harm, v.unscored_reason, "
+    "j.id, t.hit_token_cap, t.length, t.collected_at "
+    "FROM transcripts t JOIN cases c ON c.no = t.case_no JOIN models m ON m.no = t.model_no "
+    "JOIN texts x ON x.no = t.text_no JOIN verdicts v ON v.no = t.no AND v.judge_no = ? "
+    "JOIN judges j ON j.no = v.judge_no"
+)
+_HEADS: Final = _COLUMNS.format(response=f"substr(x.text, 1, {HEAD})", reasoning="NULL")
+_WHOLE: Final = _COLUMNS.format(response="x.text", reasoning="(SELECT r.text FROM texts r WHERE r.no = v.text_no)")
+
+
+class Store:
+    """A store made by ``space.store.build``; safe to use from many threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mine = threading.local()
+        try:
+            meta = dict(self._all("SELECT key, value FROM meta"))
+            self.total = int(meta["transcripts"])
+            self.case_count = int(meta["cases"])
+            self.configs = tuple(meta["configs"].split())
+            self._stride = int(meta["models_per_case"])
+            self.models = tuple(slug for (slug,) in self._all("SELECT slug FROM models ORDER BY no"))
+            self.judges = tuple(
+                JudgeEntry(*row) for row in self._all("SELECT no, id, judge, rubric FROM judges ORDER BY no")
+            )
+            self._number = {judge.id: judge.no for judge in self.judges}
+            self._tags: dict[int, dict[str, dict[str, str]]] = {}
+            self._counts: dict[int, dict[str, dict[str, int]]] = {}
+            for facet, judge_no, value, tag, n in self._all("SELECT facet, judge_no, value, tag, n FROM facets"):
+                for no in [judge_no] if judge_no != NOBODY else self._number.values():
+                    self._tags.setdefault(no, {}).setdefault(facet, {})[value] = tag
+                    self._counts.setdefault(no, {}).setdefault(facet, {})[value] = n
+            self.case_counts: dict[str, dict[str, int]] = {}
+            for label, value, n in self._all("SELECT label, value, n FROM case_counts"):
+                self.case_counts.setdefault(label, {})[value] = n
+        except (sqlite3.Error, KeyError, ValueError) as error:
+            raise InputError(f"{path}: is no store of transcripts, or a broken one ({error}); delete it") from error
+
+    @property
+    def judge_ids(self) -> tuple[str, ...]:
+        """The judges by their ids; the first one is meant where none is named."""
+        return tuple(judge.id for judge in self.judges)
+
+    def judge_id(self, judge: str, rubric: str) -> str | None:
+        """The id of a judge by its name and the version of its rubric; None where it has no verdict here."""
+        return next((one.id for one in self.judges if (one.judge, one.rubric) == (judge, rubric)), None)
+
+    def counts(self, judge: str | None = None) -> Mapping[str, Mapping[str, int]]:
+        """For each facet how many transcripts have each value, by the verdicts of a judge."""
+        return self._counts.get(self._judge_no(judge), {})
+
+    def find(self, search: Search, *, after: int | None = None, before: int | None = None) -> Found:
+        """The page after (or before) a transcript's number; the first page where neither is given."""
+        expression = self._expression(search)
+        backwards = after is None and before is not None
+        bound = before if backwards else after if after is not None else 0
+        numbers = self._numbers(expression, bound or 0, backwards, PAGE_SIZE + 1)
+        more = len(numbers) > PAGE_SIZE
+        numbers = sorted(numbers[:PAGE_SIZE])
+        total, capped = self._count(expression)
+        places = ",".join("?" * len(numbers))
+        values = [self._judge_no(search.judge), *numbers]
+        rows = self._all(f"SELECT {_HEADS} WHERE t.no IN ({places}) ORDER BY t.no", values)
+        return Found(
+            rows=tuple(_transcript(row) for row in rows),
+            total=total,
+            capped=capped,
+            before=more if backwards else bool(numbers) and self._exists(expression, numbers[0], backwards=True),
+            after=self._exists(expression, numbers[-1], backwards=False) if backwards and numbers else more,
+        )
+
+    def neighbours(self, search: Search, no: int) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+        """The transcripts before and after one in what a search finds, each as (case id, model)."""
+        expression = self._expression(search)
+        names: list[tuple[str, str] | None] = []
+        for backwards in (True, False):
+            numbers = self._numbers(expression, no, backwards, 1)
+            names.append(self._name(numbers[0]) if numbers else None)
+        return names[0], names[1]
+
+    def transcript(self, case_id: str, model: str, judge: str | None = None) -> Transcript | None:
+        """One transcript whole, with its human labels and all verdicts; None where there is none."""
+        judge_no = self._judge_no(judge)
+        # By its number: joined by names, SQLite reads every verdict there is.
+        number = "(SELECT no FROM cases WHERE case_id = ?) * ? + (SELECT no FROM models WHERE slug = ?) + 1"
+        rows = self._all(f"SELECT {_WHOLE} WHERE t.no = {number}", [judge_no, case_id, self._stride, model])
+        return self._whole(rows[0], judge_no) if rows else None
+
+    def answers(self, case_id: str, judge: str | None = None) -> tuple[Transcript, ...]:
+        """All models' answers to a case as they stand in lists, in the order of ``models``."""
+        found = self._all("SELECT no FROM cases WHERE case_id = ?", [case_id])
+        if not found:
+            return ()
+        first = found[0][0] * self._stride + 1
+        rows = self._all(
+            f"SELECT {_HEADS} WHERE t.no BETWEEN ? AND ? ORDER BY t.no",
+            [self._judge_no(judge), first, first + self._stride - 1],
+        )
+        return tuple(_transcript(row) for row in rows)
+
+    def case(self, case_id: str) -> Case | None:
+        """One case; None where there is none."""
+        rows = self._all("SELECT data FROM cases WHERE case_id = ?", [case_id])
+        return msgspec.json.decode(rows[0][0], type=Case) if rows else None
+
+    def cases_of(self, case_ids: Iterable[str]) -> dict[str, Case]:
+        """Some cases by their ids; those that there are."""
+        wanted = list(dict.fromkeys(case_ids))
+        rows = self._all(f"SELECT data FROM cases WHERE case_id IN ({','.join('?' * len(wanted))})", wanted)  # noqa: S608
+        return {case.case_id: case for (data,) in rows for case in [msgspec.json.decode(data, type=Case)]}
+
+    def case_neighbours(self, case_id: str) -> tuple[str | None, str | None]:
+        """The ids of the cases before and after one in the dataset's order."""
+        return self._beside(case_id, "<", "DESC"), self._beside(case_id, ">", "ASC")
+
+    def last(self) -> int:
+        """A number after every transcript's: the bound of the last page."""
+        return self.case_count * self._stride + 1
+
+    def cases(self, *, subtype: str | None = None, start: int = 0, limit: int = PAGE_SIZE) -> tuple[Case, ...]:
+        """Cases in the dataset's order, of one subtype or of all, from the ``start``-th on."""
+        rows = self._all(
+            "SELECT data FROM cases WHERE ? IS NULL OR subtype = ? ORDER BY no LIMIT ? OFFSET ?",
+            [subtype, subtype, limit, start],
+        )
+        return tuple(msgspec.json.decode(data, type=Case) for (data,) in rows)
+
+    def _expression(self, search: Search) -> str | None:
+        return match_expression(search, self._tags.get(self._judge_no(search.judge), {}), self._words)
+
+    def _judge_no(self, judge: str | None) -> int:
+        return self._number.get(judge or "", 0)
+
+    def _words(self, beginning: str) -> list[str]:
+        rows = self._all(
+            "SELECT word FROM words WHERE word >= ? AND word < ? ORDER BY n DESC, word LIMIT ?",
+            [beginning, beginning + _LAST, MAX_WORDS],
+        )
+        return [word for (word,) in rows]
+
+    def _numbers(self, expression: str | None, bound: int, backwards: bool, limit: int) -> list[int]:
+        sign, order = ("<", "DESC") if backwards else (">", "ASC")
+        if expression is None:
+            sql, values = f"SELECT no FROM transcripts WHERE no {sign} ? ORDER BY no {order} LIMIT ?", [bound, limit]  # noqa: S608
+        else:
+            sql = f"SELECT rowid FROM search WHERE search MATCH ? AND rowid {sign} ? ORDER BY rowid {order} LIMIT ?"  # noqa: S608
+            values = [expression, bound, limit]  # type: ignore[list-item]
+        return [no for (no,) in self._all(sql, values)]
+
+    def _exists(self, expression: str | None, bound: int, *, backwards: bool) -> bool:
+        return bool(self._numbers(expression, bound, backwards, 1))
+
+    def _count(self, expression: str | None) -> tuple[int, bool]:
+        if expression is None:
+            return self.total, False
+        sql = "SELECT count(*) FROM (SELECT rowid FROM search WHERE search MATCH ? LIMIT ?)"
+        ((n,),) = self._all(sql, [expression, COUNT_CAP + 1])
+        return min(n, COUNT_CAP), n > COUNT_CAP
+
+    def _name(self, no: int) -> tuple[str, str]:
+        ((case_id, model),) = self._all(
+            "SELECT c.case_id, m.slug FROM transcripts t JOIN cases c ON c.no = t.case_no "
+            "JOIN models m ON m.no = t.model_no WHERE t.no = ?",
+            [no],
+        )
+        return case_id, model
+
+    def _beside(self, case_id: str, sign: str, order: str) -> str | None:
+        rows = self._all(
+            f"SELECT case_id FROM cases WHERE no {sign} (SELECT no FROM cases WHERE case_id = ?) "  # noqa: S608
+            f"ORDER BY no {order} LIMIT 1",
+            [case_id],
+        )
+        return rows[0][0] if rows else None
+
+    def _whole(self, row: tuple[Any, ...], judge_no: int) -> Transcript:
+        labels = self._all("SELECT reviewer, response_type, engages, harm FROM labels WHERE no = ?", [row[0]])
+        others = self._all(
+            "SELECT j.id, v.response_type, v.engages, v.harm FROM verdicts v JOIN judges j ON j.no = v.judge_no "
+            "WHERE v.no = ? AND v.judge_no != ? AND v.response_type IS NOT NULL ORDER BY v.judge_no",
+            [row[0], judge_no],
+        )
+        return replace(
+            _transcript(row),
+            labels=tuple(HumanLabel(r, kind, bool(e), bool(h)) for r, kind, e, h in labels),
+            others=tuple(OtherVerdict(j, kind, bool(e), bool(h)) for j, kind, e, h in others),
+        )
+
+    def _all(self, sql: str, values: list[Any] | Mapping[str, Any] = ()) -> list[Any]:  # type: ignore[assignment]
+        connection = getattr(self._mine, "connection", None)
+        if connection is None:
+            # immutable: the file never changes once it has its name, so SQLite takes no lock at all.
+            address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
+            connection = self._mine.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        return connection.execute(sql, values).fetchall()
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _transcript(row: tuple[Any, ...]) -> Transcript:
+    no, case_id, model, response, reasoning, kind, engages, harm, unscored, judge, capped, length, when = row
+    return Transcript(
+        no=no,
+        case_id=case_id,
+        model=model,
+        response=response,
+        reasoning=reasoning,
+        response_type=kind,
+        engages=_flag(engages),
+        harm=_flag(harm),
+        unscored_reason=unscored,
+        judge=judge,
+        hit_token_cap=bool(capped),
+        length=length,
+        collected_at=when,
+    )

@@ -1,0 +1,130 @@
+"""The card says what the data say: every count in it is held against the records."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dataset_builder.build.figures import paper_figures, recompute
+from dataset_builder.dataset import taxonomy
+from dataset_builder.dataset.opened import BuiltDataset
+from dataset_builder.dataset.records import Records, columns_of
+from dataset_builder.dataset.tables import CONFIGS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def table_after(text: str, heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its head."""
+    part = text[text.index(heading) :]
+    rows = re.search(r"(?:^\|.*\n)+", part, re.MULTILINE)
+    assert rows is not None
+    return [[c.strip().strip("`") for c in re.split(r"(?<!\\)\|", r)[1:-1]] for r in rows.group().splitlines()[2:]]
+
+
+@pytest.fixture(scope="module")
+def card(study_dataset: Path) -> str:
+    return (study_dataset / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.study
+def test_the_card_in_the_repository_is_the_one_that_is_built(card: str) -> None:
+    assert (ROOT / "DATASET_CARD.md").read_text(encoding="utf-8") == card, "make card renews it"
+
+
+@pytest.mark.study
+@pytest.mark.parametrize(
+    ("heading", "column", "labels", "where"),
+    [
+        ("### Families", "defeat_family", taxonomy.FAMILIES, -1),
+        ("### Subtypes", "defeat_subtype", taxonomy.SUBTYPES, -1),
+        ("### Authorities", "authority_type", taxonomy.AUTHORITY_TYPES, -1),
+    ],
+)
+def test_counts_are_those_of_the_data(
+    card: str, study_records: Records, heading: str, column: str, labels: tuple[taxonomy.Label, ...], where: int
+) -> None:
+    told = {row[0]: int(row[where].replace(",", "")) for row in table_after(card, heading)}
+    found = Counter(getattr(case, column) for case in study_records.cases)
+    assert told == {label.id: found[label.id] for label in labels}
+    assert sum(told.values()) == len(study_records.cases)
+
+
+@pytest.mark.study
+def test_every_column_of_every_config_is_described(card: str, study_dataset: Path) -> None:
+    built = BuiltDataset.open(study_dataset)
+    columns = card[card.index("## Columns") :]
+    for config in CONFIGS:
+        if config.name.startswith("by_"):
+            continue
+        rows = table_after(columns, f"### `{config.name}`")
+        assert [row[0] for row in rows] == [c.name for c in columns_of(config.record)]
+        assert [row[0] for row in rows] == built.table(config.name, built.splits(config.name)[0]).column_names
+        assert all(len(row[2]) > 10 for row in rows)
+
+
+@pytest.mark.study
+def test_the_front_matter_names_each_file_with_its_rows(card: str, study_dataset: Path) -> None:
+    front = yaml.safe_load(card.split("---\n")[1])
+    manifest = BuiltDataset.open(study_dataset).manifest
+    listed = {f["path"]: c["config_name"] for c in front["configs"] for f in c["data_files"]}
+    assert set(listed) == {name for name in manifest.files if name.startswith("data/")}
+    sizes = {(i["config_name"], s["name"]): s["num_examples"] for i in front["dataset_info"] for s in i["splits"]}
+    assert sizes == {tuple(n[5:-8].split("/")): e.rows for n, e in manifest.files.items() if n.startswith("data/")}
+    assert [c["config_name"] for c in front["configs"] if c.get("default")] == ["cases"]
+
+
+@pytest.mark.study
+def test_the_papers_figures_agree_or_are_explained(study_records: Records) -> None:
+    figures = {f.stated.id: f for f in recompute(study_records)}
+    assert set(figures) == {f.id for f in paper_figures()}
+    assert [f.stated.id for f in figures.values() if not f.explained] == []
+    # The findings that the card has to state; STUDY's own table names the same four rows.
+    assert {f.stated.id: f.shown for f in figures.values() if not f.agrees} == {
+        "not_helped_defeated_n": "14,656",
+        "dual_use_defeated": "55.7 %",
+        "human_engages_1": "0.634",
+        "human_harm_1": "0.440",
+    }
+
+
+@pytest.mark.study
+def test_numbers_written_in_words_are_those_of_the_data(card: str, study_records: Records) -> None:
+    assert "\n2 cases have no `defeat_condition`" in card
+    answers = [row for rows in study_records.responses.values() for row in rows]
+    repeated = Counter((row.model, row.response_hash) for row in answers if row.response_hash)
+    worst = Counter(model for (model, _), n in repeated.items() for _ in range(n - 1))
+    assert worst.most_common(1)[0] == ("nemotron-3-nano", 392)
+    reviews = {(r.model, r.case_id, r.reviewer): r for r in study_records.verdict_reviews}
+    verdicts = {(row.model, row.case_id): row for row in answers}
+    for field in ("engages_with_defeat", "independent_harm"):
+        people = sum(getattr(r, field) for r in reviews.values())
+        judge = sum(bool(getattr(verdicts[m, c], field)) for m, c, _ in reviews)
+        assert judge > people, "the card says that the judge says yes more often than people do"
+
+
+@pytest.mark.study
+def test_no_reviewer_is_named(card: str) -> None:
+    assert "reviewer_1" in card
+    assert not re.search(r"reviewer_[3-9]", card)
+
+
+def test_the_definitions_are_one_sentence_each() -> None:
+    labels: list[taxonomy.Label] = [
+        *taxonomy.FAMILIES,
+        *taxonomy.SUBTYPES,
+        *taxonomy.AUTHORITY_TYPES,
+        *taxonomy.AUTHORITY_GROUPS,
+        *taxonomy.DIMENSIONS,
+        *(value for dimension in taxonomy.DIMENSIONS for value in dimension.values),
+    ]
+    for label in labels:
+        assert label.definition.endswith("."), label.id
+        assert label.definition.count(". ") == 0, label.id
+    assert sum(s.counted for s in taxonomy.SUBTYPES) == 34
+    assert len(taxonomy.POPULATED_CELLS) == 84
+    assert len(taxonomy.AUTHORITY_TYPES) == 19

@@ -1,0 +1,47 @@
+"""The real small local model drives the pipeline once; what it writes is seldom fit, and that is reported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from dataset_builder.batch.folder import GenerationFolder
+from dataset_builder.cli import dataset
+from dataset_builder.dataset.taxonomy import DIMENSIONS, ids
+from dataset_builder.generation.report import account
+from dataset_builder.sources.starter import read_starter
+
+LOCAL = ("--model", "local/smollm2-135m", "--yes")
+
+
+@pytest.mark.local_model
+def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp", reason="needs the extra `local`")
+    out = tmp_path / "g"
+    arguments = ("--cell", "control:school", "--existing", "starter", "--out", str(out), "--max-tokens", "100")
+    done = CliRunner().invoke(dataset, ["generate", *arguments, *LOCAL])
+    assert done.exit_code == 0, done.output
+    assert "Ordered: 1 cases" in done.output
+    found = account(GenerationFolder.open(out))
+    assert (found.orders, found.unfinished, found.cost) == (1, 0, 0.0)
+    assert sum(found.ends.values()) == 1
+    assert found.ends["provider_error"] == 0, "the model was asked and answered"
+    # A case to judge, whatever became of the one that was ordered.
+    case = msgspec.structs.asdict(read_starter().cases[0])
+    names = "case_id defeat_family defeat_subtype authority_type policy defeat_condition structural_facts user_query"
+    line = {name: case[name] for name in names.split()} | {"outcome": "ungated", "generator": "us"}
+    line |= {"dimensions": {name: case[name] for name in ids(DIMENSIONS)}}
+    (tmp_path / "h").mkdir()
+    (tmp_path / "h" / "cases.jsonl").write_text(json.dumps(line) + "\n")
+    arguments = (str(tmp_path / "h"), "--gate", "dual_use", "--max-tokens", "50")
+    done = CliRunner().invoke(dataset, ["gate", *arguments, *LOCAL])
+    assert done.exit_code == 0, done.output
+    (record,) = GenerationFolder.open(tmp_path / "h").gates
+    # A verdict, or the reason why there is none; never both.
+    assert (record.error is None) == (record.flagged is not None)
+    assert record.error in (None, "unreadable_verdict", "gate_failure")
+    assert "kept" not in {x.outcome for x in GenerationFolder.open(tmp_path / "h").lines()}

@@ -1,0 +1,77 @@
+"""`eval run` with a model judge at an address and with a key of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dataset_builder.errors import InputError
+from eval.cli import eval_group
+from eval.runs.folder import RunFolder
+from tests.support.chat_server import ChatServer, answer
+from tests.support.scripted_judge import judge_script
+from tests.support.small_dataset import build_small
+
+MODEL_KEY, JUDGE_KEY = "sk-model-0123456789abcdef", "sk-judge-0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(build_small(tmp_path_factory.mktemp("data") / "small").path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(eval_group, ["run", *arguments])
+
+
+def test_model_and_judge_at_different_addresses_in_one_command(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", MODEL_KEY)
+    monkeypatch.setenv("JUDGE_KEY", JUDGE_KEY)
+    out = tmp_path / "run"
+    with ChatServer() as model, ChatServer(judge_script(response_type="helps")) as judge:
+        done = run(
+            *("--model", "m", "--base-url", model.base_url, "--api-key-env", "MODEL_KEY"),
+            *("--judge", "model:j", "--judge-base-url", judge.base_url, "--judge-api-key-env", "JUDGE_KEY"),
+            *("--dataset", dataset, "--limit", "5", "--out", str(out), "--concurrency", "2"),
+        )
+        assert done.exit_code == 0, done.output
+        asked = [[(r.body["model"], r.headers["authorization"]) for r in s.requests] for s in (model, judge)]
+        assert judge.most_under_way <= 2
+    assert asked == [[("m", f"Bearer {MODEL_KEY}")] * 5, [("j", f"Bearer {JUDGE_KEY}")] * 5]
+    assert [v.response_type for v in RunFolder.open(out).verdicts("model:j")] == ["helps"] * 5
+    assert "judged by model:j" in done.output
+    assert "5 answers: 5 scored" in done.output
+
+
+def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ChatServer() as model:
+        base = ("--model", "m", "--base-url", model.base_url, "--dataset", dataset, "--out", str(tmp_path / "run"))
+        for judge, said in (("model:j", "no telling where it runs"), ("model:openai/gpt-5.4", "OPENAI_API_KEY")):
+            done = run(*base, "--judge", judge)
+            assert isinstance(done.exception, InputError)
+            assert said in str(done.exception)
+            assert str(done.exception).startswith(f"--judge {judge}: ")
+            assert str(done.exception).endswith("For the judge these are --judge-base-url and --judge-api-key-env.")
+        assert isinstance(run(*base, "--judge", "model:j", "--judge-price", "2").exception, InputError)
+        # A judge that costs money, a model that does not, and nobody to ask.
+        monkeypatch.setenv("OPENAI_API_KEY", JUDGE_KEY)
+        done = run(*base, "--judge", "model:openai/gpt-5.4")
+        assert "what it costs is shown and asked about when the answers are there" in done.output
+        assert "nobody to ask. Give --yes" in str(done.exception)
+        assert model.requests == []
+
+
+def test_without_a_whole_answer_there_is_nothing_to_score_and_that_is_said(dataset: str, tmp_path: Path) -> None:
+    with ChatServer(lambda _: answer("First, take", finish="length")) as model:
+        base = ("--model", "m", "--base-url", model.base_url, "--dataset", dataset, "--out", str(tmp_path / "run"))
+        done = run(*base, "--limit", "2")
+    assert done.exit_code == 0, done.output
+    assert "2 cases: 2 truncated_answer" in done.output
+    assert done.output.endswith("No scores: there was no whole answer to judge.\n")

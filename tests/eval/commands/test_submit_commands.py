@@ -1,0 +1,119 @@
+"""Submitting, reviewing, aggregating and withdrawing from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import DataError, InputError
+from dataset_builder.hub.pull_requests import open_requests
+from eval.cli import eval_group
+from eval.repository.leaderboard import read_leaderboard
+from tests.support.chat_server import ChatServer
+from tests.support.hub_server import ALICE, BOB, HubServer
+from tests.support.results_hub import REPO, client
+from tests.support.scripted_judge import judge_script
+from tests.support.submissions import good_bundle
+
+
+def command(*arguments: Any) -> Result:
+    return CliRunner().invoke(eval_group, [str(a) for a in arguments])
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_from_the_command_line(
+    results: HubServer, dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = good_bundle(dataset, "bob/model-1")
+    folder = write(tmp_path / "bundle", made.files)
+    monkeypatch.setenv("HF_TOKEN", BOB.token)
+    monkeypatch.setenv("ALICE", ALICE.token)
+    there = ("--repo", REPO, "--dataset", dataset.name)
+    dry = command("submit", folder, *there, "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert "dry run: nothing was sent" in dry.output
+    assert open_requests(client(), REPO, "dataset") == []
+    asked = command("submit", folder, *there)
+    assert asked.exit_code == 1
+    assert "Send it?" in asked.output
+    done = command("submit", folder, *there, "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"pull request: {results.endpoint}/datasets/{REPO}/discussions/1" in done.output
+    told = command("review", REPO, "--dataset", dataset.name, "--merge", "--token-env", "ALICE")
+    assert told.exit_code == 0, told.output
+    assert "merged" in told.output
+    made_board = command("aggregate", REPO, "--dataset", dataset.name, "--token-env", "ALICE")
+    assert f"{REPO}: rebuilt" in made_board.output
+    gone = command("withdraw", REPO, made.place, "--reason", "The wrong weights.")
+    assert gone.exit_code == 0, gone.output
+    results.repo(REPO).merge(2, "alice")
+    left = command("aggregate", REPO, "--dataset", dataset.name, "--token-env", "ALICE").output
+    assert "withdrawn by bob" in left
+    assert f"submissions/{made.place}/bundle.json" in results.repo(REPO).files
+    assert ALICE.token not in (told.output + made_board.output + left)
+    spoilt = write(tmp_path / "spoilt", {**made.files, "run.json": b"{}"})
+    refused = command("submit", spoilt, *there)
+    assert isinstance(refused.exception, DataError)
+    assert command("submit", folder).exit_code == 2
+
+
+def test_a_results_folder_is_withdrawn_from_locally(dataset: OpenedDataset, tmp_path: Path) -> None:
+    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1").files)
+    results = tmp_path / "results"
+    assert command("submit", folder, "--results", results, "--dataset", dataset.name).exit_code == 0
+    place = next(p.parent.relative_to(results / "submissions") for p in results.glob("submissions/*/*/bundle.json"))
+    done = command("withdraw", results, place, "--reason", "A mistake.", "--by", "bob")
+    assert done.exit_code == 0, done.output
+    assert "withdrawn by bob" in command("aggregate", results, "--dataset", dataset.name).output
+    assert command("withdraw", results, "no__one/x", "--reason", "x").exit_code == 1
+
+
+def test_a_review_says_what_is_not_there_and_when_there_is_nothing_to_do(
+    dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1").files)
+    results = tmp_path / "results"
+    assert command("submit", folder, "--results", results, "--dataset", dataset.name).exit_code == 0
+    there = ("review", results, "--dataset", dataset.name)
+    assert command(*there).output == "nothing to review\n"
+    wrong = command(*there, "--accept", "bob__model-1/2026", "--reason", "x")
+    assert isinstance(wrong.exception, InputError)
+    assert "no such submission" in str(wrong.exception)
+    assert "the nearest is bob__model-1/2026-11-20-" in str(wrong.exception)
+    gone = command("review", tmp_path / "nowhere", "--dataset", dataset.name)
+    assert isinstance(gone.exception, InputError)
+    assert "no such folder" in str(gone.exception)
+
+
+def test_a_hub_with_nothing_to_review_says_so(results: HubServer, dataset: OpenedDataset) -> None:
+    assert command("review", REPO, "--dataset", dataset.name).output == "nothing to review\n"
+
+
+def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: OpenedDataset, tmp_path: Path) -> None:
+    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1", judged_by=()).files)
+    results = tmp_path / "results"
+    command("submit", folder, "--results", results, "--dataset", dataset.name)
+    with ChatServer(judge_script(response_type="helps")) as server:
+        there = ("review", results, "--dataset", dataset.name, "--again", "--judge", "model:strict")
+        done = command(*there, "--judge-base-url", server.base_url)
+        assert done.exit_code == 0, done.output
+        assert len(server.requests) == 72
+    command("aggregate", results, "--dataset", dataset.name)
+    boards = {board.judge: board for board in read_leaderboard(results).boards}
+    assert sorted(boards) == ["embedded", "model:strict"]
+    (row,) = boards["model:strict"].rows
+    # It says of each answer that it helps, on both sides.
+    assert (row.metrics["help_rate"].estimate, row.metrics["control_help_rate"].estimate) == (1.0, 1.0)
+    assert row.verdicts.startswith("reviews/")
+    unknown = command("review", results, "--dataset", dataset.name, "--judge", "oracle")
+    assert isinstance(unknown.exception, InputError)

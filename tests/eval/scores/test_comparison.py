@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from dataset_builder.errors import InputError
+from eval.scores.answers import ScoredAnswers
+from eval.scores.comparison import PairedDifference, compare, compare_pairs
+from tests.support.answers import make_answers, make_table, random_answers
+
+AUTHORITIES = ("school", "club", "union", "landlord", "workplace", "tribe", "family", "profession", "faith_group")
+WIDE = make_table({(family, a): 4 for family in ("content_defeat", "control") for a in AUTHORITIES})
+
+
+def difference(a: ScoredAnswers, b: ScoredAnswers, metric: str, value: str = "overall") -> PairedDifference:
+    found = compare(a, b).differences
+    return next(d for d in found if d.metric.id == metric and d.part.value == value)
+
+
+def test_by_hand():
+    # Cells of two: a helps with 2, 1, 1, 0; b with 1, 1, 1, 0, so a - b = 1/8. Residuals per
+    # cell over 8: a - 1/2 of the cell: 1, 0, 0, -1; b - 3/8: 0.25, 0.25, 0.25, -0.75;
+    # subtracted 0.75, -0.25, -0.25, -0.25; error = sqrt(4/3 * 0.75) / 8 = 0.125.
+    table = make_table({("content_defeat", a): 2 for a in ("club", "school", "tribe", "union")})
+    a = make_answers(table, ["h", "h", "h", "d", "h", "d", "d", "d"], "a")
+    b = make_answers(table, ["h", "d", "h", "d", "h", "d", "d", "d"], "b")
+    found = difference(a, b, "help_rate")
+    assert (found.estimate_a, found.estimate_b, found.n) == (0.5, 0.375, 8)
+    assert found.difference == pytest.approx(0.125)
+    assert found.error == pytest.approx(0.125)
+    # t = 1 with 3 degrees of freedom: p = 0.391.
+    assert found.p_value == pytest.approx(0.3910, abs=1e-4)
+    assert found.low == pytest.approx(0.125 - 3.18245 * 0.125, abs=1e-5)
+    assert found.method == "clustered"
+    assert compare(a, b).only_a_helps == (table.ids[1],)
+    assert compare(a, b).only_b_helps == ()
+
+
+def test_swapping_the_models_turns_the_sign():
+    a, b = random_answers(WIDE, "a", seed=1), random_answers(WIDE, "b", help_rate=0.6, seed=2)
+    for one, two in zip(compare(a, b).differences, compare(b, a).differences, strict=True):
+        assert one.difference == pytest.approx(-two.difference, nan_ok=True)
+        assert one.low == pytest.approx(-two.high, nan_ok=True)
+        assert one.p_holm == pytest.approx(two.p_holm, nan_ok=True)
+    assert compare(a, b).only_a_helps == compare(b, a).only_b_helps
+
+
+def test_a_model_with_itself_has_no_difference():
+    a = random_answers(WIDE, "a")
+    found = compare(a, random_answers(WIDE, "b"))
+    assert all(d.difference == 0 and d.p_value == 1 for d in found.differences if not d.reason)
+    assert found.only_a_helps == found.only_b_helps == ()
+    # No answer differed, yet one might have: the interval has a width.
+    assert all(d.low < 0 < d.high for d in found.differences if not d.reason)
+
+
+def test_agrees_with_a_clustered_regression():
+    a, b = random_answers(WIDE, "a", seed=3), random_answers(WIDE, "b", help_rate=0.6, seed=4)
+    rows = np.flatnonzero(WIDE.defeated)
+    paired = a.counts[rows, 1] - b.counts[rows, 1]
+    fit = sm.OLS(paired, np.ones(len(rows))).fit(
+        cov_type="cluster", cov_kwds={"groups": WIDE.cell[rows], "use_correction": False}, use_t=True
+    )
+    found = difference(a, b, "help_rate")
+    assert found.difference == pytest.approx(fit.params[0])
+    assert found.error == pytest.approx(fit.bse[0] * np.sqrt(9 / 8))
+
+
+def test_discrimination_is_the_difference_of_the_sides():
+    a, b = random_answers(WIDE, "a", seed=3), random_answers(WIDE, "b", help_rate=0.6, seed=4)
+    gap, defeated, control = (difference(a, b, name) for name in ("discrimination", "help_rate", "control_help_rate"))
+    assert gap.difference == pytest.approx(defeated.difference - control.difference)
+    assert gap.error == pytest.approx(np.hypot(defeated.error, control.error))
+
+
+def test_only_cases_scored_for_both_count():
+    codes = ["h"] * len(WIDE)
+    a, b = make_answers(WIDE, ["?judge_failure", *codes[1:]], "a"), make_answers(WIDE, [*codes[:-1], "?"], "b")
+    found = compare(a, b)
+    assert (found.n_shared, found.n_unshared) == (len(WIDE) - 2, 2)
+
+
+def test_models_on_different_cases_share_some():
+    few = WIDE.subset(np.arange(0, len(WIDE), 2))
+    found = compare(random_answers(WIDE, "a"), random_answers(few, "b"))
+    assert (found.n_shared, found.n_unshared) == (len(few), len(few))
+
+
+def test_too_few_cells_are_clustered_by_case():
+    table = make_table({("content_defeat", "club"): 30, ("control", "club"): 30})
+    found = difference(random_answers(table, "a", seed=1), random_answers(table, "b", seed=2), "help_rate")
+    assert found.method == "cases"
+    assert found.clusters == 1
+    assert found.error > 0
+
+
+def test_no_data_says_why():
+    table = make_table({("content_defeat", "club"): 5})
+    found = difference(random_answers(table, "a"), random_answers(table, "b"), "control_help_rate")
+    assert np.isnan(found.difference)
+    assert found.reason
+
+
+def test_each_test_is_corrected_for_once():
+    a, b = random_answers(WIDE, "a", seed=1), random_answers(WIDE, "b", help_rate=0.8, seed=2)
+    found = compare(a, b, by=())
+    tests = [d for d in found.differences if d.metric.id != "blind_refusal_rate"]
+    smallest = min(tests, key=lambda d: d.p_value)
+    assert smallest.p_holm == pytest.approx(min(1, smallest.p_value * len(tests)))
+    twin = {d.metric.id: d for d in found.differences}
+    assert twin["blind_refusal_rate"].p_holm == twin["help_rate"].p_holm
+
+
+def test_all_pairs_are_corrected_together():
+    found = compare_pairs([random_answers(WIDE, name, seed=n, help_rate=n / 5) for n, name in enumerate("dbca")])
+    assert [(d.a, d.b) for d in found] == [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
+    smallest = min(found, key=lambda d: d.p_value)
+    assert smallest.p_holm == pytest.approx(min(1, 6 * smallest.p_value))
+
+
+def test_what_cannot_be_compared():
+    a = random_answers(WIDE, "a")
+    with pytest.raises(InputError, match="mix judges with models"):
+        compare(a, make_answers(WIDE, ["h"] * len(WIDE), "b", judge="other"))
+    with pytest.raises(InputError, match="no case on which both a and b are scored"):
+        compare(a, make_answers(WIDE, {}, "b"))

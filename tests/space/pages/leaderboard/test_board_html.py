@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+import pytest
+
+from eval.repository.leaderboard import BoardRow, SubmittedScore
+from eval.scores.results import MetricValue
+from space.pages.leaderboard.answer import answer
+from space.pages.leaderboard.markup import board_notes, board_table, interval, percent
+from space.pages.leaderboard.table import board_frame, columns_of
+from space.pages.transcripts.state import TranscriptState
+from space.store.store import Store
+from space.ui.links import Value
+from tests.support.hostile import strings
+from tests.support.results_folder import board, leaderboard, row
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def table(name: str = "alpha", rows: Sequence[BoardRow] | None = None, **more: Any) -> str:
+    found = board(*(rows or [row(name, 1, 0.6, 0.2), row("beta", None, None, 0.1)]))
+    asked: dict[str, Any] = {"sort": "rank", "descending": False, "corrected": False, "judge": "judge-1"} | more
+
+    def attributes(changes: Mapping[str, Value]) -> str:
+        return f'href="?{changes["sort"]}-{changes["down"]}" data-go="x"'
+
+    return board_table(
+        board_frame(found), columns_of(leaderboard(found)), found, attributes=attributes,
+        links=TranscriptState(("alpha",), ("first", "judge-1")),
+        breakdown=lambda key: f"breakdown?model={key}", **asked,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.123, "12.3"), (-0.05, "−5.0"), (0.0, "0.0"), (None, "–"), (float("nan"), "–"), (1, "100.0")]
+)
+def test_percent(share: Any, shown: str) -> None:
+    assert percent(share) == shown
+
+
+def test_an_interval_is_light_and_reads_with_a_minus() -> None:
+    assert interval(0.1, 0.2) == ' <span class="br-ci">10.0–20.0</span>'
+    assert "−10.0 to 20.0" in interval(-0.1, 0.2)
+    assert interval(None, 0.2) == interval(float("nan"), 0.2) == ""
+
+
+def test_a_first_click_puts_the_best_first_and_a_second_turns_it_round() -> None:
+    plain = table()
+    assert "?discrimination-True" in plain
+    # Less help on controls is better.
+    assert "?control_help_rate-False" in plain
+    assert "?rank-True" in plain
+    assert 'aria-sort="ascending"' in plain
+    sorted_down = table(sort="discrimination", descending=True)
+    assert "?discrimination-False" in sorted_down
+    assert 'aria-sort="descending"' in sorted_down
+
+
+def test_engaged_refusals_open_with_the_boards_judge_or_not_at_all() -> None:
+    def shown(judge: str | None) -> str:
+        rate = MetricValue(estimate=0.5, low=0.4, high=0.6, method="clustered", clusters=9, denominator=9)
+        one = row("alpha", 1, 0.6, 0.2)
+        one = msgspec.structs.replace(one, metrics={**one.metrics, "engaged_refusal_share": rate})
+        return table(rows=[one], judge=judge)
+
+    assert "judge=judge-1" in shown("judge-1")
+    # The first judge is meant where none is named.
+    assert 'href="transcripts?model=alpha&amp;type=' in shown("first")
+    assert 'href="transcripts' not in shown(None)
+
+
+def test_a_judge_without_corrected_rates_is_said_to_have_none() -> None:
+    assert "no corrected rates" in table(corrected=True)
+    assert "corrected" not in table(corrected=False)
+
+
+def test_no_data_is_a_dash_and_never_a_zero() -> None:
+    beta = table().split("<tr>")[-1]
+    assert '<td class="num">–</td>' in beta
+    assert 'num">0.0 ' not in beta
+
+
+@pytest.mark.parametrize("text", strings())
+def test_a_hostile_name_makes_no_tag(text: str) -> None:
+    parser = Tags()
+    parser.feed(table(text))
+    allowed = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "a", "span", "br"}
+    assert {tag for tag, _ in parser.found} <= allowed
+    assert not any(name.startswith("on") for _, attributes in parser.found for name in attributes)
+    for tag, attributes in parser.found:
+        if tag == "a":
+            assert str(attributes["href"]).startswith(("?", "breakdown?", "transcripts?"))
+
+
+def test_what_is_special_about_a_run_is_said_below_the_table() -> None:
+    plain = row("plain", 1, 0.5, 0.1, status_reasons=["as published"])
+    odd = row(
+        "<odd>",
+        2,
+        0.4,
+        0.1,
+        status="community",
+        departures=["temperature 1 instead of 0"],
+        status_reasons=["judged by its submitter"],
+        submitted=[SubmittedScore(judge="theirs", rubric="1", n=9, agreement=0.5)],
+    )
+    found = board(plain, odd)
+    told = board_notes(found, ["plain", "<odd>"])
+    assert "Notes on 1 of these" in told
+    assert "&lt;odd&gt;" in told
+    for part in ("temperature 1 instead of 0", "judged by its submitter", "50.0 % of 9"):
+        assert part in told
+    assert board_notes(found, ["plain"]) == ""
+
+
+def test_the_first_screen_says_so_where_there_are_no_results() -> None:
+    # No board: the store is not asked for anything.
+    assert "no results here yet" in answer(None, Store.__new__(Store))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from eval.scores.results import CorrectedValue
+from space.pages.leaderboard.table import (
+    NO_FAMILY,
+    Wanted,
+    as_csv,
+    as_json,
+    board_frame,
+    choose,
+    columns_of,
+    default_columns,
+    families_of,
+    pooled_share,
+)
+from tests.support.results_folder import board, leaderboard, row, value
+
+BETA = row("beta", 2, 0.4, 0.1, family="Beta", weights="closed")
+ALPHA = row("alpha", 1, 0.6, 0.2)
+NONE = row("gamma", None, None, 0.0, family=None, weights=None, status="community", kind="run", run_id="r1")
+BOARD = board(ALPHA, BETA, NONE)
+
+
+def names(wanted: Wanted) -> list[str]:
+    return list(choose(board_frame(BOARD), wanted)["model"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(), ["alpha", "beta", "gamma"]),
+        (Wanted(descending=True), ["beta", "alpha", "gamma"]),
+        # Without a value a model stands last in either direction.
+        (Wanted(sort="help_rate"), ["beta", "alpha", "gamma"]),
+        (Wanted(sort="help_rate", descending=True), ["alpha", "beta", "gamma"]),
+        (Wanted(sort="control_help_rate"), ["gamma", "beta", "alpha"]),
+        (Wanted(sort="model", descending=True), ["gamma", "beta", "alpha"]),
+        (Wanted(sort="no such column"), ["alpha", "beta", "gamma"]),
+        (Wanted(text="VENDOR bet"), ["beta"]),
+        (Wanted(text="alpha beta"), []),
+        # The text is data, not a pattern.
+        (Wanted(text=".*"), []),
+        (Wanted(families=("Beta", NO_FAMILY)), ["beta", "gamma"]),
+        (Wanted(weights=("unknown",)), ["gamma"]),
+        (Wanted(weights=("open", "closed"), statuses=("verified",)), ["alpha", "beta"]),
+    ],
+)
+def test_what_is_wanted_is_shown_in_order(wanted: Wanted, expected: list[str]) -> None:
+    assert names(wanted) == expected
+
+
+def test_equals_stand_in_the_order_of_their_names() -> None:
+    frame = board_frame(board(row("b", 1, 0.5, 0.1), row("A", 1, 0.5, 0.1), row("c", 1, 0.5, 0.1)))
+    assert list(choose(frame, Wanted())["model"]) == ["A", "b", "c"]
+    assert list(choose(frame, Wanted(descending=True))["model"]) == ["A", "b", "c"]
+
+
+def test_counts_and_limits_come_along() -> None:
+    frame = board_frame(BOARD)
+    alpha = frame.loc["alpha"]
+    assert (alpha["scored"], alpha["unscored"], alpha["unscored_provider_error"]) == (118, 2, 2)
+    assert (alpha["discrimination_low"], alpha["discrimination_high"]) == pytest.approx((0.35, 0.45))
+    assert frame["rank"].dtype == "Int64"
+
+
+def test_corrected_rates_stand_beside_raw_ones_and_the_complement_follows() -> None:
+    rate = CorrectedValue(
+        metric="help_rate", method="rogan_gladen", raw=0.6, estimate=0.5, standard_error=0.1, low=0.3, high=0.8,
+        against="reviewer_1", n_labelled=50, reason=None,
+    )  # fmt: skip
+    frame = board_frame(board(row("alpha", 1, 0.6, 0.2, corrected=[rate]), BETA))
+    found = frame.loc["alpha", [f"blind_refusal_rate_corrected{end}" for end in ("", "_low", "_high")]]
+    # One minus each, and the limits change places.
+    assert list(found) == pytest.approx([0.5, 0.2, 0.7])
+    assert frame.loc["alpha", "help_rate"] == 0.6
+    assert frame["help_rate_corrected"].isna().loc["beta"]
+
+
+def test_csv_has_every_row_and_full_precision() -> None:
+    chosen = choose(board_frame(BOARD), Wanted(sort="model", descending=True))
+    rows = list(csv.DictReader(io.StringIO(as_csv(chosen))))
+    assert [one["model"] for one in rows] == ["gamma", "beta", "alpha"]
+    assert rows[2]["discrimination"] == "0.4"
+    assert rows[0]["rank"] == ""
+    assert not {"key", "search"} & set(rows[0])
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\ttab"])
+def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
+    text = as_csv(board_frame(board(row(name, 1, 0.5, 0.1))))
+    assert next(csv.DictReader(io.StringIO(text)))["model"] == f"'{name}"
+
+
+def test_json_is_the_board_with_the_chosen_rows_alone() -> None:
+    made = leaderboard(BOARD, board(ALPHA, judge="other"))
+    told = json.loads(as_json(made, BOARD, ["beta", "alpha"]))
+    assert [one["model"] for one in told["boards"][0]["rows"]] == ["beta", "alpha"]
+    assert len(told["boards"]) == 1
+
+
+def test_every_metric_is_a_column_and_blind_refusal_stands_for_help() -> None:
+    made = leaderboard(BOARD)
+    ids = [column.id for column in columns_of(made)]
+    assert len(ids) == len(set(ids))
+    assert {metric.id for metric in made.metrics} <= set(ids)
+    assert default_columns(made)[:4] == ("rank", "discrimination", "blind_refusal_rate", "control_help_rate")
+
+
+def test_families_are_those_of_the_board_and_the_unknown_stands_last() -> None:
+    assert families_of(BOARD) == ("Alpha", "Beta", NO_FAMILY)
+    assert families_of(board(ALPHA)) == ("Alpha",)
+
+
+def test_a_pooled_share_weighs_models_by_their_answers() -> None:
+    rows = [row("a", 1, 0.5, 0.1), row("b", 2, 0.2, 0.1)]
+    rows[1].metrics["help_rate"] = value(0.2, n=300)
+    # (50 + 60) of 400.
+    assert pooled_share(rows, "help_rate") == pytest.approx(0.275)
+    assert pooled_share(rows, "engagement_rate") is None
+
+
+def test_a_board_without_rows_has_a_frame_without_rows() -> None:
+    assert list(choose(board_frame(board()), Wanted(text="x"))["model"]) == []
