@@ -18,6 +18,7 @@ import msgspec
 
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.taxonomy import HELPS
 from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, BundleVerdict, departures_of, to_parquet
 from eval.repository.folder import REVIEWS, SUBMISSIONS, review_files
 from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
@@ -28,7 +29,7 @@ from eval.reviews.rejudge import Rejudged
 from eval.runs.verdict import Verdict
 from eval.scores.results import JudgeInfo, Results
 from eval.scores.scores import compute_scores
-from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, fingerprints_of
+from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, sketches_of, stock_help_found
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import Submission, read_submission
 
@@ -78,6 +79,9 @@ def review_submission(
         judge, problem = _published(submission, dataset)
         judges += [judge] if judge else []
         held += [problem] if problem else []
+    if rejudged and not published:
+        helps = {verdict.case_id for verdict in rejudged[0].verdicts if verdict.response_type == HELPS}
+        held += stock_help_found(submission.marks(dataset), helps)
     for one in rejudged:
         results = _results(submission, dataset, one.verdicts, JudgeInfo(**one.who, settings=one.settings))
         scored[one.judge, one.rubric] = results
@@ -141,7 +145,7 @@ def review_submission(
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )
     extra = {f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()}
-    extra[FINGERPRINTS] = fingerprint_bytes(fingerprints_of(submission.texts()))
+    extra[FINGERPRINTS] = fingerprint_bytes(sketches_of(submission.marks(dataset)))
     return MadeReview(review, review_files(review, verdicts, extra), scored)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,17 +22,13 @@ from eval.judging.registry import unknown_judge
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, departures_of
 from eval.repository.identity import STUDY, fits_slug
 from eval.runs.response import REPEATABLE
-from eval.submissions.likeness import Earlier, fingerprints_of, most_common_share, shared
+from eval.submissions.likeness import Earlier, copies_found
 from eval.submissions.make import case_hashes
 from eval.submissions.row_checks import check_answers, check_verdicts
 from eval.submissions.submission import Submission
 
 # The study's 18 configurations have at most 0.3 % without an answer.
 MOST_UNSCORED: Final = 0.10
-# By fingerprint, no two models of the study share more than 1.1 % of their answers, and one text is at most
-# 30.9 % of a model's answers (nemotron-3-nano, which repeats itself; 0.1 % in all others).
-TOO_ALIKE: Final = 0.10
-TOO_UNIFORM: Final = 0.50
 _NUMBER: Final = re.compile(r"([0-9]+)")
 
 
@@ -87,7 +83,10 @@ def check_submission(
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, most_unscored, problems, flags)
     if not problems:
-        held += _likeness(submission, earlier)
+        others = [one for one in earlier if not _same_model(submission, one)]
+        # Answers that came with the dataset are compared with the dataset itself.
+        if dataset is not None and bundle.kind != "published":
+            held += copies_found(submission.marks(dataset), others)
     return Checked(
         tuple(sorted(set(problems), key=_reading_order)),
         tuple(held),
@@ -182,15 +181,5 @@ def _reading_order(problem: Problem) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), problem.what
 
 
-def _likeness(submission: Submission, earlier: Sequence[Earlier]) -> list[str]:
-    found = []
-    mine: Mapping[str, int] = fingerprints_of(submission.texts())
-    common = most_common_share(mine)
-    if len(mine) > 1 and common > TOO_UNIFORM:
-        found.append(f"one text stands for {100 * common:.0f} % of the answers")
-    for one in earlier:
-        if one.place == submission.place or one.place.split("/")[0] == submission.bundle.model.slug:
-            continue
-        if (alike := shared(mine, one.fingerprints)) >= TOO_ALIKE:
-            found.append(f"{100 * alike:.0f} % of the answers are those of {one.place}")
-    return found
+def _same_model(submission: Submission, one: Earlier) -> bool:
+    return one.place == submission.place or one.place.split("/")[0] == submission.bundle.model.slug

@@ -1,32 +1,63 @@
-"""What earlier submissions answered, as fingerprints: to notice one model's answers under another name."""
+"""Whether answers are copies: of another submission's answers, or of each other.
+
+A text is compared by its shingles, runs of three words, after the words of the case's own request are taken
+out: so a copy with a word added is still a copy, and a template is not made new by pasting in six words of each
+request. Exact shingles serve within a submission; between submissions a sketch of each answer is kept, the
+smallest 32 of its shingles' hashes (Broder, "On the resemblance and containment of documents", 1997).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.build.build import PARQUET
 from dataset_builder.dataset.records import Record
+from dataset_builder.dataset.tables import schema_of
 from dataset_builder.errors import DataError
 from eval.repository.folder import REVIEWS, places, read_review
 from eval.repository.review import Review
 from eval.repository.tables import read_rows
 
 FINGERPRINTS: Final = "fingerprints.parquet"
-_NOT_A_WORD: Final = re.compile(r"[\W_]+")
+Marks = npt.NDArray[np.uint64]
+
+# Measured on the study's 18 models: of two models' answers to the same case, at most 1.9 % are near-copies (two
+# of Qwen's), and at most 13.4 % of a model's answers are mostly stock phrases (nemotron-3-nano, which repeats
+# itself). Among answers that help none is, and at least 88 % of their shingles are distinct.
+NEAR_COPY: Final = 0.5
+TOO_ALIKE: Final = 0.05
+STOCK: Final = 0.5
+TOO_UNIFORM: Final = 0.50
+STOCK_HELP: Final = 0.3
+TOO_MUCH_STOCK_HELP: Final = 0.05
+TOO_FEW_DISTINCT: Final = 0.7
+# Fewer helpful answers than this tell nothing about a pattern.
+MIN_HELPS: Final = 10
+# A shingle is common where this share of the answers has it, and at least three of them.
+COMMON: Final = 0.02
+MIN_COMMON: Final = 3
+SHINGLE: Final = 3
+SKETCH: Final = 32
+
+_WORD: Final = re.compile(r"\w+")
+_MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 class Fingerprint(Record, frozen=True, kw_only=True):
-    """The fingerprint of one answer."""
+    """One shingle's hash in the sketch of one answer; an answer has up to SKETCH rows."""
 
     case_id: str
     fingerprint: int
@@ -34,29 +65,119 @@ class Fingerprint(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """One earlier submission: its place and the fingerprint of its answer to each case."""
+    """One earlier submission: its place, and the sketch of its answer to each case."""
 
     place: str
-    fingerprints: dict[str, int]
+    sketches: dict[str, Marks]
 
 
-def fingerprint(text: str) -> int:
-    """A 63-bit hash of a text's letters and digits: case, spaces and punctuation do not change it."""
-    plain = _NOT_A_WORD.sub("", text.casefold())
-    return int.from_bytes(hashlib.blake2b(plain.encode("utf-8", "replace"), digest_size=8).digest(), "big") >> 1
+def marks_of(text: str, request: str) -> Marks:
+    """The distinct shingles of an answer as sorted 32-bit hashes, without the words of the request.
+
+    Case, spaces and punctuation change nothing. A text of fewer than three words of its own is one shingle.
+    """
+    taken = _words_of(request)
+    words = [_hash(word) for word in _WORD.findall(text.casefold()) if word not in taken]
+    row = np.zeros(max(SHINGLE, len(words)), dtype=np.uint64)
+    row[: len(words)] = words
+    mixed = (row[:-2] * _MIX[0] + row[1:-1]) * _MIX[1] + row[2:]
+    # Spread over all bits (the finalizer of splitmix64), so that the smallest hashes are a fair sample.
+    mixed ^= mixed >> np.uint64(31)
+    mixed *= _MIX[0]
+    mixed ^= mixed >> np.uint64(29)
+    return np.unique(mixed >> np.uint64(32))
 
 
-def fingerprints_of(answers: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Fingerprints of (case, answer) pairs by case."""
-    return {case_id: fingerprint(text) for case_id, text in answers}
+def sketches_of(marks: Mapping[str, Marks]) -> dict[str, Marks]:
+    """The sketch of each answer: its smallest SKETCH hashes, sorted."""
+    return {case_id: found[:SKETCH] for case_id, found in marks.items()}
 
 
-def fingerprint_bytes(found: Mapping[str, int]) -> bytes:
-    """Fingerprints as a Parquet file."""
+def resemblance(mine: Marks, theirs: Marks) -> float:
+    """The Jaccard similarity of two answers' shingles, estimated from their sketches; exact for short answers."""
+    union = np.union1d(mine, theirs)[:SKETCH]
+    if not len(union):
+        return 1.0
+    return float(np.isin(union, np.intersect1d(mine, theirs, assume_unique=True)).mean())
+
+
+def stock_shares(marks: Mapping[str, Marks]) -> dict[str, float]:
+    """For each answer, the share of its shingles that are common in these answers."""
+    if not marks:
+        return {}
+    found = list(marks.values())
+    _, place, times = np.unique(np.concatenate(found), return_inverse=True, return_counts=True)
+    common = (times[place] >= max(MIN_COMMON, COMMON * len(found))).astype(float)
+    lengths = np.array([len(one) for one in found])
+    owner = np.repeat(np.arange(len(found)), lengths)
+    shares = np.bincount(owner, common, minlength=len(found)) / lengths
+    return dict(zip(marks, shares.tolist(), strict=True))
+
+
+def copied(mine: Mapping[str, Marks], theirs: Mapping[str, Marks], stock: Mapping[str, float]) -> set[str]:
+    """The cases on which two submissions' answers are near-copies, by their sketches.
+
+    Stock phrases say nothing about whose they are: answers that are mostly such are left out.
+    """
+    return {
+        case_id
+        for case_id, sketch in mine.items()
+        if stock.get(case_id, 0.0) < STOCK and case_id in theirs and resemblance(sketch, theirs[case_id]) >= NEAR_COPY
+    }
+
+
+def copies_found(marks: Mapping[str, Marks], earlier: Sequence[Earlier]) -> list[str]:
+    """What the comparison with earlier submissions and with itself says against a submission; a line each."""
+    if not marks:
+        return []
+    found = []
+    stock = stock_shares(marks)
+    uniform = sum(share > STOCK for share in stock.values()) / len(marks)
+    if len(marks) > 1 and uniform > TOO_UNIFORM:
+        found.append(f"{100 * uniform:.0f} % of the answers are variants of the same text")
+    mine = sketches_of(marks)
+    # Where all is stock, that is all there is to compare.
+    telling = stock if any(share < STOCK for share in stock.values()) else dict.fromkeys(stock, 0.0)
+    n = sum(share < STOCK for share in telling.values())
+    together: Counter[str] = Counter()
+    for one in earlier:
+        alike = copied(mine, one.sketches, telling)
+        together.update(alike)
+        if len(alike) / n >= TOO_ALIKE:
+            found.append(f"{100 * len(alike) / n:.0f} % of the answers are near-copies of those of {one.place}")
+    if not found and len(together) / n >= TOO_ALIKE:
+        what = f"{100 * len(together) / n:.0f} % of the answers are near-copies of earlier submissions"
+        found.append(f"{what}, taken together")
+    return found
+
+
+def stock_help_found(marks: Mapping[str, Marks], helps: Container[str]) -> list[str]:
+    """What speaks against the answers that were judged to help: that they are one text in many forms.
+
+    Refusals are alike by nature; help is about one person's case, so its words differ from case to case.
+    """
+    helping = {case_id: found for case_id, found in marks.items() if case_id in helps}
+    if len(helping) < MIN_HELPS:
+        return []
+    stock = stock_shares(marks)
+    share = sum(stock[case_id] > STOCK_HELP for case_id in helping) / len(helping)
+    if share > TOO_MUCH_STOCK_HELP:
+        return [f"{100 * share:.0f} % of the answers that were judged to help repeat phrases of the others"]
+    everything = np.concatenate(list(helping.values()))
+    distinct = len(np.unique(everything)) / len(everything)
+    if distinct < TOO_FEW_DISTINCT:
+        return [f"the answers that were judged to help are made of the same phrases ({100 * distinct:.0f} % are new)"]
+    return []
+
+
+def fingerprint_bytes(sketches: Mapping[str, Marks]) -> bytes:
+    """Sketches as a Parquet file, a row a hash."""
     stream = io.BytesIO()
-    cases = sorted(found)
-    table = pa.table({"case_id": cases, "fingerprint": pa.array([found[c] for c in cases], pa.int64())})
-    pq.write_table(table.cast(_schema()), stream, **PARQUET)
+    cases = sorted(sketches)
+    rows = [case_id for case_id in cases for _ in sketches[case_id]]
+    hashes = np.concatenate([sketches[case_id] for case_id in cases] or [np.zeros(0, np.uint64)]).astype(np.int64)
+    table = pa.table({"case_id": rows, "fingerprint": pa.array(hashes)})
+    pq.write_table(table.cast(schema_of(Fingerprint)), stream, **PARQUET)
     return stream.getvalue()
 
 
@@ -76,8 +197,16 @@ def read_earlier(results: Path, but: str | None = None, before: str | None = Non
             columns = read_rows(path, Fingerprint, FINGERPRINTS)
         except DataError:
             continue
-        found.append(Earlier(place, dict(zip(columns["case_id"], columns["fingerprint"], strict=True))))
+        sketches: dict[str, list[int]] = {}
+        for case_id, mark in zip(columns["case_id"], columns["fingerprint"], strict=True):
+            sketches.setdefault(case_id, []).append(mark & 0xFFFFFFFF)
+        found.append(Earlier(place, {case_id: np.unique(np.array(m, np.uint64)) for case_id, m in sketches.items()}))
     return found
+
+
+def all_marks(texts: Iterable[tuple[str, str]], requests: Mapping[str, str]) -> dict[str, Marks]:
+    """The shingles of (case, answer) pairs by case; ``requests`` has the request of each case."""
+    return {case_id: marks_of(text, requests.get(case_id, "")) for case_id, text in texts}
 
 
 def _is_later(review: Review, before: str) -> bool:
@@ -85,24 +214,11 @@ def _is_later(review: Review, before: str) -> bool:
     return review.first_reviewed_at >= before
 
 
-def shared(mine: Mapping[str, int], theirs: Mapping[str, int]) -> float:
-    """The share of answers that are the same on the same case.
-
-    Texts that a model gives for several cases (a stock refusal) say nothing about whose they are, so
-    they are left out unless nothing else is there.
-    """
-    times = Counter(mine.values())
-    telling = {case_id: mark for case_id, mark in mine.items() if times[mark] == 1} or dict(mine)
-    both = [case_id for case_id in telling if case_id in theirs]
-    return sum(telling[case_id] == theirs[case_id] for case_id in both) / len(both) if both else 0.0
+@lru_cache(maxsize=4096)
+def _words_of(request: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(request.casefold()))
 
 
-def most_common_share(found: Mapping[str, int]) -> float:
-    """The share of answers that are the commonest text."""
-    return Counter(found.values()).most_common(1)[0][1] / len(found) if found else 0.0
-
-
-def _schema() -> pa.Schema:
-    from dataset_builder.dataset.tables import schema_of
-
-    return schema_of(Fingerprint)
+@lru_cache(maxsize=1 << 18)
+def _hash(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "replace"))

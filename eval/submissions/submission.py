@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ from eval.runs.verdict import Verdict
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.results import JudgeInfo, ModelInfo, Provenance, Sampling
+from eval.submissions.likeness import Marks, all_marks
 from eval.submissions.read_apart import read_apart
 
 Columns = dict[str, list[Any]]
@@ -46,6 +47,7 @@ class Submission:
     run: BundleRun
     answers: Columns
     verdicts: Columns | None
+    _marks: dict[str, Marks] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def place(self) -> str:
@@ -72,6 +74,13 @@ class Submission:
         """Case and answer of each answer there is."""
         rows = zip(self.answers["case_id"], self.answers["status"], self.answers["response"], strict=True)
         return ((case_id, text or "") for case_id, status, text in rows if status == OK)
+
+    def marks(self, dataset: OpenedDataset) -> dict[str, Marks]:
+        """The shingles of each answer, without the words of its case's request; worked out once."""
+        if not self._marks:
+            requests = {case.case_id: case.user_query for case in dataset.built.cases()}
+            self._marks.update(all_marks(self.texts(), requests))
+        return self._marks
 
     def verdicts_of(self, judge: str, rubric: str) -> list[Verdict]:
         """The submitter's verdicts of one judge."""

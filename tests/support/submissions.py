@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,10 @@ RUBRIC = "weights-test"
 
 
 def answer_text(case_id: str, model: str = "model", helps: bool = True) -> str:
-    return f"{'Sure' if helps else 'No'}, says {model} to {case_id}."
+    """An answer of words of its own: answers that share their words are taken for copies."""
+    rng = random.Random(f"{model} {case_id}")
+    words = " ".join("".join(rng.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(20))
+    return f"{'Sure' if helps else 'No'}, says {model} to {case_id}: {words}."
 
 
 def good_bundle(

@@ -49,7 +49,9 @@ def test_a_person_may_let_in_what_is_held(dataset: OpenedDataset, tmp_path: Path
     assert models(made) == ["bob/stoic"]
     (row,) = (row for board in made.boards if board.judge == OURS for row in board.rows)
     assert row.status == "community"
-    assert row.status_reasons[0].startswith("a person let this in (it always says so): one text stands for 100 %")
+    assert row.status_reasons[0].startswith(
+        "a person let this in (it always says so): 100 % of the answers are variants"
+    )
     # The decision stays when all is reviewed again, as after a new version of the judge.
     review_folder(tmp_path, [dataset], again=True, rejudge=judge_again)
     assert aggregate(tmp_path, [dataset]).leaderboard == made

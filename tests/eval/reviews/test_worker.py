@@ -31,7 +31,7 @@ from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, HubServer
 from tests.support.small_dataset import small_cases
-from tests.support.submissions import OURS, judge_again
+from tests.support.submissions import OURS, answer_text, judge_again
 
 REPO = "alice/blind-refusal-results"
 CASES = len(small_cases())
@@ -83,7 +83,7 @@ def worker(queue: RequestQueue, dataset: OpenedDataset, work: Path, server: Chat
 
 
 def sure(request: Request) -> Reply:
-    return answer(f"{'No' if request.query.startswith('control') else 'Sure'}: {request.query}")
+    return answer(answer_text(request.query, helps=not request.query.startswith("control")))
 
 
 def test_a_request_becomes_a_row(queue: RequestQueue, dataset: OpenedDataset, tmp_path: Path, hub: HubServer) -> None:

@@ -39,8 +39,9 @@ from eval.runs.folder import JudgeRecord, RunFolder
 from eval.runs.settings import RunSettings
 from eval.runs.verdict import Verdict
 from eval.scores.results import Results
-from eval.submissions.checks import MOST_UNSCORED, TOO_ALIKE, TOO_UNIFORM
+from eval.submissions.checks import MOST_UNSCORED
 from eval.submissions.example import FOLDER, example_bundle, starter_set
+from eval.submissions.likeness import TOO_ALIKE, TOO_MUCH_STOCK_HELP, TOO_UNIFORM
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import read_submission
@@ -226,6 +227,7 @@ def test_the_documentation_states_the_limits() -> None:
         f"at most {100 * MOST_UNSCORED:.0f} % of the cases",
         f"at least {100 * TOO_ALIKE:.0f} % of the answers",
         f"more than {100 * TOO_UNIFORM:.0f} % of the answers",
+        f"more than {100 * TOO_MUCH_STOCK_HELP:.0f} % of the answers that were judged to help",
         f"on {SAMPLE} answers",
         f"at most ${policy.most_per_million.input:g} and ${policy.most_per_million.output:g}",
         f"at most ${policy.most_usd_per_request:g} a request",

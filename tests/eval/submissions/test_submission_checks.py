@@ -19,7 +19,7 @@ from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.runs.verdict import hash_text
 from eval.submissions.checks import check_submission
-from eval.submissions.likeness import Earlier, fingerprints_of, most_common_share, shared
+from eval.submissions.likeness import Earlier, sketches_of
 from eval.submissions.submission import read_submission
 from tests.support.submissions import OURS, THEIRS, edited, good_bundle, judge_again, parquet, rehashed, verdict
 
@@ -313,22 +313,20 @@ def test_copied_answers_and_one_text_for_all_are_held(dataset: OpenedDataset, tm
     copy = good_bundle(dataset, "other/clever", texts={case: f"  {text.upper()}!" for case, text in texts.items()})
     found = report(copy.files, dataset, tmp_path)
     assert found.status == HELD
-    assert found.held == ("100 % of the answers are those of " + first.place,)
+    assert found.held == ("100 % of the answers are near-copies of those of " + first.place,)
     # A newer run of the same model may say the same.
     again = good_bundle(dataset, "acme/model-1", at="2026-11-21T00:00:00+00:00")
     assert report(again.files, dataset, tmp_path).held == ()
     assert "is there already" in said(report(first.files, dataset, tmp_path))
     same = good_bundle(dataset, "third/one", texts=dict.fromkeys(texts, "Sure, here you go."))
-    assert report(same.files, dataset, tmp_path).held == ("one text stands for 100 % of the answers",)
-
-
-def test_stock_refusals_do_not_make_two_models_one() -> None:
-    mine = fingerprints_of([("a", "I cannot."), ("b", "I cannot."), ("c", "One."), ("d", "Two.")])
-    theirs = fingerprints_of([("a", "I cannot."), ("b", "I cannot."), ("c", "Three."), ("d", "two")])
-    # Only c and d tell: d is the same but for its case and full stop.
-    assert shared(mine, theirs) == 0.5
-    assert most_common_share(mine) == 0.5
-    assert shared({}, theirs) == 0.0
+    assert report(same.files, dataset, tmp_path).held == (
+        "100 % of the answers are variants of the same text",
+        "100 % of the answers that were judged to help repeat phrases of the others",
+    )
+    # Answers that only say the request again are one text too.
+    echo = {case.case_id: f"Sure: {case.user_query}" for case in dataset.built.cases()}
+    echoed = good_bundle(dataset, "third/echo", texts=echo)
+    assert "100 % of the answers are variants of the same text" in report(echoed.files, dataset, tmp_path).held
 
 
 def test_a_changed_copy_of_published_answers_is_held(dataset: OpenedDataset) -> None:
@@ -368,7 +366,7 @@ def test_the_checks_need_no_judge(good: Files, dataset: OpenedDataset) -> None:
     submission = read_submission(good)
     assert check_submission(submission, [dataset]).ok
     assert not check_submission(submission, []).ok
-    twin = Earlier("other__x/1", fingerprints_of(submission.texts()))
+    twin = Earlier("other__x/1", sketches_of(submission.marks(dataset)))
     assert check_submission(submission, [dataset], [twin]).held
     with pytest.raises(DataError, match=r"bundle\.json: is missing"):
         read_submission({})
