@@ -242,7 +242,7 @@ def test_reading_is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for content in broken.values():
         monkeypatch.setattr(starter, "_content", lambda family, content=content: json.dumps([content]).encode())
-        with pytest.raises(BlindRefusalError, match=r"starter/control\.json cannot be read"):
+        with pytest.raises(BlindRefusalError, match=r"starter_cases/control\.json cannot be read"):
             starter.read_starter()
 
 
