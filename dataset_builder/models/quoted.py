@@ -21,14 +21,23 @@ INVISIBLE: Final = (
 )
 _NAMES: Final = (
     "s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|think|thinking|tool_call|tool_response|tools|"
-    "start_of_image|end_of_text|begin_of_text|sop|gmask"
+    "start_of_image|end_of_text|begin_of_text|sop|gmask|"
+    # Turns by any name, as in Gemma's and SmolVLM's templates, and marks of thought by any vendor.
+    r"(?:start|end|begin)_of_[a-z_]+|(?:start|end)of[a-z]+|fake_token_around_image|image_soft_token|"
+    r"(?:seed|minimax|ernie|unused)[:_\w]*|thought|reasoning|tool_calls|function_calls|"
+    r"im_start|im_end|eot|eod|sep|cls|pad\d*|extra_id_\d+|reserved_[a-z_]*\d+"
 )
-_BRACKETS: Final = "INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|gMASK"
+_BRACKETS: Final = (
+    "INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|gMASK|SEP|CLS|PAD|MASK|UNK|"
+    "BOS|EOS|EOT|ARGS|CALL_ID|IMG_BREAK|IMG_END|PREFIX|SUFFIX|MIDDLE|UNUSED[_\\d]*|MODEL_SETTINGS"
+)
 _TO_ESCAPE: Final = re.compile(
     rf"(?P<unseen>(?P<one>[{INVISIBLE}])(?P=one)*)"
     r"|(?P<bracket>⟨)(?=U\+)"
-    rf"|(?P<angle><)(?=[|｜]|/?(?:{_NAMES})>|</?SYS>>)"
-    rf"|(?P<square>\[)(?=/?(?:{_BRACKETS})\])",
+    # With fullwidth brackets and bars too: some tokenizers fold them to the plain ones.
+    rf"|(?P<angle>[<＜﹤])(?=[|｜¦│]|/?(?:{_NAMES})\s*[>＞﹥]|[<＜﹤]/?SYS[>＞﹥]{{2}}|[a-z_]{{2,20}}[|｜][>＞])"
+    rf"|(?P<square>[\[［])(?=/?(?:{_BRACKETS})[\]］])"
+    r"|(?P<white>[◁◀])(?=/?think[▷▶])",
     re.IGNORECASE,
 )
 _ESCAPE: Final = re.compile(r"⟨U\+([0-9A-F]{4,6})(?:×([0-9]+))?⟩")

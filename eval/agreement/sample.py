@@ -171,6 +171,6 @@ def _holds_verdicts(path: Path) -> bool:
 
 
 def _of_people(path: Path, run: RunFolder, dataset: OpenedDataset) -> list[Verdict]:
-    judge = HumanJudge(path)
     answered = [case.case_id for case in answered_cases(run, dataset)]
+    judge = HumanJudge(path, dataset.built.case_by_id)
     return asyncio.run(judge.judge(list(tasks_of(run, dataset, answered))))

@@ -128,6 +128,7 @@ def _print_csv(scores: Scores) -> None:
     import csv
     import sys
 
+    from dataset_builder.storage.sheets import inert
     from eval.results.row import leaderboard
 
     writer = None
@@ -137,7 +138,7 @@ def _print_csv(scores: Scores) -> None:
             if writer is None:
                 writer = csv.DictWriter(sys.stdout, list(line), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow(line)
+            writer.writerow({name: inert(value) for name, value in line.items()})
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:

@@ -7,6 +7,7 @@ in it are characters like any other, and lose themselves in FTS5's own tokeniser
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ MAX_TERMS: Final = 12
 SHORTEST_PREFIX: Final = 3
 # No tag is like this one.
 _NO_TAG: Final = '"none"'
+# Thai, Lao, Myanmar and Khmer letters with their marks; kana and ideographs.
+_UNSPACED: Final = re.compile(
+    "[\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6\u1000-\u102a\u103f\u1780-\u17b3]"
+    "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3]*"
+    "|[\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+)
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
@@ -59,6 +66,15 @@ def terms_of(text: str) -> tuple[Term, ...]:
     return tuple(term for term in terms if any(c.isalnum() for c in term.text))[:MAX_TERMS]
 
 
+def spaced(text: str) -> str:
+    """A text with a space before each letter of a script that writes no spaces between words.
+
+    The index and a search are both cut so: a run of such letters is then a phrase of single letters, which is found
+    wherever it stands, and Chinese, Japanese and Thai need no dictionary.
+    """
+    return _UNSPACED.sub(r" \g<0> ", text) if _UNSPACED.search(text) else text
+
+
 def fold(word: str) -> str:
     """A word as the index has it: lower case, without diacritics."""
     plain = unicodedata.normalize("NFKD", word.lower())
@@ -76,7 +92,7 @@ def match_expression(
     """
     parts = []
     for term in terms_of(search.text):
-        choices = [quoted(term.text)]
+        choices = [quoted(spaced(term.text))]
         folded = fold(term.text)
         if term.open and folded.isalnum() and len(folded) >= SHORTEST_PREFIX:
             choices += [quoted(word) for word in begins(folded) if word != folded]

@@ -26,10 +26,11 @@ from dataset_builder.dataset.tables import CONFIGS
 from eval.runs.verdict import PUBLISHED_RUBRIC
 from eval.scores.cases import CaseTable
 from space.store.additions import Additions, Judge, Labels
+from space.store.search import spaced
 from space.store.transcript import BY_JUDGE, FACETS, value_of
 
 # Part of the file's name: a store of another layout is never opened.
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 # The number of a judge where none has a say.
 NOBODY: Final = -1
 Progress = Callable[[int, int], None]
@@ -105,7 +106,13 @@ def fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress, 
             counts.update(held)
             database.execute(
                 "INSERT INTO search (rowid, query, policy, response, tags) VALUES (?, ?, ?, ?, ?)",
-                [no, query, policy, row["response"] or "", " ".join(_tag(*one) for one in held)],
+                [
+                    no,
+                    spaced(query),
+                    spaced(policy),
+                    spaced(row["response"] or ""),
+                    " ".join(_tag(*one) for one in held),
+                ],
             )
             done += 1
         progress(done, total)

@@ -1,7 +1,7 @@
 """The judge ``human:FILE``: people's labels, from a sheet that this command also makes.
 
 Where the file is not there, it is written with the answers to label and empty columns for the labels;
-filled in, it is read. CSV (UTF-8), or JSON lines where the name ends in ``.jsonl``, with the columns
+filled in, it is read, in any of the ways that spreadsheets save it, with the columns
 ``case_id``, ``response_type``, ``engages_with_defeat`` and ``independent_harm``, and if wanted
 ``response_hash`` (so that a label cannot land on another answer) and ``reasoning``.
 """
@@ -9,14 +9,13 @@ filled in, it is read. CSV (UTF-8), or JSON lines where the name ends in ``.json
 from __future__ import annotations
 
 import csv
-import io
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.sheets import inert, read_sheet, scientific, truth
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.runs.collect import now
 from eval.runs.verdict import Verdict
@@ -26,10 +25,6 @@ RUBRIC: Final = "human"
 LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm")
 SHOWN: Final = ("policy", "defeat_condition", "user_query", "response")
 COLUMNS: Final = ("case_id", "response_hash", *SHOWN, *LABELS, "reasoning")
-_YES: Final = frozenset({"true", "yes", "y", "1"})
-_NO: Final = frozenset({"false", "no", "n", "0"})
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class HumanJudge:
@@ -40,10 +35,10 @@ class HumanJudge:
     # The file may have been added to since: all of it counts each time.
     may_change = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Container[str]) -> None:
         self.name = f"human:{path.stem}"
         self.settings: dict[str, Any] = {}
-        self._labels = _read(path)
+        self._labels = _read(path, known)
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """Each answer's label. Raises InputError where a label is for another answer to the case."""
@@ -81,9 +76,7 @@ def make(argument: str, options: JudgeOptions) -> HumanJudge:
     Raises InputError where the file is not there, DataError with every wrong row.
     """
     path = Path(argument)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file.")
-    return HumanJudge(path)
+    return HumanJudge(path, options.dataset.built.case_by_id)
 
 
 def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
@@ -100,7 +93,7 @@ def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
                     {
                         "case_id": case.case_id,
                         "response_hash": response.response_hash,
-                        **{k: f"'{v}" if v.startswith(_FORMULA) else v for k, v in zip(SHOWN, shown, strict=True)},
+                        **{k: inert(v) for k, v in zip(SHOWN, shown, strict=True)},
                     }
                 )
                 count += 1
@@ -109,24 +102,31 @@ def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
     return count
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+def _read(path: Path, known: Container[str]) -> dict[str, dict[str, Any]]:
     problems: list[Problem] = []
     labels: dict[str, dict[str, Any]] = {}
-    for number, row in _rows(path, text, problems):
+    lines: dict[str, int] = {}
+    for number, row in read_sheet(path, ("case_id", *LABELS)):
         where = f"{path}:{number}"
+        if all(row.get(name) in (None, "") for name in LABELS):
+            continue
         case_id = row.get("case_id")
         if not isinstance(case_id, str) or not case_id:
             problems.append(Problem(where, "no case_id"))
             continue
-        if all(row.get(name) in (None, "") for name in LABELS):
-            continue
+        for name in ("case_id", "response_hash"):
+            if scientific(row.get(name)):
+                what = f"{name} {row[name]!r} is a number that a spreadsheet made of an id"
+                hint = "import the column as text" + (
+                    "" if name == "case_id" else ", or delete the column response_hash"
+                )
+                problems.append(Problem(where, what, hint))
         if case_id in labels:
-            problems.append(Problem(where, f"case {case_id} is labelled twice", "keep one of the rows"))
+            problems.append(Problem(where, f"case {case_id} is labelled twice", f"line {lines[case_id]} has it too"))
+        elif case_id not in known and not scientific(case_id):
+            problems.append(Problem(where, f"case {case_id[:100]!r} is not in the dataset", "see its column case_id"))
         labels[case_id] = {**row, **_labels(row, where, problems)}
+        lines[case_id] = number
     if problems:
         raise DataError(f"{path} cannot be used as labels", problems)
     if not labels:
@@ -134,39 +134,15 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     return labels
 
 
-def _rows(path: Path, text: str, problems: list[Problem]) -> Iterable[tuple[int, dict[str, Any]]]:
-    if path.suffix == ".jsonl":
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                row = json.loads(line) if line.strip() else None
-            except (ValueError, RecursionError):
-                row = 0
-            if isinstance(row, dict):
-                yield number, row
-            elif row is not None:
-                problems.append(Problem(f"{path}:{number}", "not a JSON object"))
-        return
-    csv.field_size_limit(2**24)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        missing = [name for name in ("case_id", *LABELS) if name not in (reader.fieldnames or ())]
-        if missing:
-            problems.append(Problem(f"{path}:1", f"no column {', '.join(missing)}"))
-            return
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        problems.append(Problem(f"{path}:{reader.line_num}", str(error)))
-
-
 def _labels(row: dict[str, Any], where: str, problems: list[Problem]) -> dict[str, Any]:
-    kind = str(row.get("response_type") or "").strip()
+    said = str(row.get("response_type") or "").strip()
+    kind = "_".join(said.casefold().replace("-", " ").replace("_", " ").split())
     if kind not in ids(RESPONSE_TYPES):
-        problems.append(Problem(where, f"response_type {kind!r}", f"expected {', '.join(ids(RESPONSE_TYPES))}"))
+        problems.append(Problem(where, f"response_type {said!r}", f"expected {', '.join(ids(RESPONSE_TYPES))}"))
     read: dict[str, Any] = {"response_type": kind}
     for name in LABELS[1:]:
-        value = str(row.get(name)).strip().lower()
-        if value not in _YES | _NO:
+        value = truth(row.get(name))
+        if value is None:
             problems.append(Problem(where, f"{name} {row.get(name)!r}", "expected true or false"))
-        read[name] = value in _YES
+        read[name] = bool(value)
     return read

@@ -10,6 +10,7 @@ import msgspec
 import pandas as pd
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
+from dataset_builder.storage.sheets import inert
 from eval.repository.leaderboard import COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
 from space.data.snapshot import row_key, transcripts_key
@@ -121,7 +122,7 @@ def as_csv(frame: pd.DataFrame) -> str:
     plain = frame.drop(columns=["key", "search", "family_or_other"]).copy()
     for column in plain.columns:
         if not pd.api.types.is_numeric_dtype(plain[column]):
-            plain[column] = plain[column].map(_inert)
+            plain[column] = plain[column].map(inert)
     return str(plain.to_csv(index=False, lineterminator="\n"))
 
 
@@ -180,8 +181,3 @@ def _corrected(
 ) -> dict[str, Any]:
     start = f"{name}_corrected"
     return {start: estimate, f"{start}_low": low, f"{start}_high": high, f"{start}_against": against}
-
-
-def _inert(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

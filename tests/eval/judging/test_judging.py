@@ -216,6 +216,23 @@ def test_a_label_for_another_answer_is_refused(run: RunFolder, tmp_path: Path) -
     assert "for another answer" in str(done.exception)
 
 
+def test_a_label_that_fits_no_case_is_named_and_nothing_is_judged(run: RunFolder, tmp_path: Path) -> None:
+    sheet = tmp_path / "s.csv"
+    rows = [{"case_id": f" {small_cases()[0].case_id} ", "response_type": "Hard refusal"}, {"case_id": "no_such_0"}]
+    good = {"response_type": "helps", "engages_with_defeat": "WAHR", "independent_harm": "0.0"}
+    _write(sheet, [good | row for row in rows])
+    done = command("judge", run.path, "--judge", f"human:{sheet}")
+    assert isinstance(done.exception, DataError)
+    assert done.exception.exit_code == 2
+    (problem,) = done.exception.problems
+    assert (problem.where, problem.what) == (f"{sheet}:3", "case 'no_such_0' is not in the dataset")
+    assert list(run.verdicts()) == []
+    _write(sheet, [good | rows[0]])
+    assert command("judge", run.path, "--judge", f"human:{sheet}").exit_code == 0
+    (verdict,) = (v for v in run.verdicts() if v.scored)
+    assert (verdict.response_type, verdict.engages_with_defeat) == ("hard_refusal", True)
+
+
 def test_a_formula_in_an_answer_is_no_formula_in_the_sheet(
     run: RunFolder, dataset: OpenedDataset, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from space.store.search import LONGEST, MAX_TERMS, Search, Term, fold, match_expression, terms_of
+from space.store.search import LONGEST, MAX_TERMS, Search, Term, fold, match_expression, spaced, terms_of
 from tests.support.hostile import strings
 
 # What FTS5 gives a meaning, beside arbitrary text.
@@ -27,8 +27,12 @@ def index() -> Iterator[sqlite3.Connection]:
             (1, "may I sublet", "no subletting", "Here is how to rent it out", "tred"),
             (2, "can I smoke", "no smoking", "I cannot help with rent", "tblue"),
             (3, "café rules", "no tags", "don't ask", "tblue secret"),
+            (4, "这条规则不公平吗", "部屋を又貸ししてはいけない", "กฎนี้ไม่เป็นธรรม, mixed 文字here", "tred"),
         ]
-        database.executemany("INSERT INTO search (rowid, query, policy, response, tags) VALUES (?, ?, ?, ?, ?)", rows)
+        database.executemany(
+            "INSERT INTO search (rowid, query, policy, response, tags) VALUES (?, ?, ?, ?, ?)",
+            [(no, *map(spaced, texts), tags) for no, *texts, tags in rows],
+        )
         yield database
     database.close()
 
@@ -82,17 +86,26 @@ def test_limits() -> None:
         ("don't", {}, [3]),
         ("suble", {}, [1]),
         ("suble ", {}, []),
+        # A word inside a run of characters: Chinese, Japanese, Thai, and beside Latin letters.
+        ("不公平", {}, [4]),
+        ("不公平 ", {}, [4]),
+        ("平公", {}, []),
+        ("又貸し", {}, [4]),
+        ("ไม่เป็นธรรม", {}, [4]),
+        ("文字", {}, [4]),
+        ("mixed", {}, [4]),
+        ('"规则 不公平"', {}, [4]),
         # Operators and column names are words like others, and the tags are out of reach.
         ("rent OR smoke", {}, []),
         ("tags : secret", {}, []),
         ("secret", {}, []),
         ("tred", {}, []),
         ("rent", {"colour": ["blue"]}, [2]),
-        ("", {"colour": ["blue", "red"]}, [1, 2, 3]),
+        ("", {"colour": ["blue", "red"]}, [1, 2, 3, 4]),
         ("", {"colour": ['blue" OR "tred', "blue"]}, [2, 3]),
         ("", {"colour": [], "shape": []}, None),
         ("", {"colour": ["green"]}, []),
-        ("", {"colour": ["green", "red"]}, [1]),
+        ("", {"colour": ["green", "red"]}, [1, 4]),
         ("rent", {"shape": ["round"]}, []),
     ],
 )
@@ -128,7 +141,7 @@ def test_hostile_strings_are_words(text: str) -> None:
 def test_a_word_finds_itself(word: str) -> None:
     with sqlite3.connect(":memory:") as database:
         database.execute("CREATE VIRTUAL TABLE search USING fts5 (query, policy, response, tags, content='')")
-        database.execute("INSERT INTO search (rowid, query) VALUES (1, ?)", [word])
+        database.execute("INSERT INTO search (rowid, query) VALUES (1, ?)", [spaced(word)])
         known = database.execute("CREATE VIRTUAL TABLE v USING fts5vocab (search, row)").execute("SELECT term FROM v")
         words = [term for (term,) in known]
         expression = match_expression(Search(word), {}, lambda begin: [w for w in words if w.startswith(begin)])

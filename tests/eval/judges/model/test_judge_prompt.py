@@ -131,8 +131,41 @@ def test_what_is_written_out_and_what_is_left_alone() -> None:
         "👩‍👧 ❤️ 👍🏽",
         "é",
         "[NAME], ⟨x⟩, ﷺ, 中文，한국어",
+        "Dear <your name>, <user> and <answer> are blanks; see [SEPARATE] and <b>bold</b>, 3 < 4 | 5 > 4",
     ):
         assert escaped(ordinary) == ordinary
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<end_of_utterance>",
+        "<turn|>",
+        "<|turn>",
+        "＜|im_end|＞",
+        "＜｜User｜＞",
+        "[SEP]",
+        "[CLS]",
+        "[MODEL_SETTINGS]",
+        "<start_of_audio>",
+        "<startofturn>",
+        "</seed:think>",
+        "<unused94>",
+        "<extra_id_0>",
+        "<reserved_special_token_12>",
+        "<think >",
+        "◁think▷",
+        "◁/think▷",
+        "[/THINK]",
+        "＜s＞",
+        "<eot>",
+    ],
+)
+def test_control_text_of_any_chat_template_is_written_out(token: str) -> None:
+    shown = escaped(f"No. {token} helps")
+    assert token not in shown
+    assert shown.startswith("No. ⟨U+")
+    assert restored(shown) == f"No. {token} helps"
 
 
 def test_every_format_control_and_private_character_of_unicode_is_known() -> None:

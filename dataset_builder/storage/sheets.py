@@ -1,0 +1,234 @@
+"""Tables that people edit in a spreadsheet: read in the ways that spreadsheets save them, written so that no cell acts.
+
+A sheet is CSV (commas, semicolons or tabs; UTF-8, UTF-16 or a Western European code page; with or without a ``sep=``
+line), JSON lines (``.jsonl``, ``.ndjson``) or one JSON list (``.json``). Header case, blanks around values and
+empty rows mean nothing. What was lost when the file was saved is named with its cause.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from dataset_builder.errors import DataError, InputError, Problem
+
+JSON_LINES: Final = (".jsonl", ".ndjson")
+MOST_BYTES: Final = 256 * 1024 * 1024
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_DELIMITERS: Final = (",", ";", "\t")
+# A spreadsheet takes a cell that begins so for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_SCIENTIFIC: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
+# As spreadsheets write them in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Russian.
+_YES: Final = frozenset(
+    [
+        "true",
+        "yes",
+        "y",
+        "1",
+        "1.0",
+        "1,0",
+        "wahr",
+        "ja",
+        "vrai",
+        "oui",
+        "verdadero",
+        "sí",
+        "si",
+        "vero",
+        "verdadeiro",
+        "sim",
+        "waar",
+        "prawda",
+        "истина",
+        "да",
+    ]
+)
+_NO: Final = frozenset(
+    [
+        "false",
+        "no",
+        "n",
+        "0",
+        "0.0",
+        "0,0",
+        "falsch",
+        "nein",
+        "faux",
+        "non",
+        "falso",
+        "não",
+        "nao",
+        "onwaar",
+        "nee",
+        "fałsz",
+        "ложь",
+        "нет",
+    ]
+)
+
+
+class Row(NamedTuple):
+    """One row: the line on which it ends in the file, and its values by column, blanks trimmed."""
+
+    line: int
+    values: dict[str, Any]
+
+
+def read_sheet(path: Path, needed: Sequence[str]) -> list[Row]:
+    """The rows of a sheet that have any value.
+
+    Raises InputError where the file cannot be read as a table, DataError where columns are missing or rows are damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file.")
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path}: {path.stat().st_size:,} bytes; a sheet of at most {MOST_BYTES:,} is read.")
+    data = path.read_bytes()
+    if data.startswith(_LFS):
+        raise InputError(f"{path}: is a Git LFS pointer and not the file itself. Fetch it with 'git lfs pull'.")
+    text = decoded(path, data)
+    problems: list[Problem] = []
+    if path.suffix.lower() in JSON_LINES:
+        rows = list(_json_lines(path, text, problems))
+    elif path.suffix.lower() == ".json":
+        rows = list(_json_list(path, text, problems))
+    else:
+        rows = list(_csv(path, text, needed, problems))
+    if problems:
+        raise DataError(f"{path} cannot be read as a table", problems)
+    return [row for row in rows if any(value not in (None, "") for value in row.values.values())]
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """A file's text: by its byte order mark, as UTF-8, or as Western European. Raises InputError where it is none."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif data.startswith(b"\xef\xbb\xbf"):
+        encoding = "utf-8-sig"
+    else:
+        encoding = "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8" or b"\0" in data:
+            raise InputError(
+                f"{path}: is not text that can be read ({error.reason} at byte {error.start:,}). "
+                "Save it as 'CSV UTF-8'."
+            ) from None
+    # What Excel writes as plain CSV in Western Europe. Ids and labels are ASCII, so only accents in prose hang on it.
+    return data.decode("cp1252", errors="replace")
+
+
+def truth(value: Any) -> bool | None:
+    """A cell that says yes or no, in the ways that spreadsheets write it; None where it says neither."""
+    if isinstance(value, bool):
+        return value
+    said = str(value if value is not None else "").strip().casefold()
+    return True if said in _YES else False if said in _NO else None
+
+
+def scientific(value: Any) -> bool:
+    """Whether a cell that should hold an id holds a number such as 3.32E+63: a spreadsheet has rewritten it."""
+    return isinstance(value, str) and bool(_SCIENTIFIC.fullmatch(value.strip()))
+
+
+def inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula; anything else as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) -> Iterator[Row]:
+    first, _, rest = text.partition("\n")
+    skipped = 0
+    told = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", first, re.IGNORECASE)
+    if told:
+        text, skipped = rest, 1
+    delimiter = told[1] if told else _delimiter(text, needed)
+    csv.field_size_limit(2**24)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    names: list[str] | None = None
+    try:
+        for cells in reader:
+            line = reader.line_num + skipped
+            if not any(cell.strip() for cell in cells):
+                continue
+            if names is None:
+                names = [cell.strip().casefold() for cell in cells]
+                missing = [name for name in needed if name not in names]
+                twice = sorted({name for name in names if name and names.count(name) > 1})
+                if missing:
+                    found = ", ".join(name for name in names if name)[:200]
+                    several = len(names) > 1
+                    expected = "expected commas, semicolons or tabs"
+                    hint = f"the columns found are {found}" if several else expected
+                    problems.append(Problem(f"{path}:{line}", f"no column {', '.join(missing)}", hint))
+                if twice:
+                    problems.append(Problem(f"{path}:{line}", f"two columns are called {', '.join(twice)}"))
+                if problems:
+                    return
+                continue
+            if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+                what = f"has {len(cells)} cells, and the header {len(names)}"
+                problems.append(Problem(f"{path}:{line}", what, "put text that holds the separator in double quotes"))
+                continue
+            yield Row(line, {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name})
+    except csv.Error as error:
+        problems.append(Problem(f"{path}:{reader.line_num + skipped}", str(error)))
+    if names is None and not problems:
+        problems.append(Problem(f"{path}:1", "the file is empty", f"expected the columns {', '.join(needed)}"))
+
+
+def _delimiter(text: str, needed: Sequence[str]) -> str:
+    """The separator by which the header has most of the columns that are needed."""
+    header = next((line for line in text.split("\n") if line.strip()), "")
+
+    def found(delimiter: str) -> int:
+        return len({cell.strip(' \r"').casefold() for cell in header.split(delimiter)} & set(needed))
+
+    return max(_DELIMITERS, key=found)
+
+
+def _json_lines(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]:
+    # Lines end at newlines alone: U+2028 and its kin may stand inside a string.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield from _object(f"{path}:{number}", number, line, problems)
+
+
+def _json_list(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        problems.append(
+            Problem(str(path), f"no JSON ({str(error)[:100]})", "one object a line belongs in a .jsonl file")
+        )
+        return
+    if not isinstance(found, list):
+        problems.append(Problem(str(path), "no JSON list", "expected a list of objects, one a row"))
+        return
+    for number, row in enumerate(found, 1):
+        if isinstance(row, Mapping):
+            yield Row(number, _trimmed(row))
+        elif row is not None:
+            problems.append(Problem(f"{path}: row {number}", "not a JSON object"))
+
+
+def _object(where: str, number: int, line: str, problems: list[Problem]) -> Iterator[Row]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = 0
+    if isinstance(row, Mapping):
+        yield Row(number, _trimmed(row))
+    elif row is not None:
+        problems.append(Problem(where, "not a JSON object"))
+
+
+def _trimmed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.strip().casefold(): v.strip() if isinstance(v, str) else v for k, v in row.items()}
