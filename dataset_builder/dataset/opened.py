@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.dataset.manifest import Manifest, read_manifest
 from dataset_builder.dataset.records import Case, VerdictReview
 from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
-from dataset_builder.errors import InputError
+from dataset_builder.errors import InputError, NotFoundError, RemoteError
 
 
 def data_path(config: str, split: str) -> str:
@@ -80,6 +81,7 @@ class BuiltDataset:
 
 _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _MAIN: Final = "main"
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ class OpenedDataset:
 def locate_dataset(spec: str | Path) -> OpenedDataset:
     """Open ``DIR`` or ``NAMESPACE/NAME[@REVISION]``; a folder that exists comes first.
 
-    Raises InputError for a name that is neither, RemoteError where the Hub cannot give it.
+    A commit that is in the cache needs no network. A branch or tag is looked up; where the Hub cannot be reached, what
+    it stood for when it was last downloaded is opened, and a line on stderr says so. Raises InputError for a name that
+    is neither, RemoteError where the Hub cannot give it.
     """
     folder = Path(spec)
     if folder.is_dir():
@@ -111,10 +115,41 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
             f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "
             "on the Hugging Face Hub"
         )
-    from dataset_builder.hub.client import Hub
-
-    path, commit = Hub().download_snapshot(name, "dataset", revision or _MAIN)
+    path, commit = _snapshot(name, revision or _MAIN)
     return OpenedDataset(BuiltDataset.open(path), name, commit)
+
+
+def _snapshot(name: str, revision: str) -> tuple[Path, str]:
+    """The folder and the commit of a dataset's revision, from the cache or from the Hub."""
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+
+    cached = Hub().cached_snapshot(name, "dataset", revision)
+    if cached is not None and not _is_whole(cached[0]):
+        cached = None
+    if cached is not None and _COMMIT.fullmatch(revision):
+        return cached
+    try:
+        # With something to fall back on, there is no need to wait long for a Hub that is out of reach.
+        hub = Hub() if cached is None else Hub(patience=Patience(attempts=2))
+        return hub.download_snapshot(name, "dataset", revision)
+    except NotFoundError:
+        raise
+    except RemoteError as error:
+        if cached is None:
+            raise
+        click.echo(
+            f"Note: {name}@{revision} is opened as it was last downloaded, commit {cached[1][:12]}: {error}", err=True
+        )
+        return cached
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder of the cache holds every file of the build: a download may have been broken off."""
+    try:
+        return all((folder / path).is_file() for path in read_manifest(folder).files)
+    except InputError:
+        return False
 
 
 def open_dataset(spec: str | Path) -> BuiltDataset:

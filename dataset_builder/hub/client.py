@@ -132,10 +132,20 @@ class Hub:
     ) -> tuple[Path, str]:
         """Download the files of a revision that match ``patterns`` (all by default).
 
-        They go to ``dest``, or to huggingface_hub's cache. Returns their folder and the commit.
+        They go to ``dest``, or to huggingface_hub's cache, which then knows what the revision stands for.
+        Returns their folder and the commit.
         """
-        sha = self.head(repo, kind, revision)
         chosen = None if patterns is None else list(patterns)
+        # huggingface_hub would open what its cache has without a word where the Hub is out of reach.
+        sha = self.head(repo, kind, revision)
+        if dest is None:
+            found = self._ask(
+                f"downloading {repo} at {revision}",
+                repo,
+                lambda: self._api.snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=chosen),
+            )
+            # The cache keeps each commit in a folder of its name.
+            return Path(str(found)), Path(str(found)).name
         folder = self._ask(
             f"downloading {repo} at {revision}",
             repo,
@@ -144,6 +154,17 @@ class Hub:
             ),
         )
         return Path(str(folder)), sha
+
+    def cached_snapshot(self, repo: str, kind: RepoType, revision: str = MAIN) -> tuple[Path, str] | None:
+        """What huggingface_hub's cache holds of a revision, which may be a part of it, and its commit; asks nobody.
+
+        A commit is looked for by its id, a branch or tag by what it stood for when it was last downloaded.
+        """
+        try:
+            found = self._api.snapshot_download(repo, repo_type=kind, revision=revision, local_files_only=True)
+        except (OSError, ValueError):
+            return None
+        return Path(str(found)), Path(str(found)).name
 
     def tags(self, repo: str, kind: RepoType) -> dict[str, str]:
         """Each tag's name and the commit that it stands for."""

@@ -17,7 +17,7 @@ from eval.runs.verdict import Verdict, hash_text
 from eval.scores.answers import REASON_CODES
 from eval.scores.read import published_answers
 from eval.scores.scores import compute_scores
-from tests.support.hub_server import ALICE
+from tests.support.hub_server import ALICE, HubServer
 from tests.support.small_dataset import JUDGE, build_small, small_cases, small_records
 
 
@@ -181,3 +181,32 @@ def test_a_dataset_on_the_hub(hub, built):
     assert (found.name, found.hub_id, found.revision) == ("alice/small", "alice/small", opened.revision)
     with pytest.raises(RemoteError, match="alice/nothing"):
         locate_dataset("alice/nothing")
+
+
+def test_a_dataset_in_the_cache_opens_without_the_hub(monkeypatch, built, capsys):
+    repo = "alice/kept-for-the-train"
+    with HubServer() as server:
+        for name, value in server.environment("unused").items():
+            if name != "HF_HOME":
+                monkeypatch.setenv(name, value)
+        publish(built.path, repo, hub=Hub(token=ALICE.token), tag="v1.0.0")
+        first = locate_dataset(f"{repo}@v1.0.0")
+        assert first.revision == server.repo(repo).head
+        asked = len(server.asked(""))
+        # A commit that is there whole needs nobody.
+        again = locate_dataset(f"{repo}@{first.revision}")
+        assert again.built.path == first.built.path
+        assert len(server.asked("")) == asked
+        # Where a file is missing, it is fetched.
+        (again.built.path / "data/cases/test.parquet").unlink()
+        assert locate_dataset(f"{repo}@{first.revision}").built.cases_hash == built.cases_hash
+        assert len(server.asked("")) > asked
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    # Nobody listens on the port for discarding: the commit opens, and so does the tag, with a word about it.
+    assert locate_dataset(f"{repo}@{first.revision}").built.cases_hash == built.cases_hash
+    assert capsys.readouterr().err == ""
+    assert locate_dataset(f"{repo}@v1.0.0").revision == first.revision
+    assert f"as it was last downloaded, commit {first.revision[:12]}" in capsys.readouterr().err
+    with pytest.raises(RemoteError, match="cannot be reached"):
+        locate_dataset(f"{repo}@v2.0.0")
