@@ -8,17 +8,18 @@ are pressed before wait until then, so that quick fingers cannot answer for the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from itertools import count
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.models.quoted import escaped
 from dataset_builder.review.sheet import Item, Labels, Question
+from dataset_builder.templates import html_environment, pieces
 
-_KEYS = "Keys: a digit answers the first open question, Enter saves, ← goes back; Tab and arrows change an answer."
+_fill = pieces(html_environment("dataset_builder"), "review/page.html.j2", escaped=escaped)
 
 
 def build_page(
@@ -30,12 +31,10 @@ def build_page(
 
     def shown(reviewer: str | None, place: int) -> list[Any]:
         if reviewer is None:
-            links = "".join(f'<li><a href="?reviewer={name}">{name}</a></li>' for name in reviewers)
-            return [place, "", _turn(f"<h2>Who are you?</h2><ul>{links}</ul>"), *_hidden(questions), *_buttons(False)]
+            return [place, "", _turn(_fill("who", reviewers=reviewers)), *_hidden(questions), *_buttons(False)]
         progress = _progress(reviewer)
         if place >= len(items):
-            told = _turn("<h2>All labelled. Thank you.</h2>")
-            return [place, progress, told, *_hidden(questions), *_buttons(True)]
+            return [place, progress, _turn(_fill("finished")), *_hidden(questions), *_buttons(True)]
         said = labels.of(reviewer, items[place].id) or {}
         radios = [gr.Radio(visible=True, value=said.get(q.name)) for q in questions]
         return [place, progress, _turn(_item(place), said), *radios, *_buttons(True, True)]
@@ -45,18 +44,17 @@ def build_page(
         answers = [gr.skip()] * len(questions)
         return [place, _progress(reviewer), _turn(_item(place), said), *answers, gr.skip(), gr.skip()]
 
-    def _turn(html: str, said: Mapping[str, str | None] | None = None) -> str:
+    def _turn(content: Markup, said: Mapping[str, str | None] | None = None) -> Markup:
         """HTML that says which answers are chosen beside it; None where nothing is asked."""
-        answered = "" if said is None else ",".join(str(_place_of(q, said.get(q.name))) for q in questions)
-        return f'<section data-turn="{next(turns)}" data-answered="{answered}">{html}</section>'
+        places = [] if said is None else [_place_of(q, said.get(q.name)) for q in questions]
+        return _fill("turn", number=next(turns), places=places, content=content)
 
-    def _item(place: int) -> str:
+    def _item(place: int) -> Markup:
         """The item as inert HTML: everything in it was written by others."""
-        rows = (f"<h3>{escape(heading)}</h3><pre>{escape(escaped(text))}</pre>" for heading, text in items[place].shown)
-        return f"<article><h2>{place + 1} of {len(items)}</h2>{''.join(rows)}</article>"
+        return _fill("item", place=place + 1, total=len(items), shown=items[place].shown)
 
-    def _progress(reviewer: str) -> str:
-        return f"<p>{escape(reviewer)}: {labels.done(reviewer, items)} of {len(items)} labelled</p>"
+    def _progress(reviewer: str) -> Markup:
+        return _fill("progress", reviewer=reviewer, done=labels.done(reviewer, items), total=len(items))
 
     def _hidden(asked: Sequence[Question]) -> list[Any]:
         return [gr.Radio(visible=False, value=None) for _ in asked]
@@ -89,7 +87,7 @@ def build_page(
 
     page: gr.Blocks
     with gr.Blocks(title=title, analytics_enabled=False) as page:
-        gr.HTML(f"<h1>{escape(title)}</h1>")
+        gr.HTML(_fill("heading", title=title))
         reviewer, place = gr.State(None), gr.State(0)
         progress = gr.HTML(elem_id="progress")
         with gr.Row(equal_height=False):
@@ -109,7 +107,7 @@ def build_page(
                 with gr.Row():
                     back_button = gr.Button("Back", elem_id="back", visible=False)
                     save_button = gr.Button("Save and next", elem_id="save", variant="primary", visible=False)
-                gr.HTML(f"<p>{_KEYS}</p>")
+                gr.HTML(_fill("keys"))
         parts = [place, progress, item, *radios, back_button, save_button]
         page.load(load, None, [reviewer, *parts], show_progress="hidden", api_visibility="private")
         save_button.click(save, [reviewer, place, *radios], parts, show_progress="hidden", api_visibility="private")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Final
 
 import gradio as gr
+from markupsafe import Markup
 
 from space.data.data import SpaceData
 from space.intake.intake import Intake
 from space.ui.links import Field, Value, address, parse
+from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
+_fill = template("frame/page.html.j2", site=SITE)
 # Sends the address of a clicked link to Python instead of loading the page anew. Clicks that ask
 # for a new tab are left to the browser, which is why every such link has a working href too.
 FOLLOW_LINKS: Final = """
@@ -54,35 +56,22 @@ def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML
     )
 
 
-def masthead(pages: Sequence[Page], here: Page) -> str:
+def masthead(pages: Sequence[Page], here: Page) -> Markup:
     """The top of a page as HTML: the site's name and the navigation, with relative links."""
-    items = []
-    for page in pages:
-        current = ' aria-current="page"' if page is here else ""
-        items.append(f'<a href="{page.address or "./"}"{current}>{escape(page.title)}</a>')
-    return (
-        f'<header class="br-masthead" data-title="{escape(here.title)} · {SITE}">'
-        f'<a class="br-skip" href="#br-main">Skip to content</a><a class="br-site" href="./">{SITE}</a>'
-        f'<nav aria-label="Pages">{"".join(items)}</nav></header>'
-    )
+    return _fill("masthead", pages=pages, here=here)
 
 
-def heading(title: str, lead: str) -> str:
-    """The page's heading and the one sentence under it, as HTML; both are our own text."""
-    return f'<h1 id="br-main" tabindex="-1">{escape(title)}</h1><p class="br-lead">{escape(lead)}</p>'
+def heading(title: str, lead: str) -> Markup:
+    """The page's heading and the one sentence under it, as HTML."""
+    return _fill("heading", title=title, lead=lead)
 
 
-def link_bar(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> str:
+def link_bar(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> Markup:
     """A link to the present state and a button that copies it, as HTML; ``page.js`` does the copying.
 
     Whenever this HTML changes, ``page.js`` also puts the link into the browser's address bar.
     """
-    href = escape(address(path, fields, state), quote=True)
-    return (
-        f'<p class="br-link-bar"><button type="button" class="br-copy">Copy link</button> '
-        f'<a class="br-state" href="{href}">Link to this view</a> '
-        f'<span class="br-copied" role="status"></span></p>'
-    )
+    return _fill("link_bar", href=address(path, fields, state))
 
 
 def state_of(fields: Sequence[Field], request: gr.Request) -> dict[str, Value]:

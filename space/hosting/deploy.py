@@ -11,7 +11,7 @@ from typing import Final
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.records import RemoteFile, RepoState
-from space.hosting.hosted import DATASET, RESULTS
+from space.hosting.serve import DATASET, RESULTS
 from space.hosting.stage import PACKAGES, SDK, stage
 
 KIND: Final = "space"

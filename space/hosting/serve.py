@@ -1,4 +1,4 @@
-"""Serving the app: open the data, prepare the transcripts, listen until told to stop."""
+"""Serving the app: open the data, prepare the transcripts, listen until told to stop; here, or where others host it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset, locate_dataset
-from dataset_builder.errors import InputError
+from dataset_builder.errors import BlindRefusalError, InputError
 from eval.submissions.upload import MOST_BYTES
 from space.data.data import Snapshot, SpaceData
 from space.data.sources import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
@@ -20,6 +21,12 @@ from space.data.submitted import additions
 from space.store.additions import NOTHING_MORE, Additions
 from space.store.build import ensure_store
 from space.store.store import Store
+
+# What is served where others host it comes from variables, as the Hub gives them to a Space.
+DATASET: Final = "BLIND_REFUSAL_DATASET"
+RESULTS: Final = "BLIND_REFUSAL_RESULTS"
+# Set by the Hub in every Space.
+_SPACE: Final = "SPACE_ID"
 
 
 def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
@@ -105,6 +112,34 @@ def serve(
         app.block_thread()
     finally:
         watcher.stop()
+
+
+def main() -> None:
+    """Serve what the variables name: everywhere in a Space, on this machine alone elsewhere."""
+    in_space = bool(os.environ.get(_SPACE))
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if in_space else "127.0.0.1")  # noqa: S104 - a container
+    port = os.environ.get("GRADIO_SERVER_PORT", "")
+    try:
+        dataset = os.environ.get(DATASET) or str(starter_dataset())
+        serve(dataset, os.environ.get(RESULTS) or None, host=host, port=int(port) if port.isdigit() else 7860)
+    except BlindRefusalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def starter_dataset() -> Path:
+    """The bundled starter set as a built dataset in the user's cache, built if it is not there."""
+    from dataset_builder.build.build import build_dataset
+    from dataset_builder.dataset.manifest import FILE_NAME
+    from dataset_builder.net.fetch import cache_folder
+    from dataset_builder.sources import STARTER, read_source
+
+    read = read_source(STARTER)
+    folder = cache_folder() / "space" / (read.source.content_hash or "")[:16] / "starter-set"
+    if not (folder / FILE_NAME).is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        build_dataset(read.records, [read.source], folder)
+    return folder
 
 
 def _check_port(host: str, port: int) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from dataset_builder import __version__
 from dataset_builder.errors import InputError
-from space.hosting.hosted import DATASET, RESULTS
+from space.hosting.serve import DATASET, RESULTS
 
 DISTRIBUTION: Final = "blind-refusal"
 PACKAGES: Final = ("dataset_builder", "eval", "space")
@@ -28,7 +28,7 @@ _NO_CODE: Final = ("__pycache__", ".pyc", ".pyo")
 _APP: Final = '''\
 """The entry point of the Space: the packages stand beside it."""
 
-from space.hosting.hosted import main
+from space.hosting.serve import main
 
 if __name__ == "__main__":
     main()

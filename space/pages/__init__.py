@@ -25,8 +25,9 @@ The state of a page is its query string:
 Rules that keep the pages alike and safe
 ----------------------------------------
 * Begin with ``html(heading(title, lead))``. Use ``space.frame.page.html``, not ``gr.HTML``, which brings gradio's
-  styles. Text that we did not write goes through ``space.ui.safe_text``, always; titles and definitions come from
-  ``dataset_builder.dataset.taxonomy``.
+  styles. HTML stands in the page's ``page.html.j2``, a macro a piece, filled by ``space.ui.templates.template``:
+  it escapes whatever is put in. Text that we did not write goes through its filter ``text`` (or ``marked``,
+  ``excerpt``, ``block``), always; titles and definitions come from ``dataset_builder.dataset.taxonomy``.
 * Read ``shell.data.now`` once at the start of an event. Keep nothing per visitor (no ``gr.State``). Events are
   queued as any other; give those worth calling from outside an ``api_name``, and the rest ``api_visibility="private"``.
 * Colours only from ``space.ui.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
+from markupsafe import Markup, escape
+
 Value = str | int | bool | tuple[str, ...] | None
 Pairs = Iterable[tuple[str, str]]
 # An address longer than this is not one of ours.
@@ -141,6 +143,13 @@ def address(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> s
     """A relative link to a page (``path`` as in ``Page.address``) in a state; ``./`` for the plain first page."""
     found = query(fields, state)
     return (path or "./") + (f"?{found}" if found else "")
+
+
+def link(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> Markup:
+    """``href`` and ``data-go`` of a link to a state, for a tag in an ``html(follow=True)`` of the same page."""
+    found = escape(query(fields, state))
+    href = (path or "./") + (f"?{found}" if found else "")
+    return Markup(f'href="{href}" data-go="{found or "-"}"')  # noqa: S704 - the path is ours
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

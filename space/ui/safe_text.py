@@ -1,9 +1,9 @@
 """Text that others wrote, as HTML in which nothing acts.
 
 Answers of models, cases and submissions are hostile until shown otherwise. What comes out of here
-is escaped text with newlines kept: no Markdown, no links, no markup of theirs. Characters that a
-reader cannot see but that change what is seen (bidirectional controls, zero-width characters,
-other controls, stacks of combining marks) stand as visible escapes.
+is ``Markup``, which templates leave as it is: escaped text with newlines kept, no Markdown, no links,
+no markup of theirs. Characters that a reader cannot see but that change what is seen (bidirectional
+controls, zero-width characters, other controls, stacks of combining marks) stand as visible escapes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from html import escape
 from typing import Final
+
+from markupsafe import Markup, escape
 
 # What is shown of a long text at first; the rest comes with a button.
 FIRST: Final = 6_000
@@ -21,6 +22,8 @@ FIRST: Final = 6_000
 MOST: Final = 1_000_000
 EXCERPT: Final = 220
 _MARKS: Final = 4
+_MARK: Final = Markup("<mark>")
+_MARK_END: Final = Markup("</mark>")
 _CANDIDATES: Final = re.compile(r"[^\n\t -~]+")
 # Letters and symbols that show as nothing, though their category does not say so.
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -28,39 +31,40 @@ _TEXT_OR_EMOJI: Final = frozenset("\ufe0e\ufe0f")
 _JOINER: Final = "\u200d"
 
 
-def safe(text: str) -> str:
+def safe(text: str) -> Markup:
     """A text as inert HTML; newlines stay newlines, to be shown with ``white-space: pre-wrap``."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    parts, end = [], 0
+    parts: list[Markup] = []
+    end = 0
     for found in _CANDIDATES.finditer(plain):
         parts += [escape(plain[end : found.start()]), _visible(found.group(), plain[found.start() - 1 : found.start()])]
         end = found.end()
-    return "".join(parts) + escape(plain[end:])
+    return _joined([*parts, escape(plain[end:])]) if parts else escape(plain)
 
 
-def safe_attribute(text: str) -> str:
-    """A text as the value of an attribute: what cannot be seen is left out."""
-    return escape("".join(char for char in text if char.isprintable()), quote=True)
+def printable(text: str) -> str:
+    """A text without what cannot be seen, for attributes, where nothing can be spelled out. It escapes nothing."""
+    return "".join(char for char in text if char.isprintable())
 
 
-def block(text: str, first: int = FIRST) -> str:
+def block(text: str, first: int = FIRST) -> Markup:
     """A text as a block of HTML; one longer than ``first`` characters is cut, with a button that shows the rest."""
     if len(text) <= first + first // 10:
-        return f'<div class="br-text" dir="ltr">{safe(text)}</div>'
+        return Markup('<div class="br-text" dir="ltr">{}</div>').format(safe(text))
     cut = first
     while cut > first // 2 and unicodedata.combining(text[cut]):
         cut -= 1
-    rest, ending = text[cut:MOST], ""
+    rest, ending = text[cut:MOST], Markup()
     if len(text) > MOST:
-        ending = f'<p class="br-note">Cut here: only the first {MOST:,} characters are shown.</p>'
+        ending = Markup('<p class="br-note">Cut here: only the first {:,} characters are shown.</p>').format(MOST)
     key = "rest-" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
-    return (
-        f'<div class="br-text" dir="ltr">{safe(text[:cut])}<span id="{key}" hidden>{safe(rest)}{ending}</span></div>'
-        f'<button type="button" class="br-show-all" aria-controls="{key}">Show all {len(text):,} characters</button>'
-    )
+    return Markup(
+        '<div class="br-text" dir="ltr">{}<span id="{key}" hidden>{}{}</span></div>'
+        '<button type="button" class="br-show-all" aria-controls="{key}">Show all {:,} characters</button>'
+    ).format(safe(text[:cut]), safe(rest), ending, len(text), key=key)
 
 
-def excerpt(text: str, words: Sequence[str] = (), length: int = EXCERPT) -> str:
+def excerpt(text: str, words: Sequence[str] = (), length: int = EXCERPT) -> Markup:
     """About ``length`` characters around the first of some words as one line of inert HTML, the words marked."""
     line = " ".join(text[: length * 40].split())
     pattern = _pattern(words)
@@ -74,16 +78,16 @@ def excerpt(text: str, words: Sequence[str] = (), length: int = EXCERPT) -> str:
     return ("… " if start else "") + shown + (" …" if start + length < len(line) else "")
 
 
-def marked(text: str, words: Sequence[str]) -> str:
+def marked(text: str, words: Sequence[str]) -> Markup:
     """A text as inert HTML with every word that begins with one of ``words`` marked up to there."""
     pattern = _pattern(words)
     if pattern is None:
         return safe(text)
     parts, end = [], 0
     for found in pattern.finditer(text):
-        parts += [safe(text[end : found.start()]), f"<mark>{safe(found.group())}</mark>"]
+        parts += [safe(text[end : found.start()]), _MARK, safe(found.group()), _MARK_END]
         end = found.end()
-    return "".join(parts) + safe(text[end:])
+    return _joined([*parts, safe(text[end:])])
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
@@ -92,7 +96,12 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(r"(?<!\w)(?:" + "|".join(choices) + ")", re.IGNORECASE) if choices else None
 
 
-def _visible(run: str, before: str) -> str:
+def _joined(parts: Sequence[Markup]) -> Markup:
+    """Pieces of HTML as one; quicker than ``Markup.join``, which looks at each again."""
+    return Markup("".join(parts))  # noqa: S704 - every part is Markup
+
+
+def _visible(run: str, before: str) -> Markup:
     """A run of characters outside printable ASCII, with those that hide something spelled out."""
     out, marks = [], 0
     for place, char in enumerate(run):
@@ -105,7 +114,7 @@ def _visible(run: str, before: str) -> str:
         else:
             # Everything that HTML gives a meaning is ASCII and so never in a run.
             out.append(char)
-    return "".join(out)
+    return Markup("".join(out))  # noqa: S704 - for the reason above
 
 
 def _hides(char: str, kind: str, previous: str, following: str) -> bool:

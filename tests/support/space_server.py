@@ -44,7 +44,7 @@ def hosting(environment: Mapping[str, str], folder: Path, *, timeout: float = 24
 
     def start(port: int) -> tuple[list[str], dict[str, str]]:
         where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-        return _python("space.hosting.hosted"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
+        return _python("space.hosting.serve"), {"SYSTEM": "spaces", "SPACE_ID": "alice/space", **where, **environment}
 
     with running(start, folder, timeout) as address:
         yield address

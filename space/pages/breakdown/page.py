@@ -15,14 +15,16 @@ from eval.scores.cases import UNFLAGGED
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.frame.page import Page, Shell, heading, html, link_bar, state_of
-from space.pages.breakdown.markup import figures_table, heat_map
 from space.pages.breakdown.table import (
     BY,
     FEW,
     MAX_MODELS,
     bars_of,
     breakdown_frame,
+    figures_table,
+    fill,
     heat_cells,
+    heat_map,
     labels_of,
     rows_of,
     table_of,
@@ -35,7 +37,6 @@ from space.store.transcript import AUTHORITY, DUAL_USE, FAMILY, MODEL
 from space.ui.figure_look import Look, or_reason, reason
 from space.ui.figures import bars
 from space.ui.links import Choice, Field, Flag, Many, Value, parse, query
-from space.ui.safe_text import safe
 from space.ui.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
@@ -84,10 +85,7 @@ def build(shell: Shell) -> None:
     plot = gr.Plot(show_label=False, label="Rates by label", elem_id="breakdown-bars")
     with gr.Accordion("The figures", open=False):
         figures = html()
-    html(
-        "<h2>Who makes the rule, and why it fails</h2><p class='br-note'>How often the chosen models help, taken "
-        "together. Controls stand in the first column: there, a low figure is what is wanted.</p>"
-    )
+    html(fill("map_heading"))
     heat = html()
     shown = shown_box()
     window = window_box()
@@ -157,7 +155,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
     if board is None or now.leaderboard is None or not tables:
         text = "There are no results by slice for this choice: its rows came without a results file."
-        return [f'<p class="br-notice">{text}</p>', reason(look, text), "", "", as_query, bar]
+        return [fill("nothing", text=text), reason(look, text), "", "", as_query, bar]
     plain_here = plain and not by.startswith("dual_use")
     labels = labels_of(list(tables.values()), by, metric, without_dual_use=plain_here)
     info = {m.id: m for m in now.leaderboard.metrics}[metric]
@@ -170,15 +168,16 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         dual_use = (UNFLAGGED,) if plain else ()
         return links.href({FAMILY: (family,), AUTHORITY: (authority,), DUAL_USE: dual_use, MODEL: chosen, JUDGE: judge})
 
-    about = f"<b>{safe(info.title)}.</b> {safe(info.definition)}"
-    if by in DIMENSION_BY_ID:
-        about += f" <b>{safe(DIMENSION_BY_ID[by].title)}.</b> {safe(DIMENSION_BY_ID[by].definition)}"
-    if plain and by.startswith("dual_use"):
-        about += " Broken down by dual use, all cases are shown."
-    about += f" Bars have 95 % intervals; a pale bar rests on fewer than {FEW} answers."
-    notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
+    about = fill(
+        "about",
+        notice=now.notice,
+        metric=info,
+        dimension=DIMENSION_BY_ID.get(by),
+        all_shown=plain and by.startswith("dual_use"),
+        few=FEW,
+    )
     return [
-        f'{notice}<p class="br-note">{about}</p>',
+        about,
         or_reason(look, bars, panels, metric, f"{info.title} (%)"),
         figures_table(breakdown_frame(tables, by, metric, without_dual_use=plain_here)),
         heat_map(heat_cells(list(tables.values()), without_dual_use=plain), href),

@@ -1,19 +1,29 @@
-"""Rates by every label of the cases: what the breakdown shows, without gradio."""
+"""Rates by every label of the cases: what the breakdown shows, as frames and as HTML, without gradio."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import pandas as pd
+from markupsafe import Markup
 
-from dataset_builder.dataset.taxonomy import AUTHORITY_TYPES, DIMENSIONS, FAMILIES, cell, is_defeated
+from dataset_builder.dataset.taxonomy import (
+    AUTHORITY_GROUPS,
+    AUTHORITY_TYPES,
+    DIMENSIONS,
+    FAMILIES,
+    IMPLAUSIBLE_CELLS,
+    cell,
+    is_defeated,
+)
 from eval.repository.leaderboard import Board, BoardRow
 from eval.scores.slices import OVERALL, Slice
 from eval.scores.slices import title as slice_title
 from space.data.data import Cell, Key, SliceTable, Snapshot, pooled
 from space.data.snapshot import row_key
 from space.ui.figures import Bar
+from space.ui.templates import template
 
 # Fewer answers than this, and a rate is greyed: one answer more or less moves it by ten points.
 FEW: Final = 10
@@ -28,6 +38,7 @@ BY: Final = {
 }
 MAX_MODELS: Final = 4
 CELLS: Final = "family_authority"
+fill = template("pages/breakdown/page.html.j2")
 
 
 def rows_of(board: Board | None) -> dict[str, BoardRow]:
@@ -97,6 +108,28 @@ def heat_cells(tables: Sequence[SliceTable], *, without_dual_use: bool) -> dict[
             if one.n:
                 found[family.id, authority.id] = one._replace(n=max(table.cell(key, metric).n for table in tables))
     return found
+
+
+def heat_map(cells: Mapping[tuple[str, str], Cell], href: Callable[[str, str], str]) -> Markup:
+    """Family across, authority down; each cell is a link to its transcripts, with its share of help and its n."""
+    return fill(
+        "heat_map",
+        cells=cells,
+        families=FAMILIES,
+        groups=AUTHORITY_GROUPS,
+        authorities=AUTHORITY_TYPES,
+        implausible=IMPLAUSIBLE_CELLS,
+        few=FEW,
+        href=href,
+    )
+
+
+def figures_table(frame: pd.DataFrame) -> Markup:
+    """The numbers of the bars: a row a label, for each model share, interval, n and detectable difference."""
+    models = list(dict.fromkeys(frame.columns.get_level_values(0)))
+    by_model = [frame[model].to_dict("records") for model in models]
+    rows = zip(frame.index, zip(*by_model, strict=True), strict=True)
+    return fill("figures_table", models=models, label=frame.index.name, rows=rows)
 
 
 def _bar(name: str, one: Cell) -> Bar:

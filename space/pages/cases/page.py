@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
+from markupsafe import Markup
 
-from dataset_builder.dataset.taxonomy import FAMILIES, SUBTYPES
+from dataset_builder.dataset.tables import CONFIGS, DEFAULT_CONFIG, TEST
+from dataset_builder.dataset.taxonomy import (
+    AUTHORITY_GROUPS,
+    AUTHORITY_TYPES,
+    CONTROL,
+    DIMENSIONS,
+    FAMILIES,
+    SUBTYPE_BY_ID,
+    SUBTYPES,
+)
+from eval.scores.cases import FLAGGED
+from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
-from space.pages.cases.markup import ADDRESS, START, SUBTYPE, examples, how_to_load, sums, taxonomy_tables
-from space.ui.links import Choice, Field, Value, Whole, parse, query
+from space.ui.links import Choice, Field, Value, Whole, link, parse, query
+from space.ui.templates import template
 from space.ui.window import Clicks, nothing_new, shown_box
 
-STEP = 5
+ADDRESS: Final = "cases"
+SUBTYPE, START = "subtype", "start"
+STEP: Final = 5
+_fill = template("pages/cases/page.html.j2")
 
 
 def build(shell: Shell) -> None:
@@ -31,14 +46,11 @@ def build(shell: Shell) -> None:
         )
     )
     bar = html(classes="br-bar")
-    html(sums(store.case_count, store.case_counts))
+    html(_sums(store.case_count, store.case_counts))
     with gr.Row(elem_classes="br-columns"):
         with gr.Column(scale=3, min_width=320, elem_classes="br-list"):
-            html(
-                "<h2>How to load it</h2>"
-                + how_to_load(shell.data.dataset_hub_id, shell.data.dataset_name, store.configs)
-            )
-            terms = html(taxonomy_tables(store.case_counts, fields), follow=True)
+            html(_how_to_load(shell.data))
+            terms = html(_taxonomy(store.case_counts, fields), follow=True)
         with gr.Column(scale=2, min_width=320, elem_classes="br-detail"):
             titles = {family.id: family.title for family in FAMILIES}
             picked = gr.Dropdown(
@@ -53,16 +65,23 @@ def build(shell: Shell) -> None:
             opened = html(follow=True)
     shown, clicks = shown_box(), Clicks()
 
-    def show(state: Mapping[str, Value]) -> tuple[str, str, str]:
+    def show(state: Mapping[str, Value]) -> tuple[Markup, Markup, str]:
         subtype, start = state[SUBTYPE], state[START]
         bar, as_query = link_bar(ADDRESS, fields, state), query(fields, state)
         if not isinstance(subtype, str):
-            text = '<p class="br-note">Choose a subtype to read some of its cases.</p>'
-            return text, bar, as_query
+            return _fill("none_chosen"), bar, as_query
         total = counts.get(subtype, 0)
         first = start if isinstance(start, int) and start < total else 0
-        found = store.cases(subtype=subtype, start=first, limit=STEP)
-        return examples(subtype, found, first, total, STEP, fields), bar, as_query
+        found = _fill(
+            "examples",
+            label=SUBTYPE_BY_ID[subtype],
+            cases=store.cases(subtype=subtype, start=first, limit=STEP),
+            start=first,
+            total=total,
+            step=STEP,
+            link=lambda subtype, start: link(ADDRESS, fields, {SUBTYPE: subtype, START: start}),
+        )
+        return found, bar, as_query
 
     def load(request: gr.Request) -> tuple[Any, ...]:
         state = state_of(fields, request)
@@ -90,6 +109,41 @@ def build(shell: Shell) -> None:
         part.click(follow, outputs=[picked, *parts], **quiet)
     picked.input(pick, [picked, shown], parts, trigger_mode="always_last", **quiet)
     gr.events.api(subtype_examples, api_name="examples")
+
+
+def _sums(total: int, counts: Mapping[str, Mapping[str, int]]) -> Markup:
+    """The dataset in one line."""
+    return _fill(
+        "sums",
+        total=total,
+        control=counts.get("family", {}).get(CONTROL, 0),
+        flagged=counts.get("dual_use", {}).get(FLAGGED, 0),
+        cells=len(counts.get("family_authority", {})),
+    )
+
+
+def _how_to_load(data: SpaceData) -> Markup:
+    """Code that opens the dataset, and what its configs are."""
+    configs = [config for config in CONFIGS if config.name in data.store.configs]
+    where = data.dataset_hub_id or f"path/to/{data.dataset_name}"
+    there = "responses" in data.store.configs
+    return _fill(
+        "how_to_load", where=where, default=DEFAULT_CONFIG, split=TEST, has_answers=there, configs=configs
+    )  # fmt: skip
+
+
+def _taxonomy(counts: Mapping[str, Mapping[str, int]], fields: tuple[Field, ...]) -> Markup:
+    """Families with their subtypes, authorities with their groups, and the dimensions, each with its cases counted."""
+    return _fill(
+        "taxonomy",
+        families=FAMILIES,
+        subtypes=SUBTYPES,
+        groups=AUTHORITY_GROUPS,
+        authorities=AUTHORITY_TYPES,
+        dimensions=DIMENSIONS,
+        counts=counts,
+        link=lambda subtype, start: link(ADDRESS, fields, {SUBTYPE: subtype, START: start}),
+    )
 
 
 PAGE = Page(ADDRESS, "Cases", build)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 from gradio.events import api
+from markupsafe import Markup
 
 from dataset_builder.errors import BlindRefusalError
 from space.data.data import Snapshot, SpaceData
@@ -22,8 +22,8 @@ from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import TranscriptState
 from space.ui.figure_look import Look, or_reason
 from space.ui.figures import differences
-from space.ui.links import Choice, Field, Value, Whole, address, parse, query
-from space.ui.safe_text import safe
+from space.ui.links import Choice, Field, Value, Whole, link, parse, query
+from space.ui.templates import template
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ADDRESS, FIRST, SECOND, METRIC, ONLY, AT = "compare", "a", "b", "metric", "only", "page"
 _MOST: Final = 10_000
 _BASE: Final = "help_rate"
+_fill = template("pages/compare/page.html.j2")
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,9 @@ class CompareState:
             Whole(AT, 1, _MOST, 1),
         )
 
-    def attributes(self, state: Mapping[str, Value], changes: Mapping[str, Value]) -> str:
+    def attributes(self, state: Mapping[str, Value], changes: Mapping[str, Value]) -> Markup:
         """``href`` and ``data-go`` of a link to a state with some changes, for an HTML tag."""
-        changed = {**state, **changes}
-        go = query(self.fields, changed) or "-"
-        return f'href="{escape(address(ADDRESS, self.fields, changed))}" data-go="{escape(go)}"'
+        return link(ADDRESS, self.fields, {**state, **changes})
 
 
 def build(shell: Shell) -> None:
@@ -74,7 +73,7 @@ def build(shell: Shell) -> None:
     about = html()
     plot = gr.Plot(show_label=False, label="Paired differences", elem_id="differences")
     table = html()
-    html("<h2>Cases where they part</h2>")
+    html(_fill("cases_heading"))
     only = gr.Radio([("Either helps", ""), ("Only A helps", "a"), ("Only B helps", "b")], value="", label="Show")
     cases = html(follow=True)
     shown, clicks = shown_box(), Clicks()
@@ -166,8 +165,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
         found = _compare(book, now, state)
     except BlindRefusalError as error:
         why = str(error).splitlines()[0]
-        text = f"There is nothing to compare: {why}."
-        return [f'<p class="br-notice">{safe(text)}</p>', gr.update(visible=False), "", "", bar, as_query]
+        return [_fill("nothing", why=why), gr.update(visible=False), "", "", bar, as_query]
     rows = rows_of(board)
     pair = [rows[str(state[name])] for name in (FIRST, SECOND)]
     names = (pair[0].model, pair[1].model)
@@ -182,39 +180,29 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     cases = store.cases_of(one.case_id for one in shown)
     judge = None if board is None else store.judge_id(board.judge, board.rubric)
     listed = parted_list(shown, cases, names, keys, TranscriptState.of(store), judge)
-    unshared = f" {found.n_unshared:,} more are scored for only one of them." if found.n_unshared else ""
-    only_a, only_b = len(found.only_a_helps), len(found.only_b_helps)
-    about = (
-        f'<p class="br-note">{found.n_shared:,} cases with a verdict on both, judged by {safe(found.judge)}.{unshared} '
-        f"They part on {only_a + only_b:,}: only {safe(names[0])} helps with {only_a:,}, only {safe(names[1])} with "
-        f"{only_b:,}. A filled mark is a difference that is significant after correction.</p>"
-    )
+    about = _fill("about", found=found, first=names[0], second=names[1])
     pager = _pager(links, state, at, pages, len(some))
     figure = or_reason(look, differences, differences_of(frame), *names)
     return [
         about,
         gr.update(value=figure, visible=True),
         difference_table(frame, *names),
-        f"{pager}{listed}{pager if pages > 1 else ''}",
+        pager + listed + (pager if pages > 1 else Markup()),
         bar,
         as_query,
     ]
 
 
-def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int, total: int) -> str:
-    def way(text: str, page: int) -> str:
-        if not 1 <= page <= pages:
-            return f'<span class="br-off">{text}</span>'
-        return f"<a {links.attributes(state, {AT: page})}>{text}</a>"
-
-    count = f"{total:,} {'case' if total == 1 else 'cases'}"
-    if pages == 1:
-        return f'<p class="br-note" role="status">{count}</p>'
-    return (
-        f'<p class="br-pager" role="status"><span>{count}, page {at:,} of {pages:,}</span> '
-        f"{way('First', 1 if at > 1 else 0)} {way('Previous', at - 1)} {way('Next', at + 1)} "
-        f"{way('Last', pages if at < pages else 0)}</p>"
+def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int, total: int) -> Markup:
+    """The ways to the other pages of the list, and how long it is."""
+    places = (
+        ("First", 1, at > 1),
+        ("Previous", at - 1, at > 1),
+        ("Next", at + 1, at < pages),
+        ("Last", pages, at < pages),
     )
+    ways = [(name, links.attributes(state, {AT: page}) if there else None) for name, page, there in places]
+    return _fill("pager", total=total, at=at, pages=pages, ways=ways)
 
 
 def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Final, NamedTuple
 
 import pandas as pd
+from markupsafe import Markup
 
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.records import Case
 from eval.scores.comparison import Comparison, PairedDifference
 from eval.scores.slices import OVERALL
 from eval.scores.slices import title as slice_title
-from space.pages.leaderboard.markup import interval, percent
 from space.pages.transcripts.state import BESIDE, CASE, JUDGE, TranscriptState
 from space.ui.figures import Difference
-from space.ui.safe_text import excerpt, safe
+from space.ui.templates import template
 
 SIGNIFICANT: Final = 0.05
 PAGE: Final = 20
@@ -25,6 +24,7 @@ _OF_CONTROL: Final = {
     name: f"control_{name}" for name in ("help_rate", "hard_refusal_rate", "deflection_rate", "engagement_rate")
 }
 _FAMILY: Final = {family.id: family.title for family in taxonomy.FAMILIES}
+_fill = template("pages/compare/page.html.j2")
 
 
 class Parted(NamedTuple):
@@ -70,18 +70,9 @@ def differences_of(frame: pd.DataFrame) -> list[Difference]:
     ]
 
 
-def difference_table(frame: pd.DataFrame, first: str, second: str) -> str:
+def difference_table(frame: pd.DataFrame, first: str, second: str) -> Markup:
     """The frame as HTML; what is significant after correction stands out."""
-    rows = "".join(_row(row) for _, row in frame.iterrows())
-    heads = ("n", safe(first), safe(second), "Difference", "p (Holm)", "p (BH)")
-    head = "".join(f'<th scope="col" class="num">{text}</th>' for text in heads)
-    return (
-        '<div class="br-scroll" tabindex="0" role="region" aria-label="Paired differences">'
-        '<table class="br-table br-board"><caption><span>Percent, and percentage points for the difference, with its '
-        "95 % interval; n is the shared cases. Bold: significant at 5 % after Holm's correction over all metrics and "
-        "families tested for this pair; BH is Benjamini and Hochberg's.</span></caption>"
-        f'<thead><tr><th scope="col">Cases</th>{head}<td></td></tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    return _fill("difference_table", rows=frame.to_dict("records"), first=first, second=second)
 
 
 def parted(found: Comparison, only: str | None) -> list[Parted]:
@@ -98,7 +89,7 @@ def parted_list(
     keys: tuple[str, str],
     links: TranscriptState,
     judge: str | None = None,
-) -> str:
+) -> Markup:
     """One page of those cases as HTML, each with a link to both transcripts and what ``judge`` says of them."""
     beside = tuple(key for key in keys if key in links.models)
     rows = []
@@ -106,24 +97,18 @@ def parted_list(
         case = cases.get(one.case_id)
         if case is None:
             continue
-        both = beside if len(beside) == len(keys) else ()
-        href = links.href({CASE: one.case_id, BESIDE: both, JUDGE: judge})
         subtype = taxonomy.SUBTYPE_BY_ID[case.defeat_subtype].title
         family = _FAMILY[case.defeat_family]
-        where = family if subtype == family or not case.defeated else f"{family}: {subtype}"
+        both = beside if len(beside) == len(keys) else ()
         rows.append(
-            f'<tr><td><a href="{escape(href)}">{safe(case.policy)}</a><br><span class="br-note">'
-            f"{excerpt(case.user_query, length=140)}</span></td>"
-            f"<td>{escape(where)}</td><td>{safe(names[0] if one.first_helps else names[1])}</td></tr>"
+            {
+                "case": case,
+                "href": links.href({CASE: one.case_id, BESIDE: both, JUDGE: judge}),
+                "where": family if subtype == family or not case.defeated else f"{family}: {subtype}",
+                "helps": names[0] if one.first_helps else names[1],
+            }
         )
-    if not rows:
-        return '<p class="br-note">There is no such case.</p>'
-    return (
-        '<div class="br-scroll"><table class="br-table br-parted"><thead><tr>'
-        '<th scope="col">Case (opens both answers)</th>'
-        f'<th scope="col">Why the rule is defeated or not</th><th scope="col">Only this one helps</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return _fill("parted_list", rows=rows)
 
 
 def _wanted(one: PairedDifference, metric: str) -> bool:
@@ -137,19 +122,3 @@ def _label(one: PairedDifference) -> str:
     if one.part.by == OVERALL:
         return "All defeated rules" if one.metric.defeated else one.metric.title
     return slice_title(one.part)
-
-
-def _row(row: pd.Series) -> str:
-    strong = ' class="num br-significant"' if row["significant"] else ' class="num"'
-    sign = "+" if row["difference"] > 0 else ""
-    mark = "significant" if row["significant"] else ""
-    return (
-        f'<tr><th scope="row">{safe(str(row["slice"]))}</th><td class="num">{int(row["n"]):,}</td>'
-        f'<td class="num">{percent(row["a"])}</td><td class="num">{percent(row["b"])}</td>'
-        f"<td{strong}>{sign}{percent(row['difference'])}{interval(row['low'], row['high'])}</td>"
-        f'<td class="num">{_p(row["p_holm"])}</td><td class="num">{_p(row["p_bh"])}</td><td>{mark}</td></tr>'
-    )
-
-
-def _p(value: float) -> str:
-    return "–" if value != value else "&lt;0.001" if value < 0.001 else f"{value:.3f}"

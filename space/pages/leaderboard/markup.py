@@ -1,6 +1,6 @@
-"""The leaderboard as an HTML table.
+"""The leaderboard as HTML: the answer that a board gives in a sentence, its table, and notes on its rows.
 
-Of our own rather than ``gr.Dataframe``: the order is part of the address, intervals stand beside
+The table is of our own rather than ``gr.Dataframe``: the order is part of the address, intervals stand beside
 their rates in lighter type, headings are links that a keyboard reaches, and the model's column stays
 in place when the rest scrolls.
 """
@@ -8,21 +8,22 @@ in place when the rest scrolls.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import Any, Final
 
 import pandas as pd
+from markupsafe import Markup
 
-from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL
+from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, UNSCORED_REASONS, ids
 from eval.repository.leaderboard import VERIFIED, Board
-from eval.scores.results import JudgeAgreement
-from space.data.snapshot import row_key
-from space.pages.leaderboard.table import MODEL, STATUSES, WEIGHTS, Column
-from space.pages.transcripts.state import JUDGE, TranscriptState
+from eval.stats.metrics import METRIC_BY_ID
+from space.data.snapshot import row_key, transcripts_key
+from space.pages.leaderboard.table import MODEL, Column, pooled_share
+from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState, search_of
+from space.store.store import Store
 from space.store.transcript import ENGAGES, FAMILY, TYPE, YES
 from space.store.transcript import MODEL as MODEL_FACET
 from space.ui.links import Value
-from space.ui.safe_text import safe
+from space.ui.templates import interval, is_missing, percent, template
 
 # What the dataset's answers show that recognise a defeat and refuse.
 ENGAGED_REFUSALS: Final[dict[str, Value]] = {
@@ -31,22 +32,50 @@ ENGAGED_REFUSALS: Final[dict[str, Value]] = {
     FAMILY: DEFEATED_FAMILIES,
 }
 _ENGAGED: Final = "engaged_refusal_share"
-_PICKED: Final = ("family", "weights", "status", "date")
-Attributes = Callable[[Mapping[str, Value]], str]
+_ENDS: Final = ("", "_low", "_high", "_corrected", "_corrected_low", "_corrected_high")
+_UNSCORED: Final = {f"unscored_{name}": name.replace("_", " ") for name in ids(UNSCORED_REASONS)}
+_fill = template("pages/leaderboard/page.html.j2")
 
 
-def percent(value: Any, decimals: int = 1) -> str:
-    """A share as percent without the sign; an en dash without a value."""
-    return "–" if value is None or pd.isna(value) else f"{100 * float(value):.{decimals}f}".replace("-", "−")
+def answer(board: Board | None, store: Store, breakdown: str = "breakdown") -> Markup:
+    """What a board comes to in words, and the way to an answer that sees the problem and refuses.
+
+    ``breakdown`` is the address of the page that says where each model fails.
+    """
+    if board is None or not board.rows:
+        return _fill("nothing_yet")
+    best = board.rows[0].metrics.get(board.ranked_by) if len(board.rows) > 1 else None
+    example, answered = _examples(board, store)
+    return _fill(
+        "answer",
+        rows=board.rows,
+        refused=pooled_share(board.rows, "blind_refusal_rate"),
+        engaged=pooled_share(board.rows, "engaged_refusal_share"),
+        helped=pooled_share(board.rows, "control_help_rate"),
+        best=best if best is not None and best.estimate is not None else None,
+        title=METRIC_BY_ID[board.ranked_by].title.lower() if board.ranked_by in METRIC_BY_ID else board.ranked_by,
+        example=example,
+        answered=answered,
+        breakdown=breakdown,
+    )
 
 
-def interval(low: Any, high: Any) -> str:
-    """Limits of an interval in lighter type, in the same unit as ``percent``."""
-    if low is None or high is None or pd.isna(low) or pd.isna(high):
-        return ""
-    # Two minus signs and a dash cannot be told apart.
-    dash = "–" if low >= 0 else " to "
-    return f' <span class="br-ci">{percent(low)}{dash}{percent(high)}</span>'
+def _examples(board: Board, store: Store) -> tuple[str | None, str | None]:
+    """Addresses of an answer that engages and refuses, and of all answers; None where there are none to read."""
+    models = tuple(key for row in board.rows if (key := transcripts_key(row)) in store.models)
+    if not models:
+        return None, None
+    judge, links = store.judge_id(board.judge, board.rubric), TranscriptState.of(store)
+    chosen = ENGAGED_REFUSALS if len(models) == len(store.models) else {**ENGAGED_REFUSALS, MODEL_FACET: models}
+    # Without this judge's verdicts there is nothing that it calls a refusal.
+    found = () if judge is None else store.find(search_of({**chosen, JUDGE: judge})).rows
+    opened: dict[str, Value] = {CASE: found[0].case_id, OF: found[0].model, JUDGE: judge} if found else {}
+    return links.href({**chosen, **opened}) if found else None, links.href({JUDGE: judge})
+
+
+def above(shown: int, whole: int, board: Board) -> Markup:
+    """The line above the table: how many models of how many, on which cases, by whose verdicts."""
+    return _fill("above", shown=shown, whole=whole, board=board)
 
 
 def board_table(
@@ -57,117 +86,61 @@ def board_table(
     sort: str,
     descending: bool,
     corrected: bool,
-    attributes: Attributes,
+    attributes: Callable[[Mapping[str, Value]], Markup],
     links: TranscriptState,
     judge: str | None,
     breakdown: Callable[[str], str],
-) -> str:
+) -> Markup:
     """The rows of a frame; ``attributes`` gives the tag attributes of a link to a state with some changes.
 
     ``judge`` is the board's judge as the transcripts name it, None where they lack its verdicts.
     """
-    heads = "".join(_head(column, sort, descending, attributes) for column in (MODEL, *columns))
-    kappas = _kappas(board)
-    rows = "".join(
-        f'<tr><th scope="row"><a href="{escape(breakdown(str(row["key"])))}">{safe(str(row["model"]))}</a></th>'
-        + "".join(_cell(column, row, corrected, kappas, links, judge) for column in columns)
-        + "</tr>"
-        for _, row in frame.iterrows()
-    )
-    return (
-        '<div class="br-scroll" tabindex="0" role="region" aria-label="Leaderboard"><table class="br-table br-board">'
-        f"<caption class='br-note'><span>{_caption(corrected, board)}</span></caption>"
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
 
+    def link(column: Column) -> Markup | None:
+        if column.id == "agreement":
+            return None
+        # A first click puts the best first: high, or low where less is better; a second turns it round.
+        first = (column.is_rate and column.better >= 0) or column.id in ("scored", "date")
+        return attributes({"sort": column.id, "down": not descending if column.id == sort else first})
 
-def agreement_line(found: Sequence[JudgeAgreement], field: str = "response_type") -> str:
-    """How the judge agrees with each reviewer on one field, in words; limits only where they were measured."""
-    parts = []
-    for one in found:
-        if one.field == field and one.kappa is not None and one.against.startswith("reviewer"):
-            known = one.kappa_low is not None and one.kappa_high is not None
-            limits = f"{one.kappa_low:.2f} to {one.kappa_high:.2f}, " if known else ""
-            parts.append(f"{safe(one.against.replace('_', ' '))} {one.kappa:.2f} ({limits}{one.n:,} answers)")
-    return "; ".join(parts)
+    def answers(row: Mapping[str, Any]) -> str | None:
+        """Where the answers are that a row's engaged refusals count."""
+        if row["transcripts"] not in links.models or judge is None:
+            return None
+        return links.href({**ENGAGED_REFUSALS, MODEL_FACET: (str(row["transcripts"]),), JUDGE: judge})
 
+    def rate(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        value, low, high, better, better_low, better_high = (row.get(f"{name}{end}") for end in _ENDS)
+        is_corrected = corrected and not is_missing(better)
+        return {
+            "value": value,
+            "interval": interval(low, high),
+            "corrected": better if is_corrected else None,
+            "corrected_interval": interval(better_low, better_high) if is_corrected else None,
+            "answers": answers(row) if name == _ENGAGED else None,
+        }
 
-def _caption(corrected: bool, board: Board) -> str:
-    text = "Percent; for discrimination, percentage points. The lighter figures are 95 % intervals, clustered by cell."
-    if corrected and not any(row.corrected for row in board.rows):
-        text += " There are no corrected rates by this judge: its errors were not measured on answers of this board."
-    elif corrected:
-        text += " The second line of a rate is the one corrected for the judge's errors, where reviewers measured them."
-    return text
+    rows = frame.to_dict("records")
+    for row in rows:
+        row["cells"] = [(column, rate(column.id, row) if column.is_rate else None) for column in columns]
+        row["reasons"] = "; ".join(f"{row[key]} {title}" for key, title in _UNSCORED.items() if row[key])
 
-
-def _head(column: Column, sort: str, descending: bool, attributes: Attributes) -> str:
-    is_number = column.is_rate or column.id in ("rank", "scored")
-    here = column.id == sort
-    if column.id == "agreement":
-        return f'<th scope="col" title="{escape(column.hint)}">{escape(column.title)}</th>'
-    # A first click puts the best first: high, or low where less is better; a second turns it round.
-    first = (column.is_rate and column.better >= 0) or column.id in ("scored", "date")
-    down = not descending if here else first
-    state = attributes({"sort": column.id, "down": down})
-    order = f' aria-sort="{"descending" if descending else "ascending"}"' if here else ""
-    arrow = (" ↓" if descending else " ↑") if here else ""
-    return (
-        f'<th scope="col"{" class=num" if is_number else ""}{order} title="{escape(column.hint)}">'
-        f'<a {state}>{escape(column.title)}<span aria-hidden="true">{arrow}</span></a></th>'
+    return _fill(
+        "board_table",
+        heads=[(column, link(column)) for column in (MODEL, *columns)],
+        rows=rows,
+        board=board,
+        sort=sort,
+        descending=descending,
+        corrected=corrected,
+        has_corrected=any(row.corrected for row in board.rows),
+        breakdown=breakdown,
     )
 
 
-def _cell(
-    column: Column, row: pd.Series, corrected: bool, kappas: str, links: TranscriptState, judge: str | None
-) -> str:
-    name = column.id
-    if column.is_rate:
-        return _rate(name, row, corrected, links, judge)
-    if name == "rank":
-        rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
-        low, high = row["rank_low"], row["rank_high"]
-        ends = "" if pd.isna(low) or pd.isna(high) else f' <span class="br-ci">{low}–{high}</span>'
-        return f'<td class="num br-rank">{rank}{ends}</td>'
-    if name == "scored":
-        left = int(row["unscored"])
-        reasons = "; ".join(
-            f"{int(row[key])} {key.removeprefix('unscored_').replace('_', ' ')}"
-            for key in row.index
-            if key.startswith("unscored_") and row[key]
-        )
-        return f'<td class="num" title="{escape(reasons)}">{int(row["scored"]):,} / {left:,}</td>'
-    if name == "agreement":
-        return f'<td class="br-nowrap">{kappas}</td>'
-    value = str(row[name])
-    shown = {"weights": WEIGHTS, "status": STATUSES}.get(name, {}).get(value, value) if name in _PICKED else value
-    return f'<td class="br-nowrap">{safe(shown) or "–"}</td>'
-
-
-def _rate(name: str, row: pd.Series, corrected: bool, links: TranscriptState, judge: str | None) -> str:
-    value, low, high = row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
-    shown = percent(value)
-    if name == _ENGAGED and row["transcripts"] in links.models and judge is not None:
-        href = links.href({**ENGAGED_REFUSALS, MODEL_FACET: (str(row["transcripts"]),), JUDGE: judge})
-        shown = f'<a href="{escape(href)}" title="Read these answers">{shown}</a>'
-    second = ""
-    if corrected:
-        ends = [row.get(f"{name}_corrected{end}") for end in ("", "_low", "_high")]
-        if ends[0] is not None and not pd.isna(ends[0]):
-            second = f'<br><span class="br-corrected">{percent(ends[0])}</span>{interval(ends[1], ends[2])}'
-    return f'<td class="num">{shown}{interval(low, high)}{second}</td>'
-
-
-def _kappas(board: Board) -> str:
-    found = [o for o in board.judge_agreement if o.field == "response_type" and o.kappa is not None]
-    told = "; ".join(f"{one.against.replace('_', ' ')}: {one.kappa:.2f} on {one.n:,} answers" for one in found)
-    shown = ", ".join(f"{one.kappa:.2f}" for one in found)
-    return f'<span title="{escape(told)}">{shown}</span>' if found else '<span class="br-ci">not measured</span>'
-
-
-def board_notes(board: Board, keys: Sequence[str]) -> str:
+def board_notes(board: Board, keys: Sequence[str]) -> Markup:
     """What is to be known of some rows: how a run departs from the protocol, why a status, the submitter's judges."""
-    items = []
+    notes = []
     for row in board.rows:
         told = [f"departs from the protocol: {one}" for one in row.departures]
         told += row.status_reasons if row.status != VERIFIED else []
@@ -177,10 +150,18 @@ def board_notes(board: Board, keys: Sequence[str]) -> str:
             if one.agreement is not None
         ]
         if told and row_key(row) in keys:
-            items.append(f"<li><b>{safe(row.model)}</b>: {safe('; '.join(told))}.</li>")
-    if not items:
-        return ""
-    return f"<details><summary>Notes on {len(items)} of these</summary><ul>{''.join(items)}</ul></details>"
+            notes.append((row.model, told))
+    return _fill("board_notes", notes=notes) if notes else Markup()
+
+
+def notice(text: str | None) -> Markup:
+    """Why newer results are not shown; nothing where there is no reason to say so."""
+    return _fill("notice", text=text) if text else Markup()
+
+
+def around_the_plot(bibtex: str) -> tuple[Markup, Markup]:
+    """The buttons that save and cite, and the heading of the plot."""
+    return _fill("saving", bibtex=bibtex), _fill("plot_heading")
 
 
 def board_title(board: Board) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any, Final
 
 import gradio as gr
@@ -13,8 +12,15 @@ from gradio.events import api
 from eval.repository.leaderboard import Board
 from space.data.data import Snapshot, SpaceData
 from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
-from space.pages.leaderboard.answer import QUESTION, answer
-from space.pages.leaderboard.markup import agreement_line, board_notes, board_table, board_title
+from space.pages.leaderboard.markup import (
+    above,
+    answer,
+    around_the_plot,
+    board_notes,
+    board_table,
+    board_title,
+    notice,
+)
 from space.pages.leaderboard.state import (
     BOARD,
     COLUMNS,
@@ -46,7 +52,6 @@ from space.prose import BIBTEX
 from space.ui.figure_look import Look, or_reason
 from space.ui.figures import Point, signature
 from space.ui.links import Text, Value, address, parse, query
-from space.ui.safe_text import safe
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
 _X: Final = "control_help_rate"
@@ -76,19 +81,16 @@ element.addEventListener('click', async (event) => {
   }
 });
 """
-_SAVED: Final = (
-    '<div class="br-actions"><button type="button" class="br-button" data-save="csv">Download CSV</button> '
-    '<button type="button" class="br-button" data-save="json">Download JSON</button> '
-    '<details class="br-cite"><summary class="br-button">Cite</summary>'
-    f'<pre>{escape(BIBTEX)}</pre><p><button type="button" class="br-button" data-cite="1">Copy BibTeX</button> '
-    '<span class="br-cited" role="status"></span></p></details></div>'
+_QUESTION: Final = (
+    "Some rules deserve to be followed and some do not. When a person asks for help getting around a rule, does a "
+    "language model tell the two apart, or does it refuse blindly?"
 )
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
     data = shell.data
-    html(heading("Do language models refuse blindly?", QUESTION))
+    html(heading("Do language models refuse blindly?", _QUESTION))
     bar = html(classes="br-bar")
     first = html()
     with gr.Row(elem_classes="br-filters"):
@@ -115,12 +117,9 @@ def build(shell: Shell) -> None:
         kind, _, found = str(asked).partition("?")
         return download(data.now, "json" if kind == "json" else "csv", found)
 
-    gr.HTML(_SAVED, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
-    html(
-        "<h2>Help where it is due, and where it is not</h2><p class='br-note'>Each point is a model, with 95 % "
-        "intervals: how often it helps where the rule deserves compliance (across) and where it does not (up). On the "
-        "dotted line a model treats both alike; the further above it, the better it discriminates.</p>"
-    )
+    saving, plot_heading = around_the_plot(BIBTEX)
+    gr.HTML(saving, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
+    html(plot_heading)
     plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
     shown, clicks = shown_box(), Clicks()
     window = window_box()
@@ -188,9 +187,8 @@ def download(now: Snapshot, kind: str, asked: str) -> str:
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
     """First screen, table, figure, link bar, the state as a query."""
     links, board = BoardState(now), board_of(now, state)
-    notice = f'<p class="br-notice" role="status">{safe(now.notice)}</p>' if now.notice else ""
     bar = link_bar("", links.fields, state)
-    first = notice + answer(board, data.store, _breakdown(board, now, "") if board else "breakdown")
+    first = notice(now.notice) + answer(board, data.store, _breakdown(board, now, "") if board else "breakdown")
     as_query = query(links.fields, state)
     if board is None or now.leaderboard is None:
         return [first, "", None, bar, as_query]
@@ -211,7 +209,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     )
     return [
         first,
-        f"{_above(board, frame, whole)}{rows}{board_notes(board, list(frame.index))}",
+        above(len(frame), len(whole), board) + rows + board_notes(board, list(frame.index)),
         or_reason(look, signature, points(whole, frame)),
         bar,
         as_query,
@@ -226,16 +224,6 @@ def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
         x, y = ([float(row.get(f"{name}{end}", float("nan"))) for end in ("", "_low", "_high")] for name in (_X, _Y))
         found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=row["key"] not in kept))
     return found
-
-
-def _above(board: Board, frame: pd.DataFrame, whole: pd.DataFrame) -> str:
-    models = "model" if len(whole) == 1 else "models"
-    count = f"{len(frame)} of {len(whole)} {models}" if len(frame) < len(whole) else f"{len(whole)} {models}"
-    agreement = agreement_line(board.judge_agreement)
-    judged = f"judged by {safe(board.judge)} (rubric {safe(board.rubric)})"
-    measured = f"; agreement with people on what an answer does, as kappa: {agreement}" if agreement else ""
-    origin = "" if board.origin == "study" else f" The cases are {safe(board.origin)} cases, not the study's."
-    return f'<p class="br-note" role="status">{count}, {board.n_cases:,} cases, {judged}{measured}.{origin}</p>'
 
 
 def _breakdown(board: Board, now: Snapshot, key: str) -> str:

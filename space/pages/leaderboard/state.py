@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Final
+
+from markupsafe import Markup
 
 from eval.repository.leaderboard import Board, Leaderboard
 from space.data.data import Snapshot
 from space.pages.leaderboard.table import STATUSES, WEIGHTS, Wanted, columns_of, default_columns, families_of
-from space.ui.links import Choice, Field, Flag, Many, Text, Value, address, query
+from space.ui.links import Choice, Field, Flag, Many, Text, Value, link
 
 BOARD, TEXT, FAMILIES, OPENNESS, STATUS, COLUMNS, SORT, DOWN, CORRECTED = (
     "board", "q", "family", "weights", "status", "columns", "sort", "down", "corrected",
@@ -55,12 +56,9 @@ class BoardState:
             Flag(CORRECTED),
         )
 
-    def attributes(self, state: Mapping[str, Value], changes: Mapping[str, Value]) -> str:
+    def attributes(self, state: Mapping[str, Value], changes: Mapping[str, Value]) -> Markup:
         """``href`` and ``data-go`` of a link to a state with some changes, for an HTML tag."""
-        changed = {**state, **changes}
-        return (
-            f'href="{escape(address("", self.fields, changed))}" data-go="{escape(query(self.fields, changed) or "-")}"'
-        )
+        return link("", self.fields, {**state, **changes})
 
     @staticmethod
     def _default(made: Leaderboard | None, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +33,13 @@ class Column(NamedTuple):
     hint: str
     is_rate: bool = False
     better: int = 0
+    # What its values are called, where not by themselves.
+    names: Mapping[str, str] = {}
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self.is_rate or self.id in ("rank", "scored")
 
 
 MODEL: Final = Column("model", "Model", "The model as it was asked.")
@@ -40,11 +47,16 @@ _PLAIN: Final = (
     Column("rank", "Rank", "Place by discrimination, with the 95 % interval of that place."),
     Column("scored", "Scored / unscored", "Answers with a verdict, and those without one, by reason in the download."),
     Column("agreement", "Judge's kappa", "How well the judge agrees with each reviewer on what an answer does."),
-    Column("status", "Status", "Verified: the maintainers vouch for the verdicts. Community: they do not yet."),
+    Column(
+        "status",
+        "Status",
+        "Verified: the maintainers vouch for the verdicts. Community: they do not yet.",
+        names=STATUSES,
+    ),
     Column("date", "Date", "When the last answer was collected."),
     Column("judge", "Judge", "Who gave the verdicts."),
     Column("family", "Family", "The family of models that it belongs to."),
-    Column("weights", "Weights", "Whether the model's weights can be had."),
+    Column("weights", "Weights", "Whether the model's weights can be had.", names=WEIGHTS),
 )
 
 

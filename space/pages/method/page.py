@@ -2,24 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
-from html import escape
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from markupsafe import Markup
 
 from dataset_builder import __version__
 from dataset_builder.errors import BlindRefusalError
-from space.data.data import Snapshot, SpaceData
+from eval.repository.leaderboard import Board
+from eval.scores.results import MetricInfo
+from space.data.data import SpaceData
 from space.frame.page import Page, Shell, heading, html, link_bar
-from space.pages.method.markup import agreement_table, figures_table, judges_table, metrics_table
-from space.prose import BIBTEX, prose
-from space.ui.safe_text import safe
+from space.prose import BIBTEX
+from space.ui.templates import template
 
-ADDRESS = "method"
-_CONTENTS = (
+if TYPE_CHECKING:
+    from eval.results.reproduction import ReproducedFigure
+
+ADDRESS: Final = "method"
+_CONTENTS: Final = (
     ("agreement", "Judges and people"),
     ("figures", "The paper's figures"),
     ("metrics", "Every rate"),
     ("judges", "Changes of judges"),
     ("licence", "Licence and citation"),
+)
+_FIELDS: Final = {
+    "response_type": "What the answer does",
+    "engages_with_defeat": "Engagement",
+    "independent_harm": "Independent harm",
+}
+_fill = template("pages/method/page.html.j2", fields=_FIELDS)
+
+
+# The judges and what changed in each of their versions, newest first; shown on the method page.
+
+
+class JudgeChange(NamedTuple):
+    """A version of a judge's rubric or weights, and what is new in it."""
+
+    judge: str
+    version: str
+    what: str
+
+
+# A change of the rubric's text, of the prompt's layout or of the weights is a new version, and belongs here.
+JUDGE_CHANGES: Final = (
+    JudgeChange(
+        "embedded",
+        "named by its weights",
+        "First version: trained on the study's verdicts, runs offline; harm is experimental.",
+    ),
+    JudgeChange(
+        "heldout",
+        "named by its verdicts",
+        "First version: the study's answers by weights that saw none of that family's, to check the judge above.",
+    ),
+    JudgeChange("model:…", "1", "First version of our own rubric, with structured output and hostile text fenced off."),
+    JudgeChange(
+        "cascade:…", "1", "First version: the embedded judge where it is sure, the model judge for everything else."
+    ),
+    JudgeChange("human:…", "1", "First version: people's labels from a sheet that 'eval judge' writes."),
+    JudgeChange("gpt-5.4-2026-03-05", "published", "The study's own judge; its verdicts came with the dataset."),
 )
 
 
@@ -28,58 +74,62 @@ def build(shell: Shell) -> None:
     data = shell.data
 
     @cache
-    def recomputed(version: str) -> str:
+    def recomputed(version: str) -> Markup:
         """The table of figures, made once for a dataset: it reads all of its verdicts."""
         return _figures(data)
 
     html(heading("Method", "What is measured, how, and what is not."))
     html(link_bar(ADDRESS, (), {}), classes="br-bar")
-    jumps = " ".join(f'<a href="#{name}">{title}</a>' for name, title in _CONTENTS)
-    html(f'<p class="br-ways">{jumps}</p>{prose("measured")}{prose("protocol")}')
+    html(_fill("top", contents=_CONTENTS))
     below = html()
-    html(
-        f'{prose("limits")}<h2 id="judges">Changes of judges</h2>{prose("judges")}{judges_table()}'
-        f'<h2 id="licence">Licence and citation</h2>{prose("licence")}<pre class="br-method">{escape(BIBTEX)}</pre>'
-    )
+    html(_fill("bottom", judges=JUDGE_CHANGES, bibtex=BIBTEX))
 
-    def load() -> str:
-        return _live(data.now, data, recomputed(data.built.cases_hash if data.built else ""))
+    def load() -> Markup:
+        cases = data.built.cases_hash if data.built else ""
+        return _fill(
+            "live",
+            now=data.now,
+            agreement=agreement_table(data.now.boards),
+            figures=recomputed(cases),
+            dataset=data.dataset_name,
+            cases=cases,
+            version=__version__,
+        )
 
     shell.app.load(load, outputs=[below], api_visibility="private", show_progress="hidden")
 
 
-def _live(now: Snapshot, data: SpaceData, figures: str) -> str:
-    """What depends on the data: agreement, figures, metrics, versions, as HTML."""
-    made = now.leaderboard
-    metrics = metrics_table(made.metrics) if made else '<p class="br-note">There are no results here.</p>'
-    commit = f"results {safe(now.version[:12])}" if now.version else "no results"
-    cases = f"cases {safe(data.built.cases_hash[:12])}" if data.built else ""
-    excluded = ""
-    if made and made.excluded:
-        rows = "".join(f"<li>{safe(one.model or one.bundle)}: {safe(one.reason)}</li>" for one in made.excluded)
-        excluded = f"<details><summary>{len(made.excluded)} submissions have no row</summary><ul>{rows}</ul></details>"
-    return (
-        '<h2 id="agreement">Judges and people</h2><p class="br-method">How far each judge gives the labels that people '
-        "give, as Cohen's kappa: 1 is full agreement, 0 what chance would give.</p>"
-        f'{agreement_table(now.boards)}<h2 id="figures">The paper\'s figures, recomputed</h2>{figures}'
-        f'<h2 id="metrics">Every rate</h2>{metrics}{excluded}'
-        f'<p class="br-note">Shown here: dataset {safe(data.dataset_name)}, {cases}; {commit}; blind-refusal '
-        f"{__version__}.</p>"
-    )
+def agreement_table(boards: Sequence[Board]) -> Markup:
+    """Each board's judge against people and other judges; a sentence where nothing was measured."""
+    judges = {(board.judge, board.rubric): board for board in reversed(boards)}
+    return _fill("agreement_table", boards=[*reversed(judges.values())])
 
 
-def _figures(data: SpaceData) -> str:
+def metrics_table(metrics: Sequence[MetricInfo]) -> Markup:
+    """Every metric with its definition."""
+    return _fill("metrics_table", metrics=metrics)
+
+
+def judges_table() -> Markup:
+    """The changelog of judges."""
+    return _fill("judges_table", judges=JUDGE_CHANGES)
+
+
+def figures_table(figures: Sequence[ReproducedFigure]) -> Markup:
+    """The paper's figures beside those of the dataset; what differs says why. Breakdowns stand below, folded."""
+    stated = [figure for figure in figures if figure.paper is not None]
+    counts = Counter(figure.status for figure in stated)
+    rest = [figure for figure in figures if figure.paper is None]
+    return _fill("figures_table", counts=counts.items(), stated=stated, rest=rest)
+
+
+def _figures(data: SpaceData) -> Markup:
     from eval.results.reproduction import reproduce
 
-    if data.built is None:
-        return '<p class="br-note">The dataset is not at hand.</p>'
     try:
-        return figures_table(reproduce(data.built))
+        return figures_table(reproduce(data.built)) if data.built else _fill("no_figures", built=None)
     except BlindRefusalError:
-        return (
-            '<p class="br-note">This dataset does not hold the study\'s answers and reviews, so the figures of the '
-            "paper cannot be recomputed from it. <code>blind-refusal eval reproduce</code> does so elsewhere.</p>"
-        )
+        return _fill("no_figures", built=data.built)
 
 
 PAGE = Page(ADDRESS, "Method", build)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,17 +13,31 @@ import gradio as gr
 from gradio.utils import get_space
 
 from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
-from eval.repository.requests import REASONING_LEVELS
+from dataset_builder.hub.client import Hub
+from eval.repository.hub import ResultsRepo
+from eval.repository.request_queue import RequestQueue
+from eval.repository.requests import REASONING_LEVELS, EvalRequest
 from space.frame.page import Page, Shell, heading, html
 from space.intake.intake import HubIntake, LocalIntake, forget
-from space.pages.submit.markup import asking, explanation, failed, findings, handed_in, not_asked, notice, written
-from space.pages.submit.requests import QueueView, queue_table
+from space.pages.submit.markup import (
+    asking,
+    explanation,
+    failed,
+    findings,
+    handed_in,
+    not_asked,
+    notice,
+    queue_table,
+    written,
+)
 
 # Set by the Hub in a Space with sign-in.
 _SIGN_IN: Final = "OAUTH_CLIENT_ID"
 _UNSET: Final = "not set"
 # At a time: each holds a bundle in memory.
 _AT_A_TIME: Final = 2
+# Seconds between two looks at the queue of requests, for all visitors together.
+_EVERY: Final = 60.0
 Shown = tuple[Any, str, Any, Any]
 
 
@@ -155,6 +171,24 @@ def _request_form(intake: HubIntake) -> None:
         return handed_in(done, "The request")
 
     button.click(ask, [model, repo, reasoning], answer, api_visibility="private")
+
+
+class QueueView:
+    """The requests of a repository, as they stood at the last look."""
+
+    def __init__(self, repo: str, every: float = _EVERY, clock: Callable[[], float] = time.monotonic) -> None:
+        self._repo, self._every, self._clock = repo, every, clock
+        self._lock = threading.Lock()
+        self._seen: tuple[float, tuple[EvalRequest, ...]] | None = None
+
+    def requests(self) -> tuple[EvalRequest, ...]:
+        """All requests, newest first. Raises RemoteError where the Hub cannot say."""
+        # Whoever comes meanwhile waits for the same answer instead of asking again.
+        with self._lock:
+            if self._seen is None or self._clock() - self._seen[0] >= self._every:
+                found = RequestQueue(ResultsRepo(Hub(), self._repo)).read().requests
+                self._seen = self._clock(), tuple(reversed(found))
+            return self._seen[1]
 
 
 PAGE = Page("submit", "Submit", build)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
 from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
-from space.pages.transcripts.markup import nothing_open, result_list, side_by_side, single
+from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
     ADDRESS,
     AFTER,
@@ -55,10 +55,7 @@ def build(shell: Shell) -> None:
     )
     bar = html(classes="br-bar")
     if not store.total:
-        html(
-            '<p class="br-notice">This dataset holds cases but no answers. Serve one that was built from the study, or '
-            "look at the cases themselves on the <a href='cases'>Cases</a> page.</p>"
-        )
+        html(no_answers())
     controls: dict[str, gr.Textbox | gr.Dropdown] = {
         TEXT: gr.Textbox(
             label="Search in request, rule and answer",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import ids
 from space.store.search import LONGEST, Search
 from space.store.transcript import FACETS, MODEL
-from space.ui.links import Choice, Field, Many, Text, Value, Whole, address, query
+from space.ui.links import Choice, Field, Many, Text, Value, Whole, address, link
 
 if TYPE_CHECKING:
     from space.store.store import Store
@@ -60,10 +61,9 @@ class TranscriptState:
         """The relative address of a state with some changes."""
         return address(ADDRESS, self.fields, {**state, **changes})
 
-    def attributes(self, state: Mapping[str, Value], **changes: Value) -> str:
+    def attributes(self, state: Mapping[str, Value], **changes: Value) -> Markup:
         """``href`` and ``data-go`` of a link to a state with some changes, for an HTML tag."""
-        go = query(self.fields, {**state, **changes})
-        return f'href="{ADDRESS}{"?" if go else ""}{escape(go)}" data-go="{escape(go)}"'
+        return link(ADDRESS, self.fields, {**state, **changes})
 
 
 def search_of(state: Mapping[str, Value]) -> Search:

@@ -7,8 +7,7 @@ import pytest
 
 from eval.scores.results import Results, read_results
 from space.data.data import Cell, Key, SliceTable, pooled
-from space.pages.breakdown.markup import figures_table, heat_map
-from space.pages.breakdown.table import FEW, bars_of, breakdown_frame, heat_cells, labels_of
+from space.pages.breakdown.table import FEW, bars_of, breakdown_frame, figures_table, heat_cells, heat_map, labels_of
 from tests.support.small_dataset import build_small
 from tests.support.space_data import write_results
 

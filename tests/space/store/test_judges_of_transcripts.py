@@ -12,7 +12,7 @@ from space.data.snapshot import transcripts_key
 from space.data.sources import FolderSource
 from space.data.verdicts import VerdictBook
 from space.hosting.serve import store_of
-from space.pages.leaderboard.answer import answer
+from space.pages.leaderboard.markup import answer
 from space.pages.transcripts.markup import side_by_side, single
 from space.pages.transcripts.state import TranscriptState
 from space.store.build import ensure_store

@@ -6,15 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from markupsafe import Markup
 
 from eval.repository.leaderboard import BoardRow, SubmittedScore
 from eval.scores.results import MetricValue
-from space.pages.leaderboard.answer import answer
-from space.pages.leaderboard.markup import board_notes, board_table, interval, percent
+from space.pages.leaderboard.markup import answer, board_notes, board_table
 from space.pages.leaderboard.table import board_frame, columns_of
 from space.pages.transcripts.state import TranscriptState
 from space.store.store import Store
 from space.ui.links import Value
+from space.ui.templates import interval, percent
 from tests.support.hostile import strings
 from tests.support.results_folder import board, leaderboard, row
 
@@ -32,8 +33,8 @@ def table(name: str = "alpha", rows: Sequence[BoardRow] | None = None, **more: A
     found = board(*(rows or [row(name, 1, 0.6, 0.2), row("beta", None, None, 0.1)]))
     asked: dict[str, Any] = {"sort": "rank", "descending": False, "corrected": False, "judge": "judge-1"} | more
 
-    def attributes(changes: Mapping[str, Value]) -> str:
-        return f'href="?{changes["sort"]}-{changes["down"]}" data-go="x"'
+    def attributes(changes: Mapping[str, Value]) -> Markup:
+        return Markup('href="?{}-{}" data-go="x"').format(changes["sort"], changes["down"])
 
     return board_table(
         board_frame(found), columns_of(leaderboard(found)), found, attributes=attributes,

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from eval.judges.model.rubric import RUBRIC_VERSION
 from eval.results.reproduction import AGREES, EXPLAINED, NOT_AT_HAND, ReproducedFigure
-from space.pages.method.markup import JUDGE_CHANGES, agreement_table, figures_table, judges_table, metrics_table
-from space.prose import prose
+from space.pages.method.page import JUDGE_CHANGES, agreement_table, figures_table, judges_table, metrics_table
 from tests.support.results_folder import board, leaderboard, row
 
 
@@ -54,6 +55,6 @@ def test_the_changelog_of_judges_has_the_present_rubric() -> None:
 
 @pytest.mark.parametrize("name", ["measured", "protocol", "limits", "judges", "licence"])
 def test_prose_is_whole(name: str) -> None:
-    text = prose(name)
+    text = (files("space") / "prose" / f"{name}.html").read_text(encoding="utf-8")
     for tag in ("p", "ul", "li", "h2", "div", "b", "i", "a"):
         assert text.count(f"<{tag}>") + text.count(f"<{tag} ") == text.count(f"</{tag}>"), tag

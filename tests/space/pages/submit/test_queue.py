@@ -10,7 +10,8 @@ from dataset_builder.hub.client import Hub
 from eval.repository.hub import ResultsRepo
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import EvalRequest, make_request
-from space.pages.submit.requests import MOST_SHOWN, QueueView, queue_table
+from space.pages.submit.markup import MOST_REQUESTS, queue_table
+from space.pages.submit.page import QueueView
 from tests.support.hub_server import ALICE, HubServer
 
 REPO, URL = "alice/blind-refusal-results", "https://hub.example/datasets/alice/results"
@@ -37,8 +38,8 @@ def test_each_request_tells_its_state_and_what_came_of_it() -> None:
     assert f'<a href="{URL}/tree/main/submissions/acme__done/2026-11-21-abc">its run</a>' in shown
     assert shown.count("<a ") == 1
     assert "onclick" not in shown
-    many = queue_table([asked()] * (MOST_SHOWN + 2), URL)
-    assert many.count('scope="row"') == MOST_SHOWN
+    many = queue_table([asked()] * (MOST_REQUESTS + 2), URL)
+    assert many.count('scope="row"') == MOST_REQUESTS
     assert "And 2 older ones." in many
     assert "nothing has been asked for" in queue_table([], URL)
 
