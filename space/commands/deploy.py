@@ -41,16 +41,17 @@ def deploy(
     The Space runs these packages in the versions that are installed here. Deploying the same again
     does nothing. HF_ENDPOINT names another Hub.
     """
+    from dataset_builder.hub.client import Hub
+
     if stage is not None:
         from space.hosting.stage import stage as staged
         from space.hosting.stage import write_stage
 
-        files = staged(dataset=dataset)
+        files = staged(dataset=dataset, url=f"{Hub().endpoint}/spaces/{repo}")
         write_stage(stage, files)
         click.echo(f"{stage}: {len(files)} files; start it with 'python app.py' in there")
         return
 
-    from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
     from space.hosting.deploy import deploy as deploy_space
 

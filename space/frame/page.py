@@ -11,10 +11,17 @@ from markupsafe import Markup
 
 from space.data.data import SpaceData
 from space.intake.intake import Intake
-from space.ui.links import Field, Value, address, parse
+from space.ui.links import Field, Many, Value, address, nearest, not_on_offer, parse
 from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
+# What the fields of addresses are called, where a value of theirs is gone.
+_KINDS: Final = {
+    "board": "leaderboard", "model": "model", "a": "model", "b": "model", "of": "model", "beside": "model",
+    "judge": "judge", "metric": "rate", "by": "breakdown", "subtype": "subtype", "family": "family",
+    "sort": "order", "columns": "column",
+}  # fmt: skip
+_MOST_GONE: Final = 5
 _fill = template("frame/page.html.j2", site=SITE)
 # Sends the address of a clicked link to Python instead of loading the page anew. Clicks that ask
 # for a new tab are left to the browser, which is why every such link has a working href too.
@@ -39,11 +46,15 @@ class Shell:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its address (empty for the first), its name in the navigation, and what builds it."""
+    """A page: its address (empty for the first), its name in the navigation, and what builds it.
+
+    ``about`` is what a search or a chat says of it, in a sentence.
+    """
 
     address: str
     title: str
     build: Callable[[Shell], None]
+    about: str
 
 
 def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML:
@@ -76,9 +87,33 @@ def link_bar(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> 
 
 def state_of(fields: Sequence[Field], request: gr.Request) -> dict[str, Value]:
     """The state that a page was opened with."""
-    params = request.query_params
-    pairs = params.multi_items() if hasattr(params, "multi_items") else list(dict(params).items())
-    return parse(fields, [(str(name), str(value)) for name, value in pairs])
+    return parse(fields, _pairs(request))
+
+
+def gone(path: str, fields: Sequence[Field], request: gr.Request, shown: Mapping[str, Value] | None = None) -> Markup:
+    """What the address of a page names that is not there, with a link to what is spelled most like it; else nothing.
+
+    ``shown`` is the state that the page is in, where it is not just what ``parse`` makes of the address.
+    """
+    pairs, lost = _pairs(request), []
+    state = shown or parse(fields, pairs)
+    for field, asked in not_on_offer(fields, pairs)[:_MOST_GONE]:
+        like = nearest(asked, field.allowed)
+        kept = state[field.name]
+        to: Value = like
+        if isinstance(field, Many) and like is not None:
+            to = tuple(dict.fromkeys([*(kept if isinstance(kept, tuple) and kept != field.default else ()), like]))
+        href = None if like is None or state[field.name] == to else address(path, fields, {**state, field.name: to})
+        lost.append(
+            {
+                "kind": _KINDS.get(field.name, "filter"),
+                "asked": asked,
+                "shown": kept if isinstance(kept, str) else None,
+                "like": like,
+                "href": href,
+            }
+        )
+    return _fill("gone", lost=lost) if lost else Markup()
 
 
 def followed(fields: Sequence[Field], event: gr.EventData) -> dict[str, Value]:
@@ -86,3 +121,10 @@ def followed(fields: Sequence[Field], event: gr.EventData) -> dict[str, Value]:
     sent: Any = event._data
     go = sent.get("go") if isinstance(sent, dict) else None
     return parse(fields, go if isinstance(go, str) else "")
+
+
+def _pairs(request: gr.Request) -> list[tuple[str, str]]:
+    """The names and values of the address that a page was opened with."""
+    params = request.query_params
+    pairs = params.multi_items() if hasattr(params, "multi_items") else list(dict(params).items())
+    return [(str(name), str(value)) for name, value in pairs]

@@ -62,8 +62,8 @@ def deploy(
     """
     _check(repo, dataset, results)
     progress("staging the Space")
-    files = stage(dataset=dataset)
     hub = hub or Hub()
+    files = stage(dataset=dataset, url=f"{hub.endpoint}/spaces/{repo}")
     if not dry_run:
         hub.whoami()
     progress(f"comparing with {repo}")

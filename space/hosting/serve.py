@@ -85,8 +85,12 @@ def serve(
     opened = locate_dataset(dataset)
     data = open_data(opened, source, store_cache)
 
+    from starlette.middleware import Middleware
+
     from space.app import build_app
+    from space.frame.outside import ICON_FILE, SeenFromOutside
     from space.intake.intake import open_intake
+    from space.pages import PAGES
     from space.ui.theme import launch_settings
 
     def transcripts(snapshot: Snapshot) -> Store | None:
@@ -105,6 +109,8 @@ def serve(
         prevent_thread_lock=True,
         ssr_mode=False,
         max_file_size=MOST_BYTES,
+        favicon_path=ICON_FILE,
+        app_kwargs={"middleware": [Middleware(SeenFromOutside, pages=PAGES)]},
         **launch_settings(),
     )
     print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)

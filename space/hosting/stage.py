@@ -21,6 +21,8 @@ from space.hosting.serve import DATASET, RESULTS
 DISTRIBUTION: Final = "blind-refusal"
 PACKAGES: Final = ("dataset_builder", "eval", "space")
 README, APP, REQUIREMENTS = "README.md", "app.py", "requirements.txt"
+# What stands for the Space where it is listed or linked to.
+PICTURE: Final = "space/assets/share.png"
 # The Space's own machinery installs this one, in the version that the front matter names.
 SDK: Final = "gradio"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -35,13 +37,15 @@ if __name__ == "__main__":
 '''
 
 
-def stage(*, dataset: str | None = None) -> dict[str, bytes]:
+def stage(*, dataset: str | None = None, url: str | None = None) -> dict[str, bytes]:
     """Every file of the Space by its path; ``dataset`` is the repository that its card links to.
+
+    ``url`` is where the Space stands on the Hub: its picture is named by its address there.
 
     Raises InputError where the package is not installed, so that nobody knows what it needs.
     """
     files = {
-        README: _readme(dataset).encode(),
+        README: _readme(dataset, url).encode(),
         APP: _APP.encode(),
         REQUIREMENTS: requirements().encode(),
     }
@@ -79,7 +83,7 @@ def requirements() -> str:
     return "".join(lines)
 
 
-def _readme(dataset: str | None) -> str:
+def _readme(dataset: str | None, url: str | None) -> str:
     front: dict[str, Any] = {
         "title": "Blind Refusal",
         "emoji": "⚖️",
@@ -97,6 +101,8 @@ def _readme(dataset: str | None) -> str:
         "hf_oauth_scopes": ["write-discussions"],
         "tags": ["leaderboard", "evaluation", "over-refusal"],
     }
+    if url:
+        front["thumbnail"] = f"{url}/resolve/main/{PICTURE}"
     if dataset:
         front["datasets"] = [dataset.partition("@")[0]]
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=100)

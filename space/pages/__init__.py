@@ -2,9 +2,10 @@
 
 How to write one
 ----------------
-A page module ends with ``PAGE = Page("compare", "Compare", build)``: its address (relative, no slashes), its name in
-the navigation, and ``build(shell: Shell) -> None``, which makes the page's components; it is called once, inside
-the page's own Blocks context. ``shell.data`` is the live ``SpaceData``; ``shell.app`` is the app, for ``app.load``.
+A page module ends with ``PAGE = Page("compare", "Compare", build, about)``: its address (relative, no slashes), its
+name in the navigation, ``build(shell: Shell) -> None``, and what a link to it says of it. ``build`` makes the page's
+components; it is called once, inside the page's own Blocks context. ``shell.data`` is the live ``SpaceData``;
+``shell.app`` is the app, for ``app.load``.
 
 The state of a page is its query string:
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,6 +19,7 @@ Value = str | int | bool | tuple[str, ...] | None
 Pairs = Iterable[tuple[str, str]]
 # An address longer than this is not one of ours.
 MAX_QUERY = 16_384
+_LONGEST_NAME = 200
 
 
 class Field(Protocol):
@@ -126,6 +128,22 @@ def parse(fields: Sequence[Field], source: Pairs | str) -> dict[str, Value]:
     for name, value in source:
         given.setdefault(name, []).append(value)
     return {field.name: field.read(given.get(field.name, ())) for field in fields}
+
+
+def not_on_offer(fields: Sequence[Field], source: Pairs) -> list[tuple[Choice | Many, str]]:
+    """What an address names that ``parse`` leaves out as it is not, or no more, among a field's values."""
+    found: dict[tuple[Choice | Many, str], None] = {}
+    by_name = {field.name: field for field in fields if isinstance(field, (Choice, Many))}
+    for name, value in source:
+        field = by_name.get(name)
+        if field is not None and value and value not in field.allowed:
+            found.setdefault((field, value))
+    return list(found)
+
+
+def nearest(value: str, allowed: Sequence[str]) -> str | None:
+    """The value on offer that is spelled most like one that is not; None where none is like it."""
+    return next(iter(get_close_matches(value[:_LONGEST_NAME], allowed, n=1, cutoff=0.5)), None)
 
 
 def query(fields: Sequence[Field], state: Mapping[str, Value]) -> str:

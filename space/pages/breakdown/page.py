@@ -14,7 +14,7 @@ from eval.repository.leaderboard import Board
 from eval.scores.cases import UNFLAGGED
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
-from space.frame.page import Page, Shell, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, gone, heading, html, link_bar, state_of
 from space.pages.breakdown.table import (
     BY,
     FEW,
@@ -41,6 +41,7 @@ from space.ui.window import READ_WINDOW, nothing_new, shown_box, window_box
 
 ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
 _FIRST = "help_rate"
+_ABOUT = "Where each model helps and where it refuses: by every label of the cases."
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ class BreakdownState:
 def build(shell: Shell) -> None:
     """Make the page."""
     data = shell.data
-    html(heading("Breakdown", "Where each model helps and where it refuses: by every label of the cases."))
+    html(heading("Breakdown", _ABOUT))
     bar = html(classes="br-bar")
+    lost = html()
     with gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown([], label="Judge", min_width=260, filterable=False)
         models = gr.Dropdown(
@@ -95,8 +97,11 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
-        state = state_of(BreakdownState(now).fields, request)
-        return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
+        fields = BreakdownState(now).fields
+        state = state_of(fields, request)
+        here = Many(MODELS, tuple(rows_of(board_of(now, state))))
+        lost = gone(ADDRESS, [here if field.name == MODELS else field for field in fields], request)
+        return [*_controls(now, state), *_show(data, now, state, Look.of(look)), lost]
 
     def change(*values: Any) -> list[Any]:
         # One event for all controls: of two at once the slower would win. A list that is drawn anew
@@ -123,7 +128,7 @@ def build(shell: Shell) -> None:
         return {str(label): dict(row) for label, row in plain.iterrows()}
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     gr.on(
         [control.input for control in controls],
         change,
@@ -218,4 +223,4 @@ def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:
     return parse(BreakdownState(now).fields, pairs)
 
 
-PAGE = Page(ADDRESS, "Breakdown", build)
+PAGE = Page(ADDRESS, "Breakdown", build, _ABOUT)

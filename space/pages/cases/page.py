@@ -20,7 +20,7 @@ from dataset_builder.dataset.taxonomy import (
 )
 from eval.scores.cases import FLAGGED
 from space.data.data import SpaceData
-from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.ui.links import Choice, Field, Value, Whole, link, parse, query
 from space.ui.templates import template
 from space.ui.window import Clicks, nothing_new, shown_box
@@ -28,6 +28,7 @@ from space.ui.window import Clicks, nothing_new, shown_box
 ADDRESS: Final = "cases"
 SUBTYPE, START = "subtype", "start"
 STEP: Final = 5
+_ABOUT: Final = "The requests that models are asked, and the words this benchmark uses for why a rule holds or fails."
 _fill = template("pages/cases/page.html.j2")
 
 
@@ -39,13 +40,9 @@ def build(shell: Shell) -> None:
         Choice(SUBTYPE, tuple(label.id for label in SUBTYPES if label.id in counts)),
         Whole(START, 0, max(store.case_count, 1), 0),
     )
-    html(
-        heading(
-            "Cases",
-            "The requests that models are asked, and the words this benchmark uses for why a rule holds or fails.",
-        )
-    )
+    html(heading("Cases", _ABOUT))
     bar = html(classes="br-bar")
+    lost = html()
     html(_sums(store.case_count, store.case_counts))
     with gr.Row(elem_classes="br-columns"):
         with gr.Column(scale=3, min_width=320, elem_classes="br-list"):
@@ -85,7 +82,7 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request) -> tuple[Any, ...]:
         state = state_of(fields, request)
-        return state[SUBTYPE], *show(state)
+        return state[SUBTYPE], *show(state), gone(ADDRESS, fields, request)
 
     def follow(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         state = followed(fields, event)
@@ -104,7 +101,7 @@ def build(shell: Shell) -> None:
 
     parts = [opened, bar, shown]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, outputs=[picked, *parts], **quiet)
+    shell.app.load(load, outputs=[picked, *parts, lost], **quiet)
     for part in (terms, opened):
         part.click(follow, outputs=[picked, *parts], **quiet)
     picked.input(pick, [picked, shown], parts, trigger_mode="always_last", **quiet)
@@ -146,4 +143,4 @@ def _taxonomy(counts: Mapping[str, Mapping[str, int]], fields: tuple[Field, ...]
     )
 
 
-PAGE = Page(ADDRESS, "Cases", build)
+PAGE = Page(ADDRESS, "Cases", build, _ABOUT)

@@ -14,7 +14,7 @@ from dataset_builder.errors import BlindRefusalError
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.data.verdicts import VerdictBook
-from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.breakdown.table import rows_of
 from space.pages.leaderboard.markup import board_title
 from space.pages.leaderboard.state import BOARD, board_field, board_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ADDRESS, FIRST, SECOND, METRIC, ONLY, AT = "compare", "a", "b", "metric", "only", "page"
 _MOST: Final = 10_000
 _BASE: Final = "help_rate"
+_ABOUT: Final = "Two models on the same cases: how far apart they are, and where they part."
 _fill = template("pages/compare/page.html.j2")
 
 
@@ -63,8 +64,9 @@ class CompareState:
 def build(shell: Shell) -> None:
     """Make the page."""
     data, book = shell.data, VerdictBook(shell.data)
-    html(heading("Compare", "Two models on the same cases: how far apart they are, and where they part."))
+    html(heading("Compare", _ABOUT))
     bar = html(classes="br-bar")
+    lost = html()
     with gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown([], label="Judge", min_width=260, filterable=False)
         first = gr.Dropdown([], label="Model A", min_width=200)
@@ -87,7 +89,11 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
-        return everything(now, _with_pair(now, state_of(CompareState(now).fields, request)), look)
+        fields = CompareState(now).fields
+        state = _with_pair(now, state_of(fields, request))
+        keys = tuple(rows_of(board_of(now, state)))
+        here = [Choice(field.name, keys) if field.name in (FIRST, SECOND) else field for field in fields]
+        return [*everything(now, state, look), gone(ADDRESS, here, request, state)]
 
     def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         now = data.now
@@ -119,7 +125,7 @@ def build(shell: Shell) -> None:
         return as_plain(found)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     cases.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
         [control.input for control in controls],
@@ -222,4 +228,4 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
     ]
 
 
-PAGE = Page(ADDRESS, "Compare", build)
+PAGE = Page(ADDRESS, "Compare", build, _ABOUT)

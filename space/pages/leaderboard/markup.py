@@ -120,7 +120,7 @@ def board_table(
             "answers": answers(row) if name == _ENGAGED else None,
         }
 
-    rows = frame.to_dict("records")
+    rows: list[dict[str, Any]] = [{str(name): one for name, one in row.items()} for row in frame.to_dict("records")]
     for row in rows:
         row["cells"] = [(column, rate(column.id, row) if column.is_rate else None) for column in columns]
         row["reasons"] = "; ".join(f"{row[key]} {title}" for key, title in _UNSCORED.items() if row[key])

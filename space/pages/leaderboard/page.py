@@ -11,7 +11,7 @@ from gradio.events import api
 
 from eval.repository.leaderboard import Board
 from space.data.data import Snapshot, SpaceData
-from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.leaderboard.markup import (
     above,
     answer,
@@ -92,6 +92,7 @@ def build(shell: Shell) -> None:
     data = shell.data
     html(heading("Do language models refuse blindly?", _QUESTION))
     bar = html(classes="br-bar")
+    lost = html()
     first = html()
     with gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown(
@@ -133,7 +134,8 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
-        return everything(now, state_of(BoardState(now).fields, request), look)
+        fields = BoardState(now).fields
+        return [*everything(now, state_of(fields, request), look), gone(PAGE.address, fields, request)]
 
     def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         now = data.now
@@ -160,7 +162,7 @@ def build(shell: Shell) -> None:
         return download(data.now, "json", address)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     table.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
         [control.input for control in controls],
@@ -266,4 +268,4 @@ def _listed(value: Value) -> list[str]:
     return list(value) if isinstance(value, tuple) else []
 
 
-PAGE = Page("", "Leaderboard", build)
+PAGE = Page("", "Leaderboard", build, _QUESTION)

@@ -132,4 +132,9 @@ def _figures(data: SpaceData) -> Markup:
         return _fill("no_figures", built=data.built)
 
 
-PAGE = Page(ADDRESS, "Method", build)
+PAGE = Page(
+    ADDRESS,
+    "Method",
+    build,
+    "What blind refusal is and how it is measured: the judges, how they agree with people, every rate, the limits.",
+)

@@ -191,4 +191,6 @@ class QueueView:
             return self._seen[1]
 
 
-PAGE = Page("submit", "Submit", build)
+PAGE = Page(
+    "submit", "Submit", build, "How a model gets onto the leaderboard: hand in a run, or ask for an evaluation."
+)

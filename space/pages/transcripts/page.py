@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
-from space.frame.page import Page, Shell, followed, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
     ADDRESS,
@@ -54,6 +54,7 @@ def build(shell: Shell) -> None:
         )
     )
     bar = html(classes="br-bar")
+    lost = html()
     if not store.total:
         html(no_answers())
     controls: dict[str, gr.Textbox | gr.Dropdown] = {
@@ -93,7 +94,8 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request) -> list[Any]:
         now = shell.data.store
-        return all_of(now, state_of(TranscriptState.of(now).fields, request))
+        fields = TranscriptState.of(now).fields
+        return [*all_of(now, state_of(fields, request)), gone(ADDRESS, fields, request)]
 
     def follow(event: gr.EventData, request: gr.Request) -> list[Any]:
         now = shell.data.store
@@ -141,7 +143,7 @@ def build(shell: Shell) -> None:
         return _show(now, parse(TranscriptState.of(now).fields, address))[:3]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, outputs=[*inputs, *parts], **quiet)
+    shell.app.load(load, outputs=[*inputs, *parts, lost], **quiet)
     gr.on(
         [control.input for control in inputs],
         change,
@@ -226,4 +228,9 @@ def _state_of_controls(fields: Sequence[Field], values: Mapping[str, Any]) -> di
     return parse(fields, pairs)
 
 
-PAGE = Page(ADDRESS, "Transcripts", build)
+PAGE = Page(
+    ADDRESS,
+    "Transcripts",
+    build,
+    "What language models answered to requests for help around a rule, each with its verdict: search and read them.",
+)

@@ -40,6 +40,10 @@ def test_the_front_matter_is_what_the_hub_asks_for(files: dict[str, bytes]) -> N
     assert told["app_file"] == "app.py"
     assert (told["hf_oauth"], told["hf_oauth_scopes"]) == (True, ["write-discussions"])
     assert told["datasets"] == ["alice/cases"]
+    _, front, _ = stage(url="https://hub.example/spaces/a/b")["README.md"].decode().split("---\n", 2)
+    thumbnail = str(yaml.safe_load(front)["thumbnail"])
+    assert thumbnail.startswith("https://hub.example/spaces/a/b/resolve/main/")
+    assert thumbnail.partition("/resolve/main/")[2] in files
     # The Hub refuses longer ones.
     assert len(told["short_description"]) <= 60
 

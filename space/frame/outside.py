@@ -1,0 +1,129 @@
+"""What others see of the pages: title, description, picture and icon in the HTML that is served.
+
+Gradio writes tags of its own into that HTML and draws the pages later, in the browser; programs that
+show a link do not wait for that. So the HTML is changed on its way out. An unknown address gets a page
+with links to those that exist, where gradio would answer with JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from space.frame.page import SITE, Page
+from space.ui import palette
+from space.ui.templates import template
+
+ICON, PICTURE = "icon.svg", "share.png"
+PICTURE_SIZE: Final = (1200, 630)
+_FOLDER: Final = files("space") / "assets"
+# Where gradio wants a path.
+ICON_FILE: Final = str(_FOLDER / ICON)
+_FILES: Final = {ICON: "image/svg+xml", PICTURE: "image/png"}
+_A_DAY: Final = "public, max-age=86400"
+# Gradio's own, in the part of the head that stands before its scripts.
+_THEIRS: Final = re.compile(rb"<title>[^<]*</title>|<meta\s+(?:property=\"og:|name=\"(?:twitter:|description\"))[^>]*>")
+_HEAD: Final = re.compile(rb"<head[^>]*>\s*<meta charset=[^>]*>")
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
+_fill = template("frame/outside.html.j2", colours=palette)
+
+
+class SeenFromOutside:
+    """ASGI middleware around the app; ``pages`` are those that exist, at their addresses."""
+
+    def __init__(self, app: ASGIApp, pages: Sequence[Page]) -> None:
+        self._app = app
+        self._pages = {page.address: page for page in pages}
+        self._files = {name: (_FOLDER / name).read_bytes() for name in _FILES}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for the icon and the picture, and change what the app answers for a page or an unknown address."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        address = scope["path"].removeprefix(scope.get("root_path", "")).strip("/")
+        if address in self._files:
+            found = Response(self._files[address], media_type=_FILES[address], headers={"Cache-Control": _A_DAY})
+            await found(scope, receive, send)
+        elif address in self._pages or "text/html" in Headers(scope=scope).get("accept", ""):
+            await self._app(scope, receive, _Changed(self, scope, address, receive, send))
+        else:
+            await self._app(scope, receive, send)
+
+    def with_our_head(self, scope: Scope, address: str, html: bytes) -> bytes:
+        """A page's HTML with our tags in place of gradio's."""
+        early, script, rest = html.partition(b"<script")
+        found = _HEAD.search(early)
+        if found is None:
+            return html
+        ours = _fill(
+            "head",
+            page=self._pages[address],
+            site=SITE,
+            origin=origin_of(scope),
+            picture=PICTURE,
+            icon=ICON,
+            size=PICTURE_SIZE,
+        )
+        after = _THEIRS.sub(b"", early[found.end() :])
+        return early[: found.end()] + b"\n" + ours.encode() + after + script + rest
+
+    def nowhere(self, scope: Scope) -> HTMLResponse:
+        """What an address that leads nowhere gets."""
+        root = scope.get("root_path", "")
+        page = _fill("nowhere", pages=list(self._pages.values()), site=SITE, root=root, icon=ICON)
+        return HTMLResponse(page, status_code=404)
+
+    def is_page(self, address: str) -> bool:
+        """Whether there is a page at an address."""
+        return address in self._pages
+
+
+class _Changed:
+    """Where the app sends its answer: what is HTML of a page, or not found, goes on changed; the rest as it is."""
+
+    def __init__(self, outside: SeenFromOutside, scope: Scope, address: str, receive: Receive, send: Send) -> None:
+        self._outside, self._scope, self._address = outside, scope, address
+        self._receive, self._send = receive, send
+        self._start: Message | None = None
+        self._body = b""
+        self._is_lost = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message["headers"]).get("content-type", "")
+            self._is_lost = message["status"] == 404 and not self._outside.is_page(self._address)
+            if self._is_lost or (message["status"] == 200 and self._outside.is_page(self._address) and "html" in kind):
+                self._start = message
+                return
+        if self._start is None or message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        if self._is_lost:
+            await self._outside.nowhere(self._scope)(self._scope, self._receive, self._send)
+            return
+        body = self._outside.with_our_head(self._scope, self._address, self._body) if self._body else b""
+        headers = MutableHeaders(raw=list(self._start["headers"]))
+        if body:
+            headers["Content-Length"] = str(len(body))
+        await self._send({**self._start, "headers": headers.raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def origin_of(scope: Scope) -> str:
+    """Where the site is as its visitors name it, such as ``https://host``; empty where the host's name is no name."""
+    headers = Headers(scope=scope)
+    host = headers.get("x-forwarded-host", headers.get("host", "")).split(",")[0].strip()
+    scheme = headers.get("x-forwarded-proto", scope.get("scheme", "http")).split(",")[0].strip()
+    if scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        return ""
+    return f"{scheme}://{host}{scope.get('root_path', '')}"

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.pages import ready
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+
+
+def test_a_link_to_a_board_that_is_gone_says_so_and_leads_to_the_nearest(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}/")
+    ready(page)
+    first = page.get_by_role("combobox", name="Judge", exact=True).input_value()
+    page.goto(f"{url}/?board=embedded-weights-OLD")
+    ready(page)
+    told = page.get_by_role("status").filter(has_text="embedded-weights-OLD")
+    told.wait_for()
+    assert "which is not here" in told.inner_text()
+    assert page.get_by_role("combobox", name="Judge", exact=True).input_value() == first
+    nearest = told.get_by_role("link")
+    if nearest.count():
+        name = nearest.inner_text()
+        nearest.click()
+        page.wait_for_url(f"**/?board={name}*")
+        ready(page)
+        assert page.get_by_role("status").filter(has_text="which is not here").count() == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["breakdown?model=no-such", "compare?a=no-such", "transcripts?judge=no-such", "cases?subtype=no-such"]
+)
+def test_other_pages_say_it_too(url: str, open_page: OpenPage, path: str) -> None:
+    page = open_page(f"{url}/{path}")
+    ready(page)
+    page.get_by_role("status").filter(has_text="“no-such”, which is not here").wait_for()
+    # Everything else of the page is there.
+    assert page.locator("h1").count() == 1
+
+
+def test_an_unknown_address_leads_on(browser: Any, url: str) -> None:
+    # Chromium logs an address that is not found as an error of its own, so that open_page would complain.
+    page = browser.new_page()
+    page.goto(f"{url}/no/such/page")
+    assert page.title().startswith("Not found")
+    page.get_by_role("link", name="Transcripts").click()
+    page.wait_for_url(f"{url}/transcripts")
+    ready(page)
+    page.close()
