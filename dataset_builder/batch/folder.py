@@ -29,9 +29,9 @@ from dataset_builder.batch.personal_data import without_personal_data
 from dataset_builder.batch.records import FAULTY, WRITTEN, Order, Settings, Try
 from dataset_builder.dataset.plain_case import PlainCase
 from dataset_builder.dataset.records import CaseReview
+from dataset_builder.dataset.taxonomy import PROVIDER_ERROR
 from dataset_builder.dataset.validate import UNGATED
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.models.answer import PROVIDER_ERROR
 from dataset_builder.storage.files import LOCK, held, replace_file
 from dataset_builder.storage.record_file import RecordFile
 

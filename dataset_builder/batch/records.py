@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from dataset_builder.dataset.plain_case import PlainCase
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
 from dataset_builder.errors import Problem
-from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
 
 # How a try ended. Only `written` is a case that goes on to the gates.
 WRITTEN, FAULTY, UNREADABLE, REFUSED = "written", "faulty", "unreadable", "refused"

@@ -19,11 +19,10 @@ from dataset_builder.batch.gate_records import (
     GateRecord,
 )
 from dataset_builder.batch.lines import GeneratedLine
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, TRUNCATED
 from dataset_builder.errors import InputError
 from dataset_builder.gates.gate import Gate, Reading
 from dataset_builder.gates.prompt import build_prompt, prompt_hash
-from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines, read_object
 from dataset_builder.storage.files import now
@@ -124,7 +123,7 @@ async def _judge(task: GateTask, asker: Asker, model: str, costs: list[float | N
     for _ in range(_TRIES):
         prompt = build_prompt(gate, line, line.defeat_family, complaint=complaint)
         answer = await asker.ask(prompt.messages, gate.schema, gate.id)
-        if answer.status == PROVIDER_ERROR:
+        if answer.status in FAILURES:
             return _record(task, model, costs, error=NO_REPLY, why=answer.error, raw=raw), bool(costs)
         costs.append(asker.cost(answer))
         raw = answer.text[:LONGEST_REPLY] or raw
@@ -134,7 +133,7 @@ async def _judge(task: GateTask, asker: Asker, model: str, costs: list[float | N
             error, complaint = NO_REPLY, "it was empty"
         elif answer.status == TRUNCATED:
             error, complaint = UNREADABLE, "it was cut off before its end; keep the reasoning short"
-        elif answer.status == OK:
+        else:
             try:
                 reading = gate.read(read_object(answer.text), prompt.code)
             except UnreadableReply as fault:

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Final
 
 from dataset_builder.batch.folder import TRIES, GenerationFolder, History, new_batch
-from dataset_builder.batch.records import FAULTY, REFUSED, UNREADABLE, WRITTEN, Order, Settings, Try
+from dataset_builder.batch.records import FAULTY, REFUSED, STATUSES, UNREADABLE, WRITTEN, Order, Settings, Try
 from dataset_builder.batch.targets import Cell
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, OK, PROVIDER_ERROR, TRUNCATED
 from dataset_builder.generation.checks import check_case
 from dataset_builder.generation.language import check_code
 from dataset_builder.generation.plan import plan_orders
 from dataset_builder.generation.plots import VERSION
 from dataset_builder.generation.prompt import SCHEMA_NAME, messages_of, prompt_hash, read_case, schema_of_order
 from dataset_builder.generation.similarity import DEFAULT, Existing, SimilarityIndex, read_existing
-from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED, ChatAnswer
+from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
 from dataset_builder.storage.files import now
@@ -125,8 +125,11 @@ def _try(order: Order, number: int, answer: ChatAnswer, cost: float | None, inde
         else:
             faults = [str(fault) for fault in check_case(case, index)]
             status = FAULTY if faults else WRITTEN
-    elif status == PROVIDER_ERROR:
-        problem = answer.error
+    elif status in FAILURES:
+        status, problem = PROVIDER_ERROR, answer.error
+    elif status not in STATUSES:
+        # Ended in a way that leaves no whole case: a tool call, a finish that nobody knows.
+        status, problem = UNREADABLE, answer.error or f"it was a {status}"
     return Try(
         order=order,
         number=number,

@@ -1,33 +1,39 @@
-"""What a model answered, read from a server's JSON that may be wrong in any way."""
+"""What a model answered, read from a server's reply that may be wrong in any way."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from dataset_builder.dataset.taxonomy import OK
-from dataset_builder.models.faults import FILTER_FINISHES, TOO_MANY, ProviderFault, fault_of, shorten
+from dataset_builder.dataset.taxonomy import (
+    CONTENT_FILTER,
+    CONTROL_MARKS,
+    EMPTY,
+    OK,
+    PROVIDER_ERROR,
+    TOOL_CALL,
+    TRUNCATED,
+    UNKNOWN_FINISH,
+)
+from dataset_builder.models.faults import (
+    ProviderFault,
+    Said,
+    fault_of,
+    redirect_fault,
+    said_in,
+    shorten,
+    status_inside,
+)
+from dataset_builder.models.replies.finish import answer_is_filtered, is_filtered, status_of_finish
+from dataset_builder.models.replies.stream import is_chunk, is_event_stream, merge_chunks, read_stream
+from dataset_builder.models.replies.thoughts import Split, control_mark, split_thought
+from dataset_builder.models.replies.usage import Usage as Usage
+from dataset_builder.models.replies.usage import read_cost, read_usage
 
-PROVIDER_ERROR, CONTENT_FILTER = "provider_error", "content_filter"
-EMPTY, TRUNCATED = "empty_answer", "truncated_answer"
-
-_THOUGHT: Final = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>", re.DOTALL)
-_OPEN_THOUGHT: Final = re.compile(r"\s*<think(?:ing)?>", re.DOTALL)
-_END_OF_THOUGHT: Final = "</think>"
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Tokens of one request as the provider counted them; None where it does not say."""
-
-    prompt_tokens: int | None = None
-    # Reasoning included.
-    completion_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
+_QUOTED_BYTES: Final = 4000
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +46,21 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     text: str = ""
     reasoning: str | None = None
+    # As the server says it; then as the server behind a router does.
     finish_reason: str | None = None
-    # The provider's own mark for a refusal of the model, given with structured output only.
+    native_finish_reason: str | None = None
+    # The provider's own mark for a refusal of the model: a `refusal` member or part.
     declined: bool = False
     served_model: str | None = None
+    # Who a router had answer, and what tells one set-up of a server from another.
+    provider: str | None = None
+    system_fingerprint: str | None = None
     usage: Usage = Usage()
     # In US dollars, where the provider tells.
     cost: float | None = None
+    # Tries that the server answered, and may charge for, with nothing that could be read; and their tokens, estimated.
+    lost_tries: int = 0
+    lost: Usage = Usage()
     # Seconds that the last attempt took.
     latency_s: float = 0.0
     attempts: int = 1
@@ -54,6 +68,14 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int | None = None
     # False where a schema was asked for and the server could not enforce it.
     schema_enforced: bool = True
+    # How what was sent differs from the plain request, as the server asked for it: `stream`, `max_completion_tokens`.
+    adapted: tuple[str, ...] = ()
+
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether the server has answered at all, so that it may charge."""
+        answered = self.http_status is not None and 200 <= self.http_status < 300
+        return answered or self.lost_tries > 0
 
 
 def read_answer(
@@ -62,28 +84,50 @@ def read_answer(
     body: bytes,
     wait: float | None = None,
     clean: Callable[[str], str] = str,
+    location: str = "",
 ) -> ChatAnswer:
-    """Read one answer of a server.
+    """Read one answer of a server: a completion, an event stream of its pieces, or either in a list.
 
-    ``wait`` is what its headers ask for, in seconds; ``clean`` takes secrets out of an error's text,
-    before anything is cut from it.
+    ``wait`` is what its headers ask for, in seconds; ``location`` where they point to; ``clean`` takes secrets
+    out of an error's text, before anything is cut from it.
 
     Raises ProviderFault for an error status, an error in the body, or a body that is not a chat completion.
     """
+    if 300 <= http_status < 400:
+        raise redirect_fault(http_status, clean(location))
     data = _decode(body)
-    error = data.get("error") if isinstance(data, dict) else None
-    if http_status != 200:
-        # Redirects are not followed: they would carry the request, and maybe the key, elsewhere.
-        plain = "" if "html" in content_type else body[:4000].decode("utf-8", "replace")
-        raise fault_of(http_status, error, clean(_message(error) or plain), wait)
+    plain = "" if "html" in content_type else body[:_QUOTED_BYTES].decode("utf-8", "replace")
+    if not 200 <= http_status < 300:
+        said = said_in(data)
+        raise fault_of(http_status, said if said and said.message else _with_text(said, plain), wait, clean)
+    whole = True
+    if data is None and is_event_stream(content_type, body) and (stream := read_stream(body)) is not None:
+        data, whole = stream
+    data, whole = _unwrapped(data, whole)
+    said = said_in(data)
+    if said is not None and not (isinstance(data, str) and not said.message):
+        raise fault_of(status_inside(said), said, wait, clean)
     if data is None:
+        told = f": {shorten(clean(plain))}" if plain.strip() and plain.isprintable() else ""
+        kind = shorten(clean(content_type)) or "no content type"
         raise ProviderFault(
-            f"the answer is not JSON ({shorten(clean(content_type)) or 'no content type'}, {len(body)} bytes)",
-            retryable=True,
+            f"the answer is not JSON ({kind}, {len(body)} bytes){told}", retryable=True, unreadable=True
         )
-    if error:
-        raise fault_of(_code(error), error, clean(_message(error)), wait)
-    return _read_completion(data, clean)
+    return _read_completion(data, clean, whole)
+
+
+def _with_text(said: Said | None, plain: str) -> Said:
+    return Said(plain) if said is None else said._replace(message=plain)
+
+
+def _unwrapped(data: Any, whole: bool) -> tuple[Any, bool]:
+    """What a list of one completion, or of its pieces, holds; a piece alone is a completion too."""
+    pieces = data if isinstance(data, list) else [data]
+    if pieces and all(is_chunk(one) for one in pieces):
+        return merge_chunks(pieces)
+    if isinstance(data, list) and data and isinstance(data[0], dict) and said_in(data) is None:
+        return data[0], whole
+    return data, whole
 
 
 def _decode(body: bytes) -> Any:
@@ -94,80 +138,163 @@ def _decode(body: bytes) -> Any:
         pass
     try:
         # Takes half a surrogate pair, which a model may well be cut off after, and msgspec does not.
-        return json.loads(body)
+        return json.loads(body.removeprefix(b"\xef\xbb\xbf"), strict=False)
     except (ValueError, RecursionError):
         return None
 
 
-def _read_completion(data: Any, clean: Callable[[str], str]) -> ChatAnswer:
+def _read_completion(data: Any, clean: Callable[[str], str], whole: bool) -> ChatAnswer:
     choices = data.get("choices") if isinstance(data, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
-        raise ProviderFault("the answer holds no choice", retryable=True)
+    choice = _chosen(choices)
+    if choice is None:
+        if is_filtered(data, None):
+            return _filtered(data, {})
+        raise _unreadable("the answer holds no choice")
     if choice.get("error"):
-        raise fault_of(_code(choice["error"]), choice["error"], clean(_message(choice["error"])))
+        said = said_in({"error": choice["error"]}) or Said("")
+        raise fault_of(status_inside(said), said, clean=clean)
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise ProviderFault("the answer's choice holds no message", retryable=True)
-    declined = _string(message.get("refusal"))
-    text, thought = split_thought(_content(message.get("content")))
-    finish = _string(choice.get("finish_reason")) or None
-    usage = data.get("usage")
-    return ChatAnswer(
-        status=_status(finish, text or declined),
-        text=text or declined,
-        reasoning=_reasoning(message) or thought,
-        finish_reason=finish,
+        if isinstance(choice.get("text"), str):
+            # The answer of a completion without chat.
+            message = {"content": choice["text"]}
+        elif status_of_finish(*_finishes(choice)) == CONTENT_FILTER or is_filtered(data, choice):
+            return _filtered(data, choice)
+        else:
+            raise _unreadable("the answer's choice holds no message")
+    return _answer_of(data, choice, message, whole)
+
+
+def _answer_of(data: dict[str, Any], choice: dict[str, Any], message: dict[str, Any], whole: bool) -> ChatAnswer:
+    parts = _Parts(message.get("content"))
+    declined = _string(message.get("refusal")) or "".join(parts.refusals)
+    split = split_thought("".join(parts.texts))
+    text = split.answer if split.answer.strip() else declined or split.answer
+    finish, native = _finishes(choice)
+    calls = bool(message.get("tool_calls") or message.get("function_call"))
+    status = _status(status_of_finish(finish, native), split._replace(answer=text), calls=calls)
+    if status in (OK, EMPTY) and (answer_is_filtered(choice) or (status == EMPTY and is_filtered(data, choice))):
+        status = CONTENT_FILTER
+    reasoning = _reasoning(message) or "\n".join(parts.thoughts).strip() or None
+    answer = ChatAnswer(
+        status=status,
+        text=text,
+        reasoning="\n".join(filter(None, (reasoning, split.thought))) or None,
+        native_finish_reason=native,
         declined=bool(declined),
-        served_model=_string(data.get("model")) or None,
-        usage=_usage(usage),
-        cost=_cost(usage),
+        error=_explained(status, finish or native, text),
+        **_facts(data, finish),
     )
+    if status == PROVIDER_ERROR or not whole:
+        why = f"with {finish or native!r}" if status == PROVIDER_ERROR else "before its end"
+        said = f"the provider broke the answer off {why}"
+        broken = msgspec.structs.replace(answer, status=PROVIDER_ERROR, error=said)
+        raise ProviderFault(said, retryable=True, broken_off=broken)
+    return answer
 
 
-def _status(finish: str | None, text: str) -> str:
-    reason = (finish or "").lower()
-    if reason in FILTER_FINISHES:
-        return CONTENT_FILTER
-    if reason in ("length", "max_tokens"):
+def _facts(data: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    """What a reply tells beside the answer."""
+    usage = data.get("usage")
+    return {
+        "finish_reason": finish,
+        "served_model": _string(data.get("model")) or None,
+        "provider": _string(data.get("provider")) or None,
+        "system_fingerprint": _string(data.get("system_fingerprint")) or None,
+        "usage": read_usage(usage),
+        "cost": read_cost(usage),
+    }
+
+
+def _filtered(data: dict[str, Any], choice: dict[str, Any]) -> ChatAnswer:
+    """The end of a request whose answer a filter withheld, message and all."""
+    finish, native = _finishes(choice)
+    return ChatAnswer(status=CONTENT_FILTER, native_finish_reason=native, **_facts(data, finish))
+
+
+def _chosen(choices: Any) -> dict[str, Any] | None:
+    """The choice with index 0; where none says so, the first."""
+    found = [one for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
+    return next((one for one in found if one.get("index") == 0), found[0] if found else None)
+
+
+def _finishes(choice: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Why the answer ended: by the server's word, and by the word of the server behind it."""
+    finish = _string(choice.get("finish_reason")).strip() or _string(choice.get("finishReason")).strip()
+    if not finish:
+        # Where both are given, this one names what a stop was caused by.
+        finish = _string(choice.get("stop_reason")).strip()
+    return finish or None, _string(choice.get("native_finish_reason")).strip() or None
+
+
+def _status(status: str, split: Split, *, calls: bool) -> str:
+    """The status of an answer with a text, where ``status`` is what its finish reason stands for."""
+    if status not in (OK, TOOL_CALL):
+        return status
+    has_text = bool(split.answer.strip())
+    if status == TOOL_CALL or (calls and not has_text):
+        return TOOL_CALL
+    if split.unclosed:
         return TRUNCATED
-    if reason == "error":
-        raise ProviderFault("the provider broke the answer off with an error", retryable=True)
-    return OK if text.strip() else EMPTY
+    if control_mark(split.answer) is not None:
+        return CONTROL_MARKS
+    return OK if has_text else EMPTY
 
 
-def split_thought(text: str) -> tuple[str, str | None]:
-    """An answer without the reasoning that some servers leave in it, and that reasoning.
-
-    Only a block at the very start counts, closed or not, or a start that was opened in the prompt
-    and is closed in the answer.
-    """
-    match = _THOUGHT.match(text)
-    if match:
-        return text[match.end() :].lstrip(), match[1].strip() or None
-    opened = _OPEN_THOUGHT.match(text)
-    if opened:
-        return "", text[opened.end() :].strip() or None
-    head, mark, tail = text.partition(_END_OF_THOUGHT)
-    if mark and "<think>" not in head:
-        return tail.lstrip(), head.strip() or None
-    return text, None
+def _explained(status: str, finish: str | None, text: str) -> str | None:
+    if status == UNKNOWN_FINISH:
+        return f"the server ended the answer with {finish!r}, which is no finish reason that is known"
+    if status == CONTROL_MARKS:
+        return f"the answer holds {control_mark(text)!r}"
+    return None
 
 
-def _content(content: Any) -> str:
-    """The text of a message: a string, a list of parts, or nothing."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return _string(content)
-    if isinstance(content, list):
-        parts = [_string(part) or _string(_get(part, "text")) for part in content]
-        return "".join(parts)
-    raise ProviderFault(f"the answer's content is a {type(content).__name__}, not a text", retryable=True)
+def ended(status: str, text: str, *, calls: bool = False) -> tuple[str, Split]:
+    """The status and the parts of a text whose finish reason stands for ``status``; for answers read elsewhere."""
+    split = split_thought(text)
+    return _status(status, split, calls=calls), split
+
+
+def _unreadable(what: str) -> ProviderFault:
+    return ProviderFault(what, retryable=True, unreadable=True)
+
+
+class _Parts:
+    """The content of a message, a text or a list of parts, by what each part is."""
+
+    def __init__(self, content: Any) -> None:
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.refusals: list[str] = []
+        if isinstance(content, dict) and isinstance(content.get("text"), str):
+            content = [content]
+        if content is not None and not isinstance(content, str | list):
+            raise _unreadable(f"the answer's content is a {type(content).__name__}, not a text")
+        for part in [content] if isinstance(content, str) else content or ():
+            kind = _get(part, "type")
+            if kind in ("thinking", "reasoning", "thought", "reasoning_content", "reasoning_text") or (
+                _get(part, "thought") is True
+            ):
+                self.thoughts.append(_flat(part))
+            elif kind == "refusal":
+                self.refusals.append(_string(_get(part, "refusal")) or _flat(part))
+            else:
+                self.texts.append(_string(part) or _string(_get(part, "text")))
+
+
+def _flat(part: Any) -> str:
+    """The text of a part of reasoning, which may hold parts again."""
+    for name in ("thinking", "reasoning", "text", "summary", "content"):
+        value = _get(part, name)
+        if isinstance(value, str):
+            return _string(value)
+        if isinstance(value, list):
+            return "\n".join(filter(None, (_string(one) or _string(_get(one, "text")) for one in value)))
+    return _string(part)
 
 
 def _reasoning(message: dict[str, Any]) -> str | None:
-    for name in ("reasoning", "reasoning_content"):
+    for name in ("reasoning", "reasoning_content", "reasoning_text", "thinking"):
         if text := _string(message.get(name)).strip():
             return text
     details = message.get("reasoning_details")
@@ -177,21 +304,6 @@ def _reasoning(message: dict[str, Any]) -> str | None:
     return None
 
 
-def _usage(usage: Any) -> Usage:
-    return Usage(
-        prompt_tokens=_count(_get(usage, "prompt_tokens")),
-        completion_tokens=_count(_get(usage, "completion_tokens")),
-        reasoning_tokens=_count(_get(_get(usage, "completion_tokens_details"), "reasoning_tokens")),
-        cached_tokens=_count(_get(_get(usage, "prompt_tokens_details"), "cached_tokens")),
-    )
-
-
-def _cost(usage: Any) -> float | None:
-    cost = _get(usage, "cost")
-    sound = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e6
-    return float(cost) if sound else None
-
-
 def _get(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
@@ -199,24 +311,3 @@ def _get(value: Any, name: str) -> Any:
 def _string(value: Any) -> str:
     """A text that UTF-8 can hold: half a surrogate pair becomes a question mark."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
-
-
-def _message(error: Any) -> str:
-    if isinstance(error, str):
-        return _string(error)
-    message = _string(_get(error, "message"))
-    raw = _string(_get(_get(error, "metadata"), "raw"))
-    return f"{message}: {raw}" if message and raw else message
-
-
-def _code(error: Any) -> int:
-    """The status inside an error that came with 200; a fault with none is the server's, and worth another try."""
-    code = _get(error, "code")
-    if isinstance(code, str) and "rate" in code.lower():
-        return TOO_MANY
-    number = str(code)
-    return int(number) if len(number) == 3 and number.isascii() and number.isdecimal() and number[0] in "45" else 500

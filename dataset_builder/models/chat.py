@@ -1,8 +1,8 @@
 """The chat client: one request to an OpenAI-compatible server, and every way in which it can end.
 
 A request that fails for good is an answer with a status, not an exception, so that a thousand
-requests need no thousand handlers; only a rejected key or an empty account raises, as no request
-after it can succeed.
+requests need no thousand handlers; only what no request after it can succeed with raises: a rejected
+key, an empty account, a model that is not there, a used-up day, an address that has moved.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from dataset_builder import __version__
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, CONTEXT_LIMIT, PROVIDER_ERROR
 from dataset_builder.errors import RemoteError
-from dataset_builder.models.answer import CONTENT_FILTER, PROVIDER_ERROR, ChatAnswer, read_answer
+from dataset_builder.models.answer import ChatAnswer, Usage, read_answer
 from dataset_builder.models.concurrency import Concurrency
-from dataset_builder.models.faults import AccountFault, ProviderFault, shorten
+from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, shorten
 from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.replies.usage import amount, completed
 from dataset_builder.models.request import ChatRequest, Dialect
 from dataset_builder.net.retry_after import exhausted_for, retry_after
 from dataset_builder.net.secret import ApiKey, scrub, scrub_error
 
 # A server whose limit is used up may ask for hours; no answer that came is a reason to wait that long.
 LONGEST_PAUSE_S: Final = 60.0
+_NO_TOKENS: Final = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,11 @@ class Retries:
     Waits double from ``first_wait_s`` up to ``longest_wait_s``, drawn evenly between nothing and
     that (full jitter). A server that asks for more than ``longest_asked_s`` is given up. Being told
     "too many" is no fault of the request, so it may happen more often; ``patience_s`` bounds it all.
+    ``unreadable`` is how often a server may answer with nothing that can be read: each may have to be paid.
     """
 
     attempts: int = 8
+    unreadable: int = 2
     refusals: int = 30
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
@@ -76,6 +81,12 @@ class _Call:
     attempts: int = 0
     refusals: int = 0
     latency_s: float = 0.0
+    # Answered, and maybe paid for, with nothing that could be read.
+    lost_tries: int = 0
+    lost: Usage = _NO_TOKENS
+    lost_before: Usage = _NO_TOKENS
+    # A spelling that is tried for this request; the client keeps it once it has worked.
+    dialect: Dialect | None = None
 
 
 class ChatClient:
@@ -85,8 +96,8 @@ class ChatClient:
     its connections for each request, which costs most of the rate (see ``benchmarks/collect.py``).
 
     ``transport`` makes the transport of each of these clients; by default the network, with the
-    proxies of the environment. ``sleep`` waits for some seconds between two tries. Raises InputError
-    where the key's variable is not set.
+    proxies of the environment. ``sleep`` waits for some seconds between two tries. ``stream`` asks for
+    event streams, for servers that take no other calls. Raises InputError where the key's variable is not set.
     """
 
     def __init__(
@@ -97,6 +108,7 @@ class ChatClient:
         timeouts: Timeouts = Timeouts(),
         retries: Retries = Retries(),
         max_body: int = 16 * 2**20,
+        stream: bool = False,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -113,7 +125,7 @@ class ChatClient:
         self._sleep = sleep
         self._verify: ssl.SSLContext | None = None
         self._idle: list[httpx.AsyncClient] = []
-        self._dialect = Dialect(endpoint.provider.token_field)
+        self._dialect = self._plain = Dialect(endpoint.provider.token_field, stream=stream)
         self._backoff = wait_random_exponential(multiplier=retries.first_wait_s, max=retries.longest_wait_s)
 
     async def __aenter__(self) -> Self:
@@ -133,7 +145,8 @@ class ChatClient:
     async def complete(self, request: ChatRequest) -> ChatAnswer:
         """The answer to a request, or the status that says why there is none.
 
-        Raises RemoteError where the key is rejected or the account is out of credit.
+        Raises RemoteError where no request can succeed: the key is rejected, the account out of credit, the
+        model unknown, the day's limit used up, the address another.
         """
         call = _Call()
         retrying = AsyncRetrying(
@@ -145,21 +158,35 @@ class ChatClient:
         )
         try:
             answer: ChatAnswer = await retrying(self._attempt, request, call)
-        except AccountFault as fault:
-            raise RemoteError(self._account_message(fault)) from None
+        except LastingFault as fault:
+            raise RemoteError(self._lasting_message(fault)) from None
         except ProviderFault as fault:
-            too_long = fault.wait is not None and fault.wait > self.retries.longest_asked_s
-            asked = f" (the server asks to wait {fault.wait:.0f} s)" if too_long else ""
-            answer = ChatAnswer(
-                status=CONTENT_FILTER if fault.filtered else PROVIDER_ERROR,
-                error=fault.message + asked,
-                http_status=fault.http_status,
-            )
-        return msgspec.structs.replace(answer, attempts=call.attempts, latency_s=round(call.latency_s, 4))
+            answer = self._end_of(fault, call)
+        return msgspec.structs.replace(
+            answer,
+            attempts=call.attempts,
+            latency_s=round(call.latency_s, 4),
+            lost_tries=call.lost_tries,
+            lost=call.lost,
+        )
 
-    def _account_message(self, fault: AccountFault) -> str:
+    def _end_of(self, fault: ProviderFault, call: _Call) -> ChatAnswer:
+        """What is left of a request that failed for good."""
+        too_long = fault.wait is not None and fault.wait > self.retries.longest_asked_s
+        asked = f" (the server asks to wait {fault.wait:.0f} s)" if too_long else ""
+        if fault.broken_off is not None:
+            # The last try is this answer, whose tokens it carries itself.
+            call.lost_tries -= 1
+            call.lost = call.lost_before
+            return fault.broken_off
+        status = CONTENT_FILTER if fault.filtered else CONTEXT_LIMIT if fault.context else PROVIDER_ERROR
+        return ChatAnswer(status=status, error=fault.message + asked, http_status=fault.http_status)
+
+    def _lasting_message(self, fault: LastingFault) -> str:
         where = self.endpoint.host
-        if fault.http_status == 402:
+        if not isinstance(fault, AccountFault):
+            return f"{where}: {fault.message}. {fault.remedy}"
+        if fault.payment:
             return f"{where} wants payment ({fault.message}). Add credit to the account, then run the same command."
         source = f"the environment variable {self._key.env}" if self._key else "--api-key-env (none was given)"
         return f"{where} rejected the key ({fault.message}). Check {source}."
@@ -170,6 +197,7 @@ class ChatClient:
         return (
             call.attempts - call.refusals >= self.retries.attempts
             or call.refusals >= self.retries.refusals
+            or call.lost_tries >= self.retries.unreadable
             or asked > self.retries.longest_asked_s
             or (state.seconds_since_start or 0.0) + asked > self.retries.patience_s
         )
@@ -189,10 +217,12 @@ class ChatClient:
         clock = time.perf_counter()
         sound = False
         try:
-            answer = await self._exchange(client, request)
+            answer = await self._exchange(client, request, call)
             sound = True
         except ProviderFault as fault:
             sound = fault.http_status is not None
+            if fault.may_be_paid:
+                call.lost_tries += 1
             if fault.too_many:
                 call.refusals += 1
                 asked = fault.wait if fault.wait is None else min(fault.wait, self.retries.longest_asked_s)
@@ -227,8 +257,8 @@ class ChatClient:
             },
         )
 
-    async def _exchange(self, client: httpx.AsyncClient, request: ChatRequest) -> ChatAnswer:
-        dialect = self._dialect
+    async def _exchange(self, client: httpx.AsyncClient, request: ChatRequest, call: _Call) -> ChatAnswer:
+        dialect = call.dialect or self._dialect
         content = request.encode(self.endpoint, dialect)
         limits = self.timeouts
         try:
@@ -251,7 +281,7 @@ class ChatClient:
             raise ProviderFault(self._describe(error), retryable=False) from None
         except (httpx.HTTPError, OSError) as error:
             raise ProviderFault(self._describe(error), retryable=True) from None
-        return self._interpret(response, body, request, dialect)
+        return self._interpret(response, body, request, dialect, call)
 
     async def _read(self, response: httpx.Response) -> bytes:
         chunks: list[bytes] = []
@@ -263,33 +293,72 @@ class ChatClient:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _interpret(self, response: httpx.Response, body: bytes, request: ChatRequest, dialect: Dialect) -> ChatAnswer:
+    def _interpret(
+        self, response: httpx.Response, body: bytes, request: ChatRequest, dialect: Dialect, call: _Call
+    ) -> ChatAnswer:
         headers, now = response.headers, time.time()
-        wait = retry_after(headers, now) if response.status_code != 200 else None
+        wait = retry_after(headers, now) if not response.is_success else None
         try:
             answer = read_answer(
-                response.status_code, headers.get("content-type", ""), body, wait, lambda s: scrub_error(self._key, s)
+                response.status_code,
+                headers.get("content-type", ""),
+                body,
+                wait,
+                lambda s: scrub_error(self._key, s),
+                headers.get("location", ""),
             )
         except ProviderFault as fault:
-            adapted = dialect.adapted(request, fault)
+            if fault.broken_off is not None:
+                fault.broken_off = self._completed(fault.broken_off, response, request, dialect)
+                call.lost_before, call.lost = call.lost, call.lost + fault.broken_off.usage
+            elif fault.unreadable:
+                call.lost += completed(Usage(), request.chars, len(body))
+            adapted = dialect.adapted(request, fault, call.attempts)
             if adapted is None:
                 raise
-            self._dialect = adapted
+            call.dialect = adapted
             raise ProviderFault(fault.message, retryable=True, http_status=fault.http_status, wait=0.0) from None
+        if call.dialect is not None:
+            self._dialect = call.dialect
         pause = exhausted_for(headers, now)
         if pause:
             self.concurrency.pause(min(pause, LONGEST_PAUSE_S))
-        key = self._key
+        return self._completed(answer, response, request, dialect)
+
+    def _completed(
+        self, answer: ChatAnswer, response: httpx.Response, request: ChatRequest, dialect: Dialect
+    ) -> ChatAnswer:
+        """An answer with what the reply's head and the request tell of it, and without the key."""
+
+        def clean(text: str | None) -> str | None:
+            return scrub(self._key, text) if text else None
+
+        thought = len(answer.reasoning or "")
         return msgspec.structs.replace(
             answer,
-            text=scrub(key, answer.text),
-            reasoning=scrub(key, answer.reasoning) if answer.reasoning else None,
-            finish_reason=scrub(key, answer.finish_reason) if answer.finish_reason else None,
-            served_model=scrub(key, answer.served_model) if answer.served_model else None,
+            text=scrub(self._key, answer.text),
+            reasoning=clean(answer.reasoning),
+            finish_reason=clean(answer.finish_reason),
+            native_finish_reason=clean(answer.native_finish_reason),
+            served_model=clean(answer.served_model),
+            provider=clean(answer.provider),
+            system_fingerprint=clean(answer.system_fingerprint),
+            error=clean(answer.error),
+            usage=completed(answer.usage, request.chars, len(answer.text) + thought),
+            cost=_told_cost(response.headers) if answer.cost is None else answer.cost,
             http_status=response.status_code,
             schema_enforced=request.schema is None or dialect.takes_schema,
+            adapted=dialect.departures(self._plain),
         )
 
     def _describe(self, error: Exception) -> str:
         text = shorten(scrub_error(self._key, str(error)))
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _told_cost(headers: httpx.Headers) -> float | None:
+    """US dollars that a gateway (LiteLLM) tells in a header; its 0 is what it says of a price that it does not know."""
+    try:
+        return amount(float(headers.get("x-litellm-response-cost", ""))) or None
+    except ValueError:
+        return None

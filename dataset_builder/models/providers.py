@@ -24,6 +24,8 @@ class Provider:
     token_field: str = "max_tokens"  # noqa: S105 - the name of a field, not a secret
     # OpenRouter takes an object, everyone else a word.
     reasoning_object: bool = False
+    # Whether it hands requests on to others, and takes a choice of them in a field `provider`.
+    routes: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -34,6 +36,7 @@ PROVIDERS: Final = (
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
         reasoning_object=True,
+        routes=True,
         extra={"usage": {"include": True}},
     ),
     # Its newer models refuse the older name of the token limit.
@@ -117,6 +120,10 @@ def _named(name: str, given: str) -> str:
 
 
 def _checked(base_url: str) -> str:
+    # A pasted address brings blanks along; inside, they are no part of one.
+    base_url = base_url.strip()
+    if any(c.isspace() or not c.isprintable() for c in base_url):
+        raise InputError(f"--base-url {base_url!r}: holds a blank or a character that is not seen. Give it without.")
     try:
         parts = urlsplit(base_url)
         port_is_sound = parts.port is None or parts.port > 0

@@ -30,7 +30,8 @@ def read_object(reply: str) -> dict[str, Any]:
     if fenced := _FENCED.fullmatch(text):
         text = fenced[1]
     try:
-        found = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
+        # Not strict about raw line breaks and tabs inside its texts, which models leave in: they change no member.
+        found = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant, strict=False)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import msgspec
 
-from dataset_builder.models.faults import ProviderFault
+from dataset_builder.models.faults import LastingFault, ProviderFault
 from dataset_builder.models.providers import Endpoint
 
-_NEW_TOKEN_FIELD: Final = "max_completion_tokens"  # noqa: S105 - the name of a field
+NEW_TOKEN_FIELD: Final = "max_completion_tokens"  # noqa: S105 - the name of a field
+_UNSUPPORTED: Final = re.compile(
+    r"\b(?:unsupported|not supported|instead|unrecogni[sz]ed|unknown|deprecated)\b", re.IGNORECASE
+)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -32,6 +36,14 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     # A JSON schema that the answer is to obey, and its name; dropped where the server has no such thing.
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
+    # Whom a router may have answer, and whom not; empty for the router to choose.
+    providers: tuple[str, ...] = ()
+    excluded_providers: tuple[str, ...] = ()
+
+    @property
+    def chars(self) -> int:
+        """Characters of its messages, for an estimate of their tokens."""
+        return sum(len(message.content) for message in self.messages)
 
     @classmethod
     def of_user(cls, text: str, **parameters: Any) -> Self:
@@ -45,7 +57,11 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
             "model": endpoint.model,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
             **provider.extra,
+            # Said either way: there are servers that stream unless they are told not to.
+            "stream": dialect.stream,
         }
+        if dialect.stream and dialect.takes_stream_options:
+            payload["stream_options"] = {"include_usage": True}
         if self.max_tokens is not None:
             payload[dialect.token_field] = self.max_tokens
         if self.temperature is not None:
@@ -60,8 +76,22 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
                 "type": "json_schema",
                 "json_schema": {"name": self.schema_name, "strict": True, "schema": self.schema},
             }
+        if self.providers or self.excluded_providers:
+            routes = {"only": list(self.providers), "ignore": list(self.excluded_providers)}
+            payload["provider"] = {name: names for name, names in routes.items() if names}
         # Escaped to ASCII, so that a lone surrogate in a text can be sent as it is.
         return json.dumps(payload).encode()
+
+
+# A server that takes calls for an event stream alone, in the words of several.
+_STREAM_ONLY: Final = re.compile(
+    r"\bnon[- ]stream|\bonly (?:supports? )?stream|\bstream(?:ing)?\b.{0,40}\b(?:only|required|must|true)\b"
+    r"|\b(?:must|only|requires?|need)\b.{0,40}\bstream",
+    re.IGNORECASE,
+)
+_NO_SUCH_OPTION: Final = frozenset({400, 404, 405, 415, 422, 501})
+# A server may fail at a schema as it may fail at anything: after so many tries it is asked without.
+_FAILED_OFTEN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +100,41 @@ class Dialect:
 
     token_field: str
     takes_schema: bool = True
+    stream: bool = False
+    takes_stream_options: bool = True
 
-    def adapted(self, request: ChatRequest, fault: ProviderFault) -> Dialect | None:
-        """The dialect that a server's complaint asks for, or None where no other spelling would help."""
-        if fault.http_status not in (400, 422):
+    def adapted(self, request: ChatRequest, fault: ProviderFault, attempts: int = 1) -> Dialect | None:
+        """The dialect that a server's complaint asks for, or None where no other spelling would help.
+
+        ``attempts`` is how often this request was sent. Only what a server says of a field changes that field;
+        a schema is left out whatever the words, as servers that know none have all kinds of words for it.
+        """
+        if fault.filtered or fault.context or isinstance(fault, LastingFault) or fault.http_status is None:
             return None
+        refused = fault.http_status in (400, 422)
         said = f"{fault.parameter or ''} {fault.message}"
-        if request.schema and self.takes_schema and any(w in said for w in ("response_format", "json_schema")):
+        if refused and request.max_tokens is not None and self._wants_new_field(fault, said):
+            return replace(self, token_field=NEW_TOKEN_FIELD)
+        if refused and self.stream and self.takes_stream_options and "stream_options" in said:
+            return replace(self, takes_stream_options=False)
+        if refused and not self.stream and _STREAM_ONLY.search(said):
+            return replace(self, stream=True)
+        hopeless = fault.http_status in _NO_SUCH_OPTION or (fault.http_status == 500 and attempts >= _FAILED_OFTEN)
+        if request.schema and self.takes_schema and hopeless:
             return replace(self, takes_schema=False)
-        if self.token_field != _NEW_TOKEN_FIELD and _NEW_TOKEN_FIELD in said:
-            return replace(self, token_field=_NEW_TOKEN_FIELD)
         return None
+
+    def _wants_new_field(self, fault: ProviderFault, said: str) -> bool:
+        """Whether it refuses the older name of the token limit; an error that names both is about something else."""
+        if self.token_field == NEW_TOKEN_FIELD or NEW_TOKEN_FIELD not in said:
+            return False
+        return fault.parameter == self.token_field or _UNSUPPORTED.search(said) is not None
+
+    def departures(self, plain: Dialect) -> tuple[str, ...]:
+        """How a request in this dialect differs from one in the dialect that the provider is known for."""
+        found = []
+        if self.token_field != plain.token_field:
+            found.append(self.token_field)
+        if self.stream != plain.stream:
+            found.append("stream")
+        return tuple(found)

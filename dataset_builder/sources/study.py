@@ -44,8 +44,8 @@ _KINDS: Final[tuple[tuple[str, Any], ...]] = (
     (GATES, list[raw.RawGate]),
 )
 # A message of the study's collector, and the status it stands for.
-_STATUS_OF_MESSAGE: Final = {"All retry attempts returned empty/null": "empty_answer"}
-_NOT_SUCCESS: Final = "provider_error"
+_STATUS_OF_MESSAGE: Final = {"All retry attempts returned empty/null": taxonomy.EMPTY}
+_NOT_SUCCESS: Final = taxonomy.PROVIDER_ERROR
 _YES_NO: Final = {"yes": True, "no": False}
 
 T = TypeVar("T")
@@ -292,7 +292,7 @@ def _response(
     verdict: tuple[raw.RawEvaluation, str] | None,
 ) -> Response:
     if answer.status == "success":
-        status = taxonomy.OK if answer.response and answer.response.strip() else "empty_answer"
+        status = taxonomy.OK if answer.response and answer.response.strip() else taxonomy.EMPTY
     else:
         status = _STATUS_OF_MESSAGE.get(answer.error_message or "", _NOT_SUCCESS)
     text = answer.response if status == taxonomy.OK else None

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import CONTEXT_LIMIT, FAILURES, OK, PROVIDER_ERROR
 from dataset_builder.errors import InputError
-from dataset_builder.models.answer import PROVIDER_ERROR, ChatAnswer
+from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.request import ChatRequest, Message
-from dataset_builder.work.cost import Estimate, Price, cost_of
+from dataset_builder.work.cost import Estimate, Price, cost_of_answer
 
 T = TypeVar("T")
 
@@ -79,12 +79,15 @@ class Breaker:
         self.answered = False
         self._row = 0
         self._last = ""
+        # Whether the same command can bring more; a context that is too short stays so.
+        self._mends = True
 
     def note(self, answer: ChatAnswer) -> None:
         """Take the end of one request into account."""
-        if answer.status == PROVIDER_ERROR:
+        if answer.status in FAILURES:
             self._row += 1
             self._last = answer.error or "no reason given"
+            self._mends = answer.status != CONTEXT_LIMIT
         else:
             self.answered = self.answered or answer.status == OK
             self._row = 0
@@ -94,7 +97,8 @@ class Breaker:
         """Why to stop, or None."""
         if self._row < (_ACQUAINTANCE if self.answered else _STRANGER):
             return None
-        return f"the last {self._row} requests all failed, the last one with: {self._last}. {self._hint}"
+        told = f"the last {self._row} requests all failed, the last one with: {self._last.rstrip('.')}."
+        return f"{told} {self._hint}" if self._mends else told
 
 
 # Structured questions to a model: a schema with each, the temperature dropped where it is refused.
@@ -133,7 +137,7 @@ class Asker:
 
     def cost(self, answer: ChatAnswer) -> float | None:
         """US dollars of an answer; None where that is not known."""
-        return cost_of(answer.cost, answer.usage, self._price)
+        return cost_of_answer(answer, self._price)
 
     def _request(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatRequest:
         return ChatRequest(

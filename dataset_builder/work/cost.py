@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from dataset_builder.errors import InputError
-from dataset_builder.models.answer import Usage
+from dataset_builder.models.answer import ChatAnswer, Usage
 from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.replies.usage import CHARS_PER_TOKEN, TEMPLATE_TOKENS
 
 PRICES_DATED: Final = "2026-11-21"
 PRICES_SOURCE: Final = "the catalogue models.dev, section OpenRouter"
@@ -93,6 +94,20 @@ def cost_of(told: float | None, usage: Usage, price: Price | None) -> float | No
     return price.cost(usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
 
+def cost_of_answer(answer: ChatAnswer, price: Price | None) -> float | None:
+    """US dollars of one request, with the tries that were answered and brought nothing; None where it is not known.
+
+    A lost try costs by its estimated tokens or, where only the provider knows the price, as much as the last.
+    """
+    cost = cost_of(answer.cost, answer.usage, price)
+    if not answer.lost_tries:
+        return cost
+    lost = cost_of(None, answer.lost, price)
+    if lost is None and answer.cost is not None:
+        lost = answer.lost_tries * answer.cost
+    return None if lost is None else lost + (cost or 0.0)
+
+
 # Money: how much was spent, how much is under way, and whether one more request fits.
 
 
@@ -161,9 +176,6 @@ class Budget:
 
 
 SHORT_ANSWER, LONG_ANSWER = 327, 2816
-CHARS_PER_TOKEN: Final = 4.0
-# What a chat template puts around a message.
-TEMPLATE_TOKENS: Final = 8
 # A verdict with its reasoning, and one of a judge that reasons at length first.
 SHORT_VERDICT, LONG_VERDICT = 150, 1500
 

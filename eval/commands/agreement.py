@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 @click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
 @click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option(
+    "--judge-max-tokens",
+    "max_tokens",
+    type=click.IntRange(1),
+    help="With --measure: most tokens of a model judge's reply.  [default: 4000]",
+)
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
 @click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")
@@ -55,6 +61,7 @@ def agreement(
     key_env: str | None,
     concurrency: int,
     budget: float | None,
+    max_tokens: int | None,
     price: str | None,
     yes: bool,
     against: str | None,
@@ -84,6 +91,7 @@ def agreement(
             key_env=key_env,
             concurrency=concurrency,
             price=parse_price(price) if price is not None else None,
+            max_tokens=max_tokens,
         )
         judge, verdicts = _measure(opened, measure, judge, options, sample, sample_seed, budget, yes)
     report = agreement_report(opened.built, verdicts=verdicts, judge=judge, against=against)

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 @click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
 @click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
+@click.option(
+    "--judge-max-tokens",
+    "max_tokens",
+    type=click.IntRange(1),
+    help="Most tokens of a model judge's reply, its reasoning included.  [default: 4000]",
+)
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 def judge(
     run: Path,
@@ -55,6 +61,7 @@ def judge(
     concurrency: int,
     budget: float | None,
     price: str | None,
+    max_tokens: int | None,
     yes: bool,
 ) -> str:
     """Give a verdict on each answer of a RUN.
@@ -96,6 +103,7 @@ def judge(
         show_reasoning=show_reasoning,
         agreement=agreement,
         price=given,
+        max_tokens=max_tokens,
     )
     kind, argument = check_judge(judge)
     if kind == "human" and not Path(argument).exists():

@@ -53,6 +53,9 @@ def _is_file(path: Path) -> bool:
 @click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
 @click.option("--judge-base-url", "base_url", metavar="URL", help="Address of that judge's server.")
 @click.option("--judge-api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
+@click.option(
+    "--judge-max-tokens", "max_tokens", type=click.IntRange(1), help="Most tokens of its reply.  [default: 4000]"
+)
 @token_env
 def review(
     results: str,
@@ -66,6 +69,7 @@ def review(
     spec: str | None,
     base_url: str | None,
     key_env: str | None,
+    max_tokens: int | None,
     token_env: str,
 ) -> None:
     """Check what was submitted, judge it again and audit its verdicts: for maintainers.
@@ -83,7 +87,7 @@ def review(
         raise click.UsageError("--accept and --reason belong together.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
-    rejudge = _rejudge_by(spec, base_url, key_env) if spec else maintainers_verdicts
+    rejudge = _rejudge_by(spec, base_url, key_env, max_tokens) if spec else maintainers_verdicts
     if not names_repo(results):
         found = review_folder(Path(results), opened, accept=accepted, again=again, rejudge=rejudge)
         for place, report in found.items():
@@ -109,7 +113,7 @@ def review(
         click.echo("nothing to review")
 
 
-def _rejudge_by(spec: str, base_url: str | None, key_env: str | None) -> Rejudge:
+def _rejudge_by(spec: str, base_url: str | None, key_env: str | None, max_tokens: int | None) -> Rejudge:
     """The offline judge, and the one of that specification, made anew for each submission."""
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge, resolve_judge
@@ -118,7 +122,7 @@ def _rejudge_by(spec: str, base_url: str | None, key_env: str | None) -> Rejudge
     check_judge(spec)
 
     def judged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-        options = JudgeOptions(dataset, submission.run.model, base_url=base_url, key_env=key_env)
+        options = JudgeOptions(dataset, submission.run.model, base_url=base_url, key_env=key_env, max_tokens=max_tokens)
         return rejudge(submission, dataset, [resolve_judge(spec, options)])
 
     return judged

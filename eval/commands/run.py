@@ -53,6 +53,21 @@ class _Temperature(click.ParamType[float | None]):
 )
 @click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")
 @click.option("--seed", type=int, help="Seed of the sampling, where the server takes one.")
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="NAME",
+    help="Let OpenRouter ask this provider alone; give it once for each.",
+)
+@click.option(
+    "--exclude-provider",
+    "excluded_providers",
+    multiple=True,
+    metavar="NAME",
+    help="Let OpenRouter not ask this provider; give it once for each.",
+)
+@click.option("--stream", is_flag=True, help="Ask for event streams, for servers that take no other calls.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
 @click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
 @click.option("--timeout", type=click.FloatRange(1), metavar="S", help="Seconds for a whole answer.  [default: 900]")
@@ -74,6 +89,12 @@ class _Temperature(click.ParamType[float | None]):
     "--judge-api-key-env", "key_of_judge", metavar="NAME", help="The environment variable that holds its key."
 )
 @click.option("--judge-price", "price_of_judge", metavar="IN,OUT", help="Its price, where that is not known.")
+@click.option(
+    "--judge-max-tokens",
+    "tokens_of_judge",
+    type=click.IntRange(1),
+    help="Most tokens of a model judge's reply, its reasoning included.  [default: 4000]",
+)
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.pass_context
@@ -84,6 +105,7 @@ def run(
     base_url_of_judge: str | None,
     key_of_judge: str | None,
     price_of_judge: str | None,
+    tokens_of_judge: int | None,
     budget: float | None,
     timeout: float | None,
     yes: bool,
@@ -102,7 +124,7 @@ def run(
     from eval.judging.registry import check_judge
     from eval.runs.plan import Wishes, collect_run, plan_run
     from eval.runs.published import copy_published, is_published
-    from eval.runs.tally import statuses_line
+    from eval.runs.tally import oddities_of, statuses_line
 
     if judge != NO_JUDGE:
         check_judge(judge)
@@ -136,15 +158,19 @@ def run(
             sys.exit(130)
         click.echo(statuses_line(_count(folder.statuses()), len(folder.settings.case_ids)))
         if sitting.done:
-            click.echo(
-                f"Tokens: {sitting.prompt_tokens:,} sent, {sitting.completion_tokens:,} got "
-                f"({sitting.reasoning_tokens:,} of reasoning). Cost: {sitting.cost_line()}."
-            )
+            click.echo(f"Tokens: {sitting.token_line()}. Cost: {sitting.cost_line()}.")
+        for line in oddities_of(folder).lines():
+            click.echo(line)
     if stopped:
         raise RemoteError(f"Stopped early: {stopped}")
     if judge != NO_JUDGE:
         left = None if budget is None else max(budget - _spent(folder), _NOTHING)
-        how = {**of_judge, "price": price_of_judge, "concurrency": wishes["concurrency"]}
+        how = {
+            **of_judge,
+            "price": price_of_judge,
+            "max_tokens": tokens_of_judge,
+            "concurrency": wishes["concurrency"],
+        }
         _judge_and_score(ctx, folder.path, judge, wishes["dataset"], budget=left, yes=yes, **how)
 
 

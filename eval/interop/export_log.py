@@ -39,7 +39,8 @@ from inspect_ai.scorer import Score
 
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.dataset.records import Case
-from eval.interop.inspect_answer import CONTENT_FILTER, PROVIDER_ERROR, TRUNCATED
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, FAILURES, TOOL_CALL, TRUNCATED, UNKNOWN_FINISH
+from dataset_builder.models.answer import Usage
 from eval.interop.inspect_log import KEY, PACKAGE, SCORER, TASK, LogInfo
 from eval.interop.inspect_metrics import headline_rates
 from eval.interop.inspect_scorer import score_of
@@ -47,7 +48,12 @@ from eval.runs.folder import RunFolder
 from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
 
-_STOPS: Final[dict[str, Any]] = {CONTENT_FILTER: "content_filter", TRUNCATED: "max_tokens"}
+_STOPS: Final[dict[str, Any]] = {
+    CONTENT_FILTER: "content_filter",
+    TRUNCATED: "max_tokens",
+    TOOL_CALL: "tool_calls",
+    UNKNOWN_FINISH: "unknown",
+}
 _EFFORTS: Final = {
     level for part in get_args(GenerateConfig.model_fields["reasoning_effort"].annotation) for level in get_args(part)
 }
@@ -74,7 +80,7 @@ def inspect_log(run: RunFolder, dataset: OpenedDataset) -> EvalLog:
             for who, given in by_judge.items()
             if response.case_id in given
         }
-        if not response.ok and response.status != PROVIDER_ERROR:
+        if not response.ok and response.status not in FAILURES:
             scores = {name: Score.unscored(reason=response.status) for name in names.values()}
         samples.append(_sample(cases[response.case_id], response, settings.model, settings.system_prompt, scores))
         collected.append(response.collected_at)
@@ -141,7 +147,7 @@ def _sample(
     if system_prompt is not None:
         messages.insert(0, ChatMessageSystem(content=system_prompt))
     output, error = ModelOutput(model=response.served_model or model), None
-    if response.status == PROVIDER_ERROR:
+    if response.status in FAILURES:
         error = EvalError(message=response.error or "no answer", traceback="", traceback_ansi="")
     else:
         content: list[Content] = [ContentText(text=response.response or "")]
@@ -172,6 +178,9 @@ def _sample(
 
 def _usage(response: RunResponse) -> ModelUsage | None:
     usage = response.usage
+    if usage.estimated:
+        # Inspect's counts are a provider's.
+        usage = Usage()
     if usage.prompt_tokens is None and usage.completion_tokens is None and response.cost is None:
         return None
     sent, got = usage.prompt_tokens or 0, usage.completion_tokens or 0

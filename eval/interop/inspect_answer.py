@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from inspect_ai.model import (
@@ -18,17 +18,11 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import JSONSchema
 
-from dataset_builder.dataset.taxonomy import OK
-from dataset_builder.models.answer import ChatAnswer, Usage, split_thought
+from dataset_builder.dataset.taxonomy import CONTEXT_LIMIT, PROVIDER_ERROR
+from dataset_builder.models.answer import ChatAnswer, Usage, ended
+from dataset_builder.models.faults import names_context_limit
+from dataset_builder.models.replies.finish import status_of_finish
 from dataset_builder.models.request import ChatRequest
-
-CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED = (
-    "content_filter",
-    "empty_answer",
-    "provider_error",
-    "truncated_answer",
-)
-_STATUS_BY_STOP: Final = {"content_filter": CONTENT_FILTER, "max_tokens": TRUNCATED, "model_length": TRUNCATED}
 
 
 def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswer:
@@ -37,18 +31,21 @@ def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswe
     ``failure`` is why there is no answer, for an output without any choice.
     """
     if not output.choices:
-        return ChatAnswer(status=PROVIDER_ERROR, error=failure or "no answer")
+        said = failure or output.error or "no answer"
+        status = CONTEXT_LIMIT if names_context_limit(said) else PROVIDER_ERROR
+        return ChatAnswer(status=status, error=_sound(said))
     choice = output.choices[0]
-    text, thought = split_thought(_sound(choice.message.text))
     parts = choice.message.content if isinstance(choice.message.content, list) else []
+    status, split = ended(
+        status_of_finish(choice.stop_reason), _sound(choice.message.text), calls=bool(choice.message.tool_calls)
+    )
     reasoning = "\n".join(
         _sound(part.summary or "" if part.redacted else part.reasoning) for part in parts if part.type == "reasoning"
     ).strip()
-    status = _STATUS_BY_STOP.get(choice.stop_reason) or (OK if text.strip() else EMPTY)
     return ChatAnswer(
         status=status,
-        text=text,
-        reasoning=reasoning or thought,
+        text=split.answer,
+        reasoning="\n".join(filter(None, (reasoning, split.thought))) or None,
         finish_reason=choice.stop_reason,
         declined=any(part.type == "text" and bool(part.refusal) for part in parts),
         served_model=_sound(output.model) or None,

@@ -9,8 +9,8 @@ from inspect_ai.model import get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from dataset_builder.dataset.taxonomy import OK
-from eval.interop.inspect_answer import EMPTY, GraderClient, chat_answer
+from dataset_builder.dataset.taxonomy import EMPTY, JUDGE_OUT_OF_TOKENS, OK
+from eval.interop.inspect_answer import GraderClient, chat_answer
 from eval.interop.inspect_log import GRADER, KEY, PACKAGE, SCORER, GivenVerdict, registered
 from eval.interop.inspect_metrics import LABELS, case_of, rates
 from eval.judges.interface import JudgeTask
@@ -23,6 +23,7 @@ from eval.runs.verdict import Verdict
 _REASONS: Final = {
     EMPTY: "no_response",
     UNREADABLE: "grader_failed",
+    JUDGE_OUT_OF_TOKENS: "grader_failed",
     JUDGE_REFUSAL: "grader_failed",
     JUDGE_FAILURE: "grader_failed",
 }

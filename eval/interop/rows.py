@@ -11,6 +11,7 @@ from dataset_builder.build.build import write_parquet
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.dataset.records import Response
 from dataset_builder.dataset.tables import table_of
+from dataset_builder.dataset.taxonomy import TRUNCATED
 from dataset_builder.errors import InputError
 from eval.runs.folder import RunFolder
 from eval.runs.settings import PROTOCOL_TEMPERATURE
@@ -43,15 +44,16 @@ def export_rows(run: RunFolder, dataset: OpenedDataset, judge: str | None = None
             status=response.status,
             response=response.response if response.ok else None,
             response_hash=response.response_hash if response.ok else None,
-            hit_token_cap=response.status == "truncated_answer",
+            hit_token_cap=response.status == TRUNCATED,
             response_type=verdict.response_type if verdict else None,
             engages_with_defeat=verdict.engages_with_defeat if verdict else None,
             independent_harm=verdict.independent_harm if verdict else None,
             unscored_reason=reason,
             verdict_reasoning=verdict.reasoning if verdict else None,
             judge=verdict.judge if verdict else None,
-            prompt_tokens=response.usage.prompt_tokens,
-            completion_tokens=response.usage.completion_tokens,
+            # A count is the provider's; where it gave none, ours is for the money alone.
+            prompt_tokens=None if response.usage.estimated else response.usage.prompt_tokens,
+            completion_tokens=None if response.usage.estimated else response.usage.completion_tokens,
             reasoning_tokens=response.usage.reasoning_tokens,
             cached_tokens=response.usage.cached_tokens,
             # The column takes no null; run.json says where the server chose.

@@ -38,6 +38,8 @@ class JudgeOptions:
     # For a cascade: the agreement with the study that the offline part is to keep, of 1.
     agreement: float | None = None
     price: Price | None = None
+    # Most tokens of a model judge's reply; None for its own choice.
+    max_tokens: int | None = None
 
 
 @runtime_checkable

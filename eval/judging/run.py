@@ -10,7 +10,7 @@ from typing import Final
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS, OK
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.work.asking import work_through
 from dataset_builder.work.cost import Budget
@@ -19,8 +19,8 @@ from eval.runs.folder import JudgeRecord, RunFolder
 from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
 
-# The judge gave no reply at all: worth another try. Whatever it did reply is its verdict.
-_REPEATABLE: Final = "judge_failure"
+# No reply at all, or no tokens left for one: worth another try. Whatever the judge did reply is its verdict.
+_REPEATABLE: Final = frozenset({"judge_failure", JUDGE_OUT_OF_TOKENS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def docket_of(
     settled = {
         case_id
         for case_id, verdict in verdicts.items()
-        if not (again or (retry_errors and verdict.unscored_reason == _REPEATABLE))
+        if not (again or (retry_errors and verdict.unscored_reason in _REPEATABLE))
     }
     waiting = tuple(case.case_id for case in chosen if case.case_id not in settled)
     return Docket(waiting, len(chosen) - len(waiting), len(run.settings.case_ids) - len(answered))

@@ -26,6 +26,7 @@ from msgspec import Meta
 from dataset_builder.build.build import PARQUET
 from dataset_builder.dataset.records import Record
 from dataset_builder.dataset.tables import table_of
+from dataset_builder.dataset.taxonomy import OK, RESPONSE_STATUSES
 from eval.runs.settings import PROTOCOL_MAX_TOKENS, RunSettings
 
 SCHEMA_VERSION: Final = "1.0.0"
@@ -147,11 +148,9 @@ class BundleAnswer(Record, frozen=True, kw_only=True):
     query_hash: Annotated[str, _text("SHA-256 of the user message as it was sent, in UTF-8.")]
     status: Annotated[
         str,
-        _text(
-            "`ok`, or why there is no answer: `provider_error`, `content_filter`, `empty_answer`, `truncated_answer`."
-        ),
+        _text(f"`{OK}`, or why there is no answer: {', '.join(f'`{status}`' for status in RESPONSE_STATUSES[1:])}."),
     ]
-    response: Annotated[str | None, _text("The answer in full; a part of one where `status` is `truncated_answer`.")]
+    response: Annotated[str | None, _text("The answer in full; where `status` is not `ok`, what came of one.")]
     response_hash: Annotated[str, _text("SHA-256 of `response` in UTF-8; of the empty text where it is null.")]
     reasoning: Annotated[str | None, _text("The model's reasoning, where the provider gives it.")]
     finish_reason: Annotated[str | None, _text("Why the provider says that the answer ended.")]

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from dataset_builder.dataset.opened import OpenedDataset
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import OK, PROVIDER_ERROR
 from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
 from dataset_builder.models.chat import Retries, Timeouts
 from dataset_builder.models.local import engine_of, is_local_model
@@ -163,7 +163,7 @@ class Worker:
         plan = plan_run(wishes)
         here = plan.run.statuses()
         held = [one for piece in self.queue.pieces(mine) for one in _LINES.decode_lines(piece)]
-        if missing := [one for one in held if here.get(one.case_id, "provider_error") in REPEATABLE]:
+        if missing := [one for one in held if here.get(one.case_id, PROVIDER_ERROR) in REPEATABLE]:
             with plan.run.writing():
                 for response in missing:
                     plan.run.append_response(response)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.request import ChatRequest, Message
 from dataset_builder.storage.files import now as now
 from dataset_builder.work.asking import RETRY_HINT as RETRY_HINT
 from dataset_builder.work.asking import Breaker as Breaker
 from dataset_builder.work.asking import work_through
-from dataset_builder.work.cost import Budget, Price, cost_of
+from dataset_builder.work.cost import Budget, Price, cost_of_answer
 from eval.runs.folder import RunFolder
 from eval.runs.response import REPEATABLE, RunResponse, response_of
 from eval.runs.settings import RunSettings
@@ -34,6 +33,8 @@ def request_of(settings: RunSettings, text: str) -> ChatRequest:
         temperature=settings.temperature,
         reasoning=settings.reasoning,
         seed=settings.seed,
+        providers=settings.providers,
+        excluded_providers=settings.excluded_providers,
     )
 
 
@@ -71,7 +72,7 @@ async def collect(
         cost, answered = None, False
         try:
             answer = await client.complete(request_of(run.settings, query.text))
-            cost, answered = cost_of(answer.cost, answer.usage, price), answer.status == OK
+            cost, answered = cost_of_answer(answer, price), answer.may_be_paid
             response = response_of(query.case_id, query.text, answer, cost, now())
             run.append_response(response)
             breaker.note(answer)

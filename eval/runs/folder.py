@@ -32,6 +32,7 @@ from eval.runs.verdict import Verdict, VerdictKey
 FORMAT: Final = 1
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
 _UNFINISHED: Final = RUN + ".new"
+_ROOM: Final = "max_tokens"
 
 
 class JudgeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,11 +182,12 @@ class RunFolder:
     def record_judge(self, judge: JudgeRecord) -> None:
         """Note a judge of this run; only inside ``writing``.
 
+        How much room a reply had decides whether there is a verdict, and not which: the newest is noted.
         Raises DataError where the same judge and rubric already judged here with other settings.
         """
-        for known in self.record.judges:
+        for place, known in enumerate(self.record.judges):
             if (known.judge, known.rubric) == (judge.judge, judge.rubric):
-                names = sorted({*known.settings, *judge.settings})
+                names = sorted({*known.settings, *judge.settings} - {_ROOM})
                 different = [
                     Problem(n, f"{known.settings.get(n)!r} there, {judge.settings.get(n)!r} asked for now")
                     for n in names
@@ -197,6 +199,11 @@ class RunFolder:
                         "Use those, or judge a copy of the folder",
                         different,
                     )
+                if known.settings != judge.settings:
+                    judges = [*self.record.judges]
+                    judges[place] = judge
+                    self.record = msgspec.structs.replace(self.record, judges=judges)
+                    self._save()
                 return
         self.record = msgspec.structs.replace(self.record, judges=[*self.record.judges, judge])
         self._save()

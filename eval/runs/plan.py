@@ -49,6 +49,10 @@ class Wishes:
     temperature: float | None = 0.0
     reasoning: str | None = None
     seed: int | None = None
+    providers: tuple[str, ...] = ()
+    excluded_providers: tuple[str, ...] = ()
+    # Ask for event streams, for a server that takes no other calls.
+    stream: bool = False
     price: str | None = None
     retry_errors: bool = False
 
@@ -66,6 +70,7 @@ class RunPlan:
     price: Price | None
     estimate: Estimate
     concurrency: int
+    stream: bool = False
 
     @contextmanager
     def reached(self) -> Iterator[Endpoint]:
@@ -121,6 +126,7 @@ def plan_run(wishes: Wishes) -> RunPlan:
         ),
         # It answers one at a time.
         concurrency=wishes.concurrency if endpoint else 1,
+        stream=wishes.stream,
     )
 
 
@@ -129,6 +135,11 @@ def _reachable(wishes: Wishes) -> Endpoint:
     if endpoint.key_env is not None:
         # Better now than after the confirmation.
         ApiKey(endpoint.key_env)
+    if (wishes.providers or wishes.excluded_providers) and not endpoint.provider.routes:
+        raise InputError(
+            f"--provider and --exclude-provider choose among those that a router asks, and {endpoint.host} is none. "
+            "Leave them out, or name the model with openrouter/ in front."
+        )
     return endpoint
 
 
@@ -150,6 +161,8 @@ def _settings(
         max_tokens=wishes.max_tokens or (LOCAL_MAX_TOKENS if local else PROTOCOL_MAX_TOKENS),
         reasoning=wishes.reasoning,
         seed=wishes.seed,
+        providers=wishes.providers,
+        excluded_providers=wishes.excluded_providers,
         package_version=__version__,
     )
 
@@ -210,7 +223,9 @@ async def _collect(
     seen: Callable[[RunResponse], None],
 ) -> str | None:
     budget = Budget(budget_usd, spent=paid, call_cost=plan.estimate.call_cost)
-    async with ChatClient(endpoint, concurrency=plan.concurrency, timeouts=timeouts, retries=retries) as client:
+    async with ChatClient(
+        endpoint, concurrency=plan.concurrency, timeouts=timeouts, retries=retries, stream=plan.stream
+    ) as client:
         return await collect(
             plan.run,
             plan.queries,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.taxonomy import EMPTY, OK, PROVIDER_ERROR, UNKNOWN_FINISH
 from dataset_builder.models.answer import ChatAnswer, Usage
 from eval.runs.verdict import hash_text
 
-# Worth another try: nothing was said. A cut-off or filtered answer would come out the same.
-REPEATABLE = frozenset({"provider_error", "empty_answer"})
+# Worth another try: nothing was said, or it broke off. A cut-off or filtered answer would come out the same.
+REPEATABLE = frozenset({PROVIDER_ERROR, EMPTY, UNKNOWN_FINISH})
 
 
 class RunResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,16 +19,24 @@ class RunResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     # SHA-256 of the request as it was sent.
     query_hash: str
     status: str
-    # What there is of an answer: the whole of it where the status is ok, a part where it is truncated.
+    # What there is of an answer: the whole of it where the status is ok, else what came of it.
     response: str | None = None
     # SHA-256 of the answer, of the empty text where there is none; verdicts are keyed by it.
     response_hash: str
     reasoning: str | None = None
     finish_reason: str | None = None
+    # What the server behind a router calls it, where that is told.
+    native_finish_reason: str | None = None
     # The model that the server says has answered.
     served_model: str | None = None
+    # Who a router had answer (OpenRouter's `provider`), and the server's mark of its own set-up.
+    provider: str | None = None
+    system_fingerprint: str | None = None
+    # How what was sent differs from the settings, as the server asked for it: `stream`, `max_completion_tokens`.
+    adapted: tuple[str, ...] = ()
     usage: Usage = Usage()
-    # In US dollars: as the provider tells, or by the price that was given; None where neither is known.
+    # In US dollars, tries that brought nothing included: as the provider tells, or by the price that was given;
+    # None where neither is known.
     cost: float | None = None
     latency_s: float = 0.0
     attempts: int = 1
@@ -52,7 +60,11 @@ def response_of(case_id: str, query: str, answer: ChatAnswer, cost: float | None
         response_hash=hash_text(answer.text),
         reasoning=answer.reasoning,
         finish_reason=answer.finish_reason,
+        native_finish_reason=answer.native_finish_reason,
         served_model=answer.served_model,
+        provider=answer.provider,
+        system_fingerprint=answer.system_fingerprint,
+        adapted=answer.adapted,
         usage=answer.usage,
         cost=cost,
         latency_s=answer.latency_s,

@@ -38,6 +38,9 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = PROTOCOL_MAX_TOKENS
     reasoning: str | None = None
     seed: int | None = None
+    # Whom a router (OpenRouter) may have answer, and whom not; empty: the router chooses.
+    providers: tuple[str, ...] = ()
+    excluded_providers: tuple[str, ...] = ()
     package_version: str
 
     def departures(self) -> list[str]:

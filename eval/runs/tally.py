@@ -6,10 +6,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from dataset_builder.dataset.taxonomy import OK, RESPONSE_STATUSES
+from dataset_builder.dataset.taxonomy import CONTROL_MARKS, JUDGE_OUT_OF_TOKENS, OK, RESPONSE_STATUSES, UNKNOWN_FINISH
+from dataset_builder.models.replies.thoughts import looks_leaked
 from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
+
+if TYPE_CHECKING:
+    from eval.runs.folder import RunFolder
+
+_SHOWN: Final = 3
+# Servers count the tokens that end an answer differently.
+_SLACK: Final = 16
 
 
 @dataclass(slots=True)
@@ -23,6 +32,8 @@ class Tally:
     # US dollars over the answers whose cost is known, and how many those are.
     cost: float = 0.0
     priced: int = 0
+    # Answers whose tokens the server did not count, so that we estimated them.
+    estimated: int = 0
     attempts: int = 0
 
     @property
@@ -47,9 +58,18 @@ class Tally:
         self.prompt_tokens += response.usage.prompt_tokens or 0
         self.completion_tokens += response.usage.completion_tokens or 0
         self.reasoning_tokens += response.usage.reasoning_tokens or 0
+        self.estimated += response.usage.estimated
         if response.cost is not None:
             self.cost += response.cost
             self.priced += 1
+
+    def token_line(self) -> str:
+        """What was sent and got, and for how many answers that is an estimate."""
+        guessed = f"; estimated for {self.estimated:,} answers that the server did not count" if self.estimated else ""
+        return (
+            f"{self.prompt_tokens:,} sent, {self.completion_tokens:,} got "
+            f"({self.reasoning_tokens:,} of reasoning{guessed})"
+        )
 
     def cost_line(self) -> str:
         """What was paid, and for how many answers that is known."""
@@ -83,7 +103,66 @@ class Verdicts:
     def line(self, *, paid: bool) -> str:
         """What was given, why some are unscored, and the judge's cost if it has one."""
         reasons = "".join(f", {n:,} of them {reason}" for reason, n in sorted(self.unscored.items()))
-        return f"{self.count:,} verdicts{reasons}." + (f" Judge cost: ${self.cost:,.4f}." if paid else "")
+        thinking = (
+            " Where the judge ran out of tokens, it spent them on reasoning: give it more with --judge-max-tokens "
+            "and --retry-errors."
+            if self.unscored[JUDGE_OUT_OF_TOKENS]
+            else ""
+        )
+        return f"{self.count:,} verdicts{reasons}." + (f" Judge cost: ${self.cost:,.4f}." if paid else "") + thinking
+
+
+@dataclass(slots=True)
+class Oddities:
+    """What in a run's answers a person should look at, as it may mean something else than it seems to."""
+
+    max_tokens: int
+    finishes: Counter[str] = field(default_factory=Counter)
+    marks: int = 0
+    leaked: list[str] = field(default_factory=list)
+    over_limit: int = 0
+
+    def add(self, response: RunResponse) -> None:
+        """Look at one answer."""
+        if response.status == UNKNOWN_FINISH:
+            self.finishes[response.finish_reason or response.native_finish_reason or "?"] += 1
+        self.marks += response.status == CONTROL_MARKS
+        if response.ok and looks_leaked(response.response or ""):
+            self.leaked.append(response.case_id)
+        counted = not response.usage.estimated and (response.usage.completion_tokens or 0)
+        self.over_limit += counted > self.max_tokens + _SLACK
+
+    def lines(self) -> list[str]:
+        """One line a kind of oddity; none where there is nothing odd."""
+        found = []
+        if self.finishes:
+            words = ", ".join(f"{word!r} ({times:,})" for word, times in self.finishes.most_common(_SHOWN))
+            found.append(f"Ended for reasons that are not known, so not judged: {words}.")
+        if self.marks:
+            found.append(
+                f"Not judged, as marks of a chat format are left in them: {self.marks:,} answers. "
+                "Check the server's chat template and reasoning parser."
+            )
+        if self.leaked:
+            more = ", …" if len(self.leaked) > _SHOWN else ""
+            found.append(
+                f"Careful: {len(self.leaked):,} answers look like reasoning and are judged as answers, for example "
+                f"{', '.join(self.leaked[:_SHOWN])}{more}. Read some; a server's reasoning parser sets such text apart."
+            )
+        if self.over_limit:
+            found.append(
+                f"Careful: {self.over_limit:,} answers are longer than --max-tokens {self.max_tokens:,}; "
+                "the server did not keep to it."
+            )
+        return found
+
+
+def oddities_of(run: RunFolder) -> Oddities:
+    """What is odd in the answers of a run that count."""
+    found = Oddities(run.settings.max_tokens)
+    for response in run.responses():
+        found.add(response)
+    return found
 
 
 def statuses_line(statuses: Mapping[str, int], expected: int) -> str:

@@ -16,7 +16,14 @@ from typing import Final
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES, draw
-from dataset_builder.dataset.taxonomy import OK, RESPONSE_STATUSES
+from dataset_builder.dataset.taxonomy import (
+    CONTENT_FILTER,
+    CONTEXT_LIMIT,
+    CONTROL_MARKS,
+    OK,
+    RESPONSE_STATUSES,
+    TRUNCATED,
+)
 from dataset_builder.errors import Problem
 from eval.judging.registry import unknown_judge
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, departures_of
@@ -168,10 +175,14 @@ def _hints(why: Iterable[str]) -> list[str]:
     hints = []
     if reasons & REPEATABLE:
         hints.append("the same command with --retry-errors asks failed and empty ones again")
-    if "truncated_answer" in reasons:
+    if TRUNCATED in reasons:
         hints.append("cut-off answers need a new run with a higher --max-tokens")
-    if "content_filter" in reasons:
+    if CONTENT_FILTER in reasons:
         hints.append("what a provider blocks another may answer")
+    if CONTEXT_LIMIT in reasons:
+        hints.append("a context that is too short needs a lower --max-tokens or another server")
+    if CONTROL_MARKS in reasons:
+        hints.append("marks of a chat format in answers come of the server's chat template")
     return hints
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from dataset_builder.build.build import build_dataset
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.sample import draw
+from dataset_builder.dataset.taxonomy import OK, PROVIDER_ERROR
 from dataset_builder.sources import read_source
 from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
 from eval.repository.identity import run_model
@@ -38,7 +39,7 @@ def example_bundle(starter: OpenedDataset) -> MadeBundle:
             BundleAnswer(
                 case_id=case.case_id,
                 query_hash=asked[case.case_id],
-                status="provider_error" if text is None else "ok",
+                status=PROVIDER_ERROR if text is None else OK,
                 response=text,
                 response_hash=hash_text(text or ""),
                 reasoning=None,

@@ -15,6 +15,7 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.dataset.records import Case
 from dataset_builder.errors import InputError
+from dataset_builder.models.answer import Usage
 from eval.repository.bundle import (
     BUNDLE,
     RESPONSES,
@@ -181,8 +182,10 @@ def _run_id(run: BundleRun, answers: Sequence[BundleAnswer], verdicts: Sequence[
 
 
 def _answer(response: RunResponse) -> BundleAnswer:
-    values: dict[str, Any] = msgspec.structs.asdict(response)
-    return BundleAnswer(**(values | msgspec.structs.asdict(values.pop("usage"))))
+    # Tokens in a bundle are the provider's count; where it gave none, ours was for the money alone.
+    usage = Usage() if response.usage.estimated else response.usage
+    values: dict[str, Any] = msgspec.structs.asdict(response) | msgspec.structs.asdict(usage)
+    return BundleAnswer(**{name: values[name] for name in BundleAnswer.__struct_fields__})
 
 
 def case_hashes(cases: Iterable[Case]) -> dict[str, str]:

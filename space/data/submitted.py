@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dataset_builder.dataset.opened import BuiltDataset
+from dataset_builder.dataset.taxonomy import TRUNCATED
 from eval.repository.bundle import RESPONSES, VERDICTS, BundleAnswer, BundleVerdict
 from eval.repository.tables import read_rows
 from eval.runs.verdict import PUBLISHED_RUBRIC
@@ -49,7 +50,7 @@ class SubmittedRun:
                 **told,
                 "model": self.model,
                 "model_id": self.model_id,
-                "hit_token_cap": told["status"] == "truncated_answer",
+                "hit_token_cap": told["status"] == TRUNCATED,
                 "reviewed": False,
                 **{name: getattr(case, name) for name in _CASE},
             }

@@ -52,6 +52,8 @@ class Reply:
     delay: float = 0.0
     fault: str | None = None
     until: threading.Event | None = None
+    # Sent one after the other as a stream of chunks, in place of the body.
+    pieces: tuple[bytes, ...] = ()
 
 
 Script = Callable[[Request], Reply]
@@ -89,15 +91,38 @@ def html(status: int = 502) -> Reply:
     return Reply(b"<html><body>Bad gateway</body></html>", status=status, headers={"content-type": "text/html"})
 
 
+def events(text: str, *, finish: str | None = "stop", done: bool = True, **delta: Any) -> Reply:
+    """An answer as a stream of events, a few words in each."""
+    words = text.split(" ")
+    deltas: list[dict[str, Any]] = [{"role": "assistant", **delta}]
+    deltas += [{"content": (" " if at else "") + " ".join(words[at : at + 3])} for at in range(0, len(words), 3)]
+    head = {"id": "x", "object": "chat.completion.chunk", "model": "test-model-0"}
+    chunks: list[dict[str, Any]] = [
+        {**head, "choices": [{"index": 0, "delta": one, "finish_reason": None}]} for one in deltas
+    ]
+    if finish:
+        chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        chunks.append({**head, "choices": [], "usage": usage})
+    lines = [b": keep-alive\n\n", *(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)]
+    return Reply(
+        pieces=(*lines, b"data: [DONE]\n\n") if done else tuple(lines),
+        headers={"content-type": "text/event-stream; charset=utf-8"},
+    )
+
+
+# Answered, and maybe paid for, with nothing that can be read: tried once more and no more often.
+UNREADABLE: tuple[Reply, ...] = (
+    html(200),
+    Reply(completion()[:-30]),
+    Reply(b'{"choices": "none"}'),
+    Reply(b'{"choices": [{"message": {"content": 12}}]}'),
+)
 # Each is a failure that another try may mend.
 PASSING_FAULTS: tuple[Reply, ...] = (
     error(429, "slow down", headers={"retry-after": "0"}),
     error(503, "overloaded"),
     html(502),
-    html(200),
-    Reply(completion()[:-30]),
-    Reply(b'{"choices": "none"}'),
-    Reply(b'{"choices": [{"message": {"content": 12}}]}'),
     Reply(fault="drop"),
     Reply(completion(), fault="cut"),
     Reply(fault=STALL),
@@ -210,6 +235,13 @@ class ChatServer:
         if reply.fault == STALL:
             await asyncio.sleep(STALL_S)
         lines = [f"HTTP/1.1 {reply.status} X", *(f"{k}: {v}" for k, v in reply.headers.items())]
+        if reply.pieces:
+            head = "\r\n".join([*lines, "transfer-encoding: chunked", "", ""])
+            writer.write(head.encode("latin-1"))
+            for piece in (*reply.pieces, b""):
+                writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                await writer.drain()
+            return reply.fault is None
         length = 10**6 if reply.fault == "drip" else len(reply.body)
         head = "\r\n".join([*lines, f"content-length: {length}", "", ""]).encode("latin-1")
         if reply.fault == "drip":

@@ -11,12 +11,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from dataset_builder.dataset.taxonomy import (
+    CONTENT_FILTER,
+    EMPTY,
+    FAILURES,
+    JUDGE_OUT_OF_TOKENS,
+    PROVIDER_ERROR,
+    TOOL_CALL,
+    TRUNCATED,
+)
 from dataset_builder.errors import RemoteError
-from dataset_builder.models.answer import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED, ChatAnswer
+from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.providers import Endpoint, resolve_endpoint
 from dataset_builder.models.request import ChatRequest
-from dataset_builder.work.cost import Price, cost_of, price_of
+from dataset_builder.work.cost import Price, cost_of_answer, price_of
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.judges.model.prompt import CaseContext, Prompt, build_prompt, prompt_hash
 from eval.judges.model.reply import LONGEST_REPLY, UnreadableReply, declines, read_reply
@@ -128,17 +137,29 @@ class ModelJudge:
         for _ in range(_TRIES):
             prompt = self._prompt(task, complaint)
             answer = await self._ask(prompt)
-            if answer.status == PROVIDER_ERROR:
+            if answer.status in FAILURES:
+                if answer.may_be_paid:
+                    costs.append(cost_of_answer(answer, self._price))
                 return self._unscored(task, JUDGE_FAILURE, raw, costs, f"no reply: {answer.error}")
-            costs.append(cost_of(answer.cost, answer.usage, self._price))
+            costs.append(cost_of_answer(answer, self._price))
             raw = answer.text[:LONGEST_REPLY] or raw
             if answer.status == CONTENT_FILTER or answer.declined:
                 return self._unscored(task, JUDGE_REFUSAL, raw, costs, answer.error)
+            if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
+                # The same again would end the same way, and cost as much.
+                why = (
+                    f"the judge spent its {self._max_tokens:,} tokens on reasoning and came to no verdict; "
+                    "give it more with --judge-max-tokens"
+                )
+                return self._unscored(task, JUDGE_OUT_OF_TOKENS, answer.reasoning[:LONGEST_REPLY], costs, why)
             if answer.status == EMPTY:
                 reason, complaint = JUDGE_FAILURE, "it was empty"
             elif answer.status == TRUNCATED:
                 reason, complaint = UNREADABLE, "it was cut off before its end; keep the reasoning short"
+            elif answer.status == TOOL_CALL:
+                reason, complaint = UNREADABLE, "it called a tool, and there is none"
             else:
+                # A verdict that can be read carries its end with it, whatever word the server ended it with.
                 try:
                     read = read_reply(answer.text, prompt.code)
                 except UnreadableReply as fault:
@@ -211,4 +232,5 @@ def make(argument: str, options: JudgeOptions) -> ModelJudge:
         ChatClient(endpoint, concurrency=options.concurrency),
         price=options.price or price_of(endpoint),
         show_reasoning=options.show_reasoning,
+        max_tokens=options.max_tokens or MAX_TOKENS,
     )

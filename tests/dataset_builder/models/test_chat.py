@@ -29,6 +29,7 @@ def test_what_is_sent() -> None:
         "temperature": 0,
         "reasoning_effort": "low",
         "seed": 3,
+        "stream": False,
     }
 
 

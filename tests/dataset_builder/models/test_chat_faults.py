@@ -7,12 +7,23 @@ import threading
 
 import pytest
 
+from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.providers import resolve_endpoint
 from dataset_builder.models.request import ChatRequest
 from tests.support.chat_client import PATIENT, SHORT, ask, reply
-from tests.support.chat_server import PASSING_FAULTS, STALL, ChatServer, Reply, Request, answer, completion, error
+from tests.support.chat_server import (
+    PASSING_FAULTS,
+    STALL,
+    UNREADABLE,
+    ChatServer,
+    Reply,
+    Request,
+    answer,
+    completion,
+    error,
+)
 
 every_passing_fault = pytest.mark.parametrize(
     "fault", PASSING_FAULTS, ids=[f.fault or f"{f.status}-{f.body[:24]!r}" for f in PASSING_FAULTS]
@@ -38,10 +49,20 @@ def test_a_lasting_fault_is_an_error_with_a_reason_and_never_an_answer(fault: Re
     assert got.error
 
 
+@pytest.mark.parametrize("fault", UNREADABLE, ids=lambda f: repr(f.body[:24]))
+def test_what_cannot_be_read_is_asked_for_once_more_as_it_may_be_paid(fault: Reply) -> None:
+    got = reply(lambda r: fault if r.attempt == 1 else answer("At last."))
+    assert (got.status, got.text, got.attempts, got.lost_tries) == ("ok", "At last.", 2, 1)
+    got = reply(fault)
+    assert (got.status, got.text, got.attempts, got.lost_tries) == ("provider_error", "", 2, 2)
+    assert got.error
+    assert got.lost.completion_tokens
+
+
 def test_an_error_that_no_try_can_mend_is_not_tried_again() -> None:
-    got = reply(error(404, "no such model"))
+    got = reply(error(404, "nothing here"))
     assert (got.status, got.attempts, got.http_status) == ("provider_error", 1, 404)
-    assert got.error == "HTTP 404: no such model"
+    assert got.error == "HTTP 404: nothing here"
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -49,6 +70,19 @@ def test_a_redirect_is_not_followed() -> None:
         got = ask(server)[0]
         assert len(server.requests) == 1
     assert (got.status, got.http_status) == ("provider_error", 307)
+    assert got.error == "HTTP 307: the server points to http://127.0.0.1:9/steal, and redirects are not followed"
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_an_address_that_has_moved_is_told_with_the_new_one(status: int) -> None:
+    there = "https://new.example/v1/chat/completions?key=secret#x"
+    with ChatServer(lambda _: Reply(status=status, headers={"location": there})) as server:
+        with pytest.raises(RemoteError) as caught:
+            ask(server)
+        assert len(server.requests) == 1
+    assert "redirects are not followed" in str(caught.value)
+    assert "--base-url https://new.example/v1" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_retry_after_is_honoured() -> None:
