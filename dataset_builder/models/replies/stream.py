@@ -38,7 +38,7 @@ class Stream(NamedTuple):
 
 def is_event_stream(content_type: str, body: bytes) -> bool:
     """Whether a body that is no JSON is a stream of events, by what the server says or by how it begins."""
-    return "text/event-stream" in content_type.lower() or body.lstrip()[:6].startswith((b"data:", b"event:"))
+    return "text/event-stream" in content_type.lower() or body.lstrip()[:6].startswith((b"data:", b"event:", b":"))
 
 
 def read_stream(body: bytes) -> Stream | None:

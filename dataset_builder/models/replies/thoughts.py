@@ -7,6 +7,7 @@ help into a refusal. What is only quoted (in code, in quotes, in the middle of a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 # What a tag may carry: <think type="deep">.
@@ -66,11 +67,13 @@ _END: Final = re.compile(
 _LONGEST_END: Final = 40
 # Tokens of chat formats, which no reader of an answer is to see.
 _CONTROL: Final = re.compile(
-    r"<\|[\w▁/ :.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|<\|(?:channel|turn|tool_call|im_start|im_end)>|<(?:channel|turn)\|>"
-    r"|<(?:start|end)_of_(?:turn|utterance)>|<unused\d{1,3}>|\[/?INST\]|<</?SYS>>"
+    r"(?=[<\[])(?:<\|[\w▁/ :.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|<\|(?:channel|turn|tool_call|im_start|im_end)>|<(?:channel|turn)\|>"
+    r"|<(?:start|end)_of_(?:turn|utterance)>|<unused\d{1,3}>|\[/?INST\]|<</?SYS>>)"
 )
+# What all marks begin with, looked for first: an answer has thousands of characters and few of these.
 _ANY: Final = re.compile(
-    "|".join(f"(?P<o{i}>{m.opening})|(?P<c{i}>{m.closing})" for i, m in enumerate(MARKS)), re.IGNORECASE
+    r"(?=[<\[◁])(?:" + "|".join(f"(?P<o{i}>{m.opening})|(?P<c{i}>{m.closing})" for i, m in enumerate(MARKS)) + ")",
+    re.IGNORECASE,
 )
 # Channels (harmony): <|channel|>NAME<|message|>TEXT<|end|>, with <|start|>ROLE before all but the first.
 _CHANNEL_MARK: Final = re.compile(r"<\|(?:channel|message)\|>")
@@ -138,8 +141,7 @@ def _without_end(text: str) -> str:
 
 def control_mark(text: str) -> str | None:
     """The first mark of a chat format that is left in an answer and not quoted, or None."""
-    spans = _spans(_CODE, text)
-    return next((m[0] for m in _CONTROL.finditer(text) if not _is_quoted(text, m, spans)), None)
+    return next((m[0] for m in _unquoted(_CONTROL, text)), None)
 
 
 def looks_leaked(text: str) -> bool:
@@ -149,14 +151,12 @@ def looks_leaked(text: str) -> bool:
     """
     if _LOOKS_LIKE_REASONING.match(text):
         return True
-    spans = _spans(_CODE, text)
-    return any(not _is_quoted(text, mark, spans) for mark in _ANY.finditer(text))
+    return next(_unquoted(_ANY, text), None) is not None
 
 
 def _channels(text: str) -> Split | None:
     """Reasoning in channels, with or without their tokens; None where there are none."""
-    spans = _spans(_CODE, text)
-    if any(not _is_quoted(text, mark, spans) for mark in _CHANNEL_MARK.finditer(text)):
+    if next(_unquoted(_CHANNEL_MARK, text), None) is not None:
         finals, thoughts = [], []
         for piece in _CHANNEL_CUT.split(text):
             head, mark, body = piece.partition("<|message|>")
@@ -213,11 +213,12 @@ def _first_mark(done: str, rest: str) -> tuple[int, int, re.Match[str] | None] |
     An opening mark that is not there (it stood in the prompt) begins and ends at 0; the closing mark is
     None for reasoning without an end. ``done`` is the answer that stood before.
     """
-    spans = _spans(_CODE, rest)
     named: set[int] = set()
+    spans: list[tuple[int, int]] | None = None
     for mark in _ANY.finditer(rest):
         kind = mark.lastgroup or "o0"
         number, marks = int(kind[1:]), MARKS[int(kind[1:])]
+        spans = _spans(_CODE, rest) if spans is None else spans
         if _is_quoted(rest, mark, spans):
             named.add(number)
         elif kind[0] == "o":
@@ -271,6 +272,16 @@ def _spans(pattern: re.Pattern[str], text: str, shift: int = 0) -> list[tuple[in
     return (
         [(m.start() + shift, m.end() + shift) for m in pattern.finditer(text)] if "`" in text or "~~~" in text else []
     )
+
+
+def _unquoted(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The marks in a text that it does not merely quote."""
+    spans: list[tuple[int, int]] | None = None
+    for mark in pattern.finditer(text):
+        # Most texts hold no mark at all, so where their code is need not be known.
+        spans = _spans(_CODE, text) if spans is None else spans
+        if not _is_quoted(text, mark, spans):
+            yield mark
 
 
 def _is_quoted(text: str, mark: re.Match[str], spans: list[tuple[int, int]]) -> bool:

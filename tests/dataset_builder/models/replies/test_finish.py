@@ -1,0 +1,81 @@
+"""Finish reasons: a closed list means a whole answer, and everything else is a status of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from dataset_builder.dataset.taxonomy import RESPONSE_STATUSES
+from dataset_builder.models.replies.finish import FINISHES, is_filtered, status_of_finish
+
+
+@pytest.mark.parametrize(
+    ("finish", "native", "status"),
+    [
+        ("stop", None, "ok"),
+        ("STOP", None, "ok"),
+        ("end_turn", None, "ok"),
+        ("endTurn", None, "ok"),
+        ("eos", None, "ok"),
+        ("COMPLETE", None, "ok"),
+        (None, None, "ok"),
+        ("", None, "ok"),
+        ("length", None, "truncated_answer"),
+        ("MAX_TOKENS", None, "truncated_answer"),
+        ("max-tokens", None, "truncated_answer"),
+        ("FinishReason.MAX_TOKENS", None, "truncated_answer"),
+        ("FINISH_REASON_MAX_TOKENS", None, "truncated_answer"),
+        ("content_filter", None, "content_filter"),
+        ("sensitive", None, "content_filter"),
+        ("SAFETY", None, "content_filter"),
+        ("refusal", None, "content_filter"),
+        ("guardrail_intervened", None, "content_filter"),
+        ("tool_calls", None, "tool_call"),
+        ("tool_use", None, "tool_call"),
+        ("network_error", None, "provider_error"),
+        ("insufficient_system_resource", None, "provider_error"),
+        ("OTHER", None, "unknown_finish"),
+        ("stop-sk-123", None, "unknown_finish"),
+        ("完了", None, "unknown_finish"),
+        # The word behind a router tells more than the router's own.
+        ("stop", "SAFETY", "content_filter"),
+        ("stop", "MAX_TOKENS", "truncated_answer"),
+        ("stop", "completed", "ok"),
+        ("stop", "some_new_word", "ok"),
+        ("OTHER", "content_filter", "content_filter"),
+        ("OTHER", "end_turn", "ok"),
+        ("length", "stop", "truncated_answer"),
+        (None, "SAFETY", "content_filter"),
+        (None, "some_new_word", "unknown_finish"),
+    ],
+)
+def test_the_status_of_a_finish_reason(finish: str | None, native: str | None, status: str) -> None:
+    assert status_of_finish(finish, native) == status
+
+
+def test_every_word_stands_in_the_table_once_and_is_read_as_it_stands_there() -> None:
+    times = Counter(word for words in FINISHES.values() for word in words)
+    assert [word for word, n in times.items() if n > 1] == []
+    assert set(FINISHES) <= set(RESPONSE_STATUSES)
+    for status, words in FINISHES.items():
+        for word in words:
+            assert {status_of_finish(word), status_of_finish(word.upper())} == {status}
+
+
+@pytest.mark.parametrize(
+    ("data", "choice", "filtered"),
+    [
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, None, True),
+        ({"promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}}, None, False),
+        ({"prompt_feedback": {"block_reason": "OTHER"}}, None, True),
+        ({"block_reason": "prohibited"}, None, True),
+        ({"prompt_filter_results": [{"content_filter_results": {"hate": {"filtered": True}}}]}, None, True),
+        ({"prompt_filter_results": [{"content_filter_results": {"hate": {"filtered": False}}}]}, None, False),
+        ({}, {"content_filter_results": {"violence": {"filtered": True, "severity": "high"}}}, True),
+        ({}, {"content_filter_results": {"jailbreak": {"filtered": False, "detected": True}}}, False),
+        (None, [], False),
+    ],
+)
+def test_a_filter_is_found_where_replies_tell_of_it(data: object, choice: object, filtered: bool) -> None:
+    assert is_filtered(data, choice) is filtered
