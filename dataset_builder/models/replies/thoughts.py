@@ -67,8 +67,8 @@ _END: Final = re.compile(
 _LONGEST_END: Final = 40
 # Tokens of chat formats, which no reader of an answer is to see.
 _CONTROL: Final = re.compile(
-    r"(?=[<\[])(?:<\|[\w▁/ :.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|<\|(?:channel|turn|tool_call|im_start|im_end)>|<(?:channel|turn)\|>"
-    r"|<(?:start|end)_of_(?:turn|utterance)>|<unused\d{1,3}>|\[/?INST\]|<</?SYS>>)"
+    r"(?=[<\[])(?:<\|[\w▁/ :.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|<\|(?:channel|turn|tool_call|im_start|im_end)>"
+    r"|<(?:channel|turn)\|>|<(?:start|end)_of_(?:turn|utterance)>|<unused\d{1,3}>|\[/?INST\]|<</?SYS>>)"
 )
 # What all marks begin with, looked for first: an answer has thousands of characters and few of these.
 _ANY: Final = re.compile(
