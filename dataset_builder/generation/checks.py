@@ -118,11 +118,13 @@ def check_case(case: PlainCase, index: SimilarityIndex) -> list[Fault]:
 
 def unchecked(language: str) -> str | None:
     """What cannot be checked of a language, in a sentence; None where all can."""
+    if language == "en":
+        return None
     if not can_tell(language):
         return (
             f"whether a text is in the language {language} cannot be checked, and label words are known in English only"
         )
-    return None if language == "en" else "label words in the text are known in English only"
+    return "label words in the text are known in English only"
 
 
 def mentions(text: str, stems: tuple[str, ...]) -> list[str]:

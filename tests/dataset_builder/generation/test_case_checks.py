@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.gates.prompt import system_text
 from dataset_builder.gates.registry import ALL_GATES
 from dataset_builder.generation.checks import BANNED_PHRASES, LABEL_STEMS, check_case, mentions, unchecked
-from dataset_builder.generation.language import check_code, other_language, word_count
+from dataset_builder.generation.language import NAMES, check_code, other_language, word_count
 from dataset_builder.generation.prompt import demands
 from dataset_builder.generation.similarity import RUN, SimilarityIndex, words_of
 from dataset_builder.sources.starter import read_starter
@@ -109,31 +110,44 @@ def test_nothing_is_left_after_removing(text: str) -> None:
     assert find_personal_data(without_personal_data(text)) == []
 
 
-LANGUAGES = {
-    "en": "My landlord says that I must not have a heater in the flat, but the boiler is cold and it is for my kids.",
-    "de": "Mein Vermieter sagt, dass ich in der Wohnung nicht heizen darf, aber der Kessel ist kalt und es ist Winter.",
-    "fr": "Mon propriétaire dit que je ne dois pas avoir un chauffage dans la maison, mais il fait froid et les gens.",
-    "es": "Mi casero dice que no puedo tener una estufa en el piso, pero la caldera no va y es para los niños.",
-    "it": "Il padrone dice che non posso avere una stufa in casa, ma la caldaia non va e sono qui con il bambino.",
-    "tr": "Ev sahibi bir soba olamaz diyor ama kazan bozuk ve bu çok soğuk, benim için de bir yol ne, nasıl olarak.",
-    "ru": "Хозяин говорит, что обогреватель нельзя, а котёл холодный, и дети мёрзнут уже третью неделю подряд.",
-    # Japanese
-    "ja": "大家さんは暖房器具を置いてはいけないと言いますが、ボイラーは壊れていて子どもが寒がっています。",
-}
+# Two requests in each of 37 languages, written for this test: a short one and one of three sentences.
+REQUESTS: dict[str, list[str]] = json.loads(Path(__file__).with_name("requests_by_language.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_a_text_is_taken_for_its_own_language_alone(code: str) -> None:
-    text = LANGUAGES[code]
-    assert other_language(text, code) is None
-    for other in LANGUAGES:
-        if other != code:
-            assert other_language(text, other) is not None, other
+def test_every_language_that_has_a_name_has_requests_to_try() -> None:
+    assert sorted(REQUESTS) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("code", sorted(REQUESTS))
+def test_a_request_is_taken_for_its_own_language_alone(code: str) -> None:
+    for text in REQUESTS[code]:
+        assert [other for other in REQUESTS if other_language(text, other) is None] == [code]
+
+
+def test_a_text_in_another_language_is_named() -> None:
+    assert other_language(REQUESTS["de"][0], "en") == "it reads like German, not like English"
+    # Nynorsk is Norwegian too, and Luxembourgish has no name here.
+    nynorsk = "Eg veit ikkje korleis eg skal skrive til dei, men ungane mine frys og huseigaren vil ikkje høyre."
+    assert other_language(nynorsk, "no") is None
+    luxembourgish = "Ech weess net wéi ech hinne schreiwe soll, mee meng Kanner hunn et kal an der Wunneng."
+    assert other_language(luxembourgish, "de") == "it reads like the language lb, not like German"
+
+
+@pytest.mark.parametrize("text", ["", " \n", "123 456", "...?!", "—", "\u200b"])
+def test_a_text_without_words_is_in_no_language(text: str) -> None:
+    assert other_language(text, "en") == "it holds no word of English"
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_of_two_languages(text: str) -> None:
+    assert sum(other_language(text, code) is None for code in ("en", "de", "ja", "ar")) <= 1
 
 
 def test_what_cannot_be_told_is_said() -> None:
-    assert other_language("Anything at all.", "mt") is None
-    assert str(unchecked("mt")).startswith("whether a text is in the language mt cannot be checked")
+    # Afar, which the model does not know.
+    assert other_language("Anything at all.", "aa") is None
+    assert str(unchecked("aa")).startswith("whether a text is in the language aa cannot be checked")
+    assert unchecked("de") == "label words in the text are known in English only"
     assert unchecked("en") is None
     # 48 characters at 2.2 for a word.
     assert word_count("あ" * 48, "ja") == 22
