@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class BlindRefusalError(Exception):
@@ -51,8 +52,18 @@ class Problem:
     what: str
     hint: str = ""
 
+    # What is shown of each part: a value from a file may have any length.
+    SHOWN: ClassVar[int] = 1000
+
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+        where, what, hint = map(self._shown, (self.where, self.what, self.hint))
+        return f"{where}: {what}" + (f" ({hint})" if hint else "")
+
+    def _shown(self, text: str) -> str:
+        """The text on one line that a terminal can show, whatever a file put into it, and not too long."""
+        if len(text) > self.SHOWN:
+            text = f"{text[: self.SHOWN // 2]} … {text[-self.SHOWN // 2 :]}"
+        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class DataError(InputError):

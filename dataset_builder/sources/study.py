@@ -30,6 +30,8 @@ HUMAN, GATES = "data/human_validation/", "logs/gate_verdicts/"
 CASE_REVIEWS, VERDICT_REVIEWS = HUMAN + "reviews.json", HUMAN + "eval_reviews.json"
 FIRST_SAMPLE, SECOND_SAMPLE = HUMAN + "eval_sample.json", HUMAN + "eval_sample_300.json"
 FULL_REASONABLE_JUDGE = GATES + "rj_full_results.json"
+# The Hub's limit for a name; a slug names a split and a file.
+LONGEST_SLUG: Final = 96
 
 _KINDS: Final[tuple[tuple[str, Any], ...]] = (
     (GENERATED, raw.CaseFile),
@@ -52,9 +54,10 @@ T = TypeVar("T")
 
 
 class StudyFiles(msgspec.Struct):
-    """The decoded files by path, and the hash of all that was read."""
+    """The decoded files by path, the paths of all that were there, decoded or not, and the hash over them."""
 
     files: dict[str, Any]
+    read: frozenset[str]
     content_hash: str
     problems: list[Problem]
 
@@ -93,7 +96,7 @@ def read_files(path: Path, limits: Limits | None = None) -> StudyFiles:
     if not any(name.startswith(FILTERED) for name in hashes):
         raise SourceError(f"{path}: holds no {FILTERED}*.json; expected the layout of the study's archive")
     digest = hashlib.sha256("".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)).encode())
-    return StudyFiles(files, digest.hexdigest(), problems)
+    return StudyFiles(files, frozenset(hashes), digest.hexdigest(), problems)
 
 
 def read_study(path: Path, limits: Limits | None = None) -> tuple[Records, str]:
@@ -125,6 +128,7 @@ class _Assembly:
         names = reviewer_numbers(self.files.files.get(CASE_REVIEWS, {}), self.files.files.get(VERDICT_REVIEWS, {}))
         samples = [frozenset(self.files.files.get(name, ())) for name in (FIRST_SAMPLE, SECOND_SAMPLE)]
         self._known_cases(generated)
+        self._nothing_missing()
         return Records(
             cases=sort_cases(kept.values()),
             generated=sort_cases(generated.values()),
@@ -148,6 +152,27 @@ class _Assembly:
         for gate in self.gates:
             if gate.case_id not in generated:
                 self._problem(GATES, f"gate {gate.gate} speaks of unknown case {gate.case_id!r}")
+
+    def _nothing_missing(self) -> None:
+        """Each file of answers has its file of verdicts, and gates come with those of the reasonable judge.
+
+        Without this, answers would count as unscored, and cases as removed by the wrong gate, in silence.
+        A source of cases alone has neither.
+        """
+        answers = {path.removeprefix(RESPONSES) for path in self.files.read if path.startswith(RESPONSES)}
+        verdicts = {path.removeprefix(EVALUATED) for path in self.files.read if path.startswith(EVALUATED)}
+        for name in sorted(answers - verdicts):
+            self._problem(
+                EVALUATED + name,
+                "is missing: the answers of the same file name have no verdicts",
+                f"add it, or leave {RESPONSES}{name} out",
+            )
+        if any(path.startswith(GATES) for path in self.files.read) and FULL_REASONABLE_JUDGE not in self.files.read:
+            self._problem(
+                FULL_REASONABLE_JUDGE,
+                "is missing: without it, nothing says which gate removed a case",
+                f"add it, or leave {GATES} out",
+            )
 
     def _label(self, label: Callable[..., str], *args: str) -> str:
         try:
@@ -260,8 +285,13 @@ class _Assembly:
             meta = file.metadata
             if meta.total_responses != len(file.responses):
                 self._problem(path, f"says it holds {meta.total_responses} responses but holds {len(file.responses)}")
-            if not re.fullmatch(r"[a-z0-9-]+", meta.model_slug):
-                self._problem(path, f"model_slug {meta.model_slug!r} is not lower-case words joined by hyphens")
+            if not re.fullmatch(r"[a-z0-9-]+", meta.model_slug) or len(meta.model_slug) > LONGEST_SLUG:
+                shown = f"{meta.model_slug[:LONGEST_SLUG]!r} ({len(meta.model_slug)} characters)"
+                self._problem(
+                    path,
+                    f"model_slug {shown} cannot name a split",
+                    f"expected lower-case letters, digits and hyphens, {LONGEST_SLUG} at the most",
+                )
             rows = by_model.setdefault(meta.model_slug, {})
             for answer in file.responses:
                 case = cases.get(answer.case_id)

@@ -5,9 +5,12 @@ Keys that no record needs are left out here and so cost nothing to decode.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+# A number that a 64-bit column holds.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Raw(msgspec.Struct, gc=False):
@@ -50,7 +53,7 @@ class CellMetadata(Raw):
     model: str
     defeat_type: str
     authority_type: str
-    actual_count: int
+    actual_count: Count
 
 
 class CaseFile(Raw):
@@ -63,10 +66,10 @@ class CaseFile(Raw):
 class Usage(Raw):
     """Token counts of one answer."""
 
-    prompt_tokens: int
-    completion_tokens: int
-    reasoning_tokens: int
-    cached_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
+    reasoning_tokens: Count
+    cached_tokens: Count
 
 
 class DualUse(Raw):
@@ -101,8 +104,8 @@ class ResponseMetadata(Raw):
     model_id: str
     model_slug: str
     temperature: float
-    max_tokens: int
-    total_responses: int
+    max_tokens: Count
+    total_responses: Count
 
 
 class ResponseFile(Raw):
@@ -133,7 +136,7 @@ class EvaluationMetadata(Raw):
 
     evaluator_model: str
     evaluated_model: str
-    total_evaluated: int
+    total_evaluated: Count
 
 
 class EvaluationFile(Raw):
@@ -153,7 +156,7 @@ class RawGate(Raw):
     category: str | None = None
     reasoning: str | None = None
     escape_route: str | None = None
-    naturalness_score: int | None = None
+    naturalness_score: Count | None = None
     red_flags: list[str] | None = None
     suggested_fix: str | None = None
     error: bool = False
