@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -58,6 +60,24 @@ def test_features_are_words_pairs_and_labels(tmp_path: Path) -> None:
     assert slots_of(bare, line.defeat_family).size == 3 + 3 + 7
     more = msgspec.structs.replace(bare, policy="One")
     assert set(slots_of(bare, line.defeat_family)) < set(slots_of(more, line.defeat_family))
+
+
+def test_the_trainer_names_a_source_that_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dataset_builder.gates.train", "--source", str(tmp_path / "no.tar.gz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert "no such file or folder" in done.stderr
+
+
+def test_platts_scaling_by_hand() -> None:
+    from dataset_builder.gates.train import platt
+
+    # At -1 one of four is a yes, at 1 three of four: the log odds there are -ln 3 and ln 3.
+    logits = np.array([-1.0] * 4 + [1.0] * 4)
+    slope, offset = platt(logits, np.array([True, False, False, False, True, True, True, False]))
+    assert slope == pytest.approx(np.log(3), abs=1e-5)
+    assert offset == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.study
