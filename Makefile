@@ -27,9 +27,10 @@ test: $(STAMP)  ## Run all tests.
 # CI has just run the tests when it comes here, and says so.
 check: lint types wheel $(if $(TESTED),,test)  ## What must be green before a commit: lint, types, wheel, tests.
 
-lint: $(STAMP)  ## ruff: rules and format.
+lint: $(STAMP)  ## ruff: rules and format; vulture: dead code.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
 
 types: $(STAMP)  ## mypy, strict.
 	$(BIN)/mypy

@@ -48,11 +48,6 @@ class Figure(msgspec.Struct, frozen=True):
         return round(self.recomputed, self.stated.decimals) == self.stated.value
 
     @property
-    def explained(self) -> bool:
-        """It agrees, or the difference is a known one."""
-        return self.agrees or self.stated.difference is not None
-
-    @property
     def shown(self) -> str:
         """The recomputed value, written as the paper writes its own."""
         if isnan(self.recomputed):

@@ -226,8 +226,3 @@ def columns_of(record: type[Record]) -> tuple[Column, ...]:
             (hint,) = (t for t in get_args(hint) if t is not type(None))
         columns.append(Column(name, hint, nullable, description))
     return tuple(columns)
-
-
-def field_values(record: Record) -> tuple[Any, ...]:
-    """The values of a record in the order of its columns."""
-    return tuple(getattr(record, name) for name in record.__struct_fields__)

@@ -31,7 +31,6 @@ from dataset_builder.work.asking import Asker, work_through
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Budget, Estimate, estimate
 
-DEFAULT_MODEL: Final = "openrouter/openai/gpt-5.4"
 TEMPERATURE: Final = 0.0
 # A verdict takes about 150; the rest is for models that reason first.
 MAX_TOKENS: Final = 4000

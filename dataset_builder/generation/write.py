@@ -28,7 +28,6 @@ from dataset_builder.work.asking import Asker, work_through
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Budget, Estimate, estimate
 
-DEFAULT_MODEL: Final = "openrouter/google/gemini-3-pro-preview"
 TEMPERATURE: Final = 0.7
 # A case takes about 500; the rest is for models that reason first.
 MAX_TOKENS: Final = 8000

@@ -263,10 +263,6 @@ class Hub:
         """Set a variable of a Space, which restarts it."""
         self._ask(f"setting {name} of {space}", space, lambda: self._api.add_space_variable(space, name, value))
 
-    def set_secret(self, space: str, name: str, value: str) -> None:
-        """Set a secret of a Space, which restarts it; nobody can read it back."""
-        self._ask(f"setting {name} of {space}", space, lambda: self._api.add_space_secret(space, name, value))
-
     def _find(
         self, repo: str, kind: RepoType, revision: str, title: str, mark: str, create_pr: bool
     ) -> Committed | None:

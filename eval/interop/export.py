@@ -23,7 +23,6 @@ from eval.runs.folder import RunFolder
 from eval.scores.results import FILE_NAME, Results
 
 INSPECT, EEE, JSONL, PARQUET = "inspect", "eee", "jsonl", "parquet"
-FORMATS: Final = (INSPECT, EEE, JSONL, PARQUET)
 
 
 def export_run(

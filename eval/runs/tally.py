@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,11 +44,6 @@ class Tally:
     def failed(self) -> int:
         """Finished requests that brought no answer."""
         return self.done - self.statuses[OK]
-
-    @property
-    def mean_cost(self) -> float:
-        """US dollars of a request whose cost is known; NaN before there is one."""
-        return self.cost / self.priced if self.priced else math.nan
 
     def add(self, response: RunResponse) -> None:
         """Count one finished request."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -43,9 +43,6 @@ from eval.runs.verdict import Verdict, hash_text
 from eval.scores.read import run_answers
 from eval.scores.results import Results
 from eval.scores.scores import compute_scores
-
-PUBLISHED_RUN: Final = "published"
-_EMPTY: Final = hash_text("")
 
 
 def bundle_of_run(

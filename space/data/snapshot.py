@@ -20,7 +20,7 @@ from eval.repository.leaderboard import (
 )
 from eval.runs.verdict import PUBLISHED_RUBRIC
 from eval.scores.results import FILE_NAME as RESULTS_NAME
-from eval.scores.results import MetricInfo, Results, read_results
+from eval.scores.results import Results, read_results
 from space.data.data import SliceTable, Snapshot
 
 # A Space should fall over a wrong folder at once, not read a whole disk.
@@ -102,11 +102,6 @@ def plain_leaderboard(results: dict[str, Results]) -> Leaderboard:
         boards=sorted(boards, key=lambda board: (-board.n_cases, -len(board.rows), board.judge, board.rubric)),
         excluded=[],
     )
-
-
-def metric_titles(made: Leaderboard) -> dict[str, MetricInfo]:
-    """The metrics of a leaderboard by id."""
-    return {metric.id: metric for metric in made.metrics}
 
 
 def _plain_board(number: int, files: dict[str, Results]) -> Board:

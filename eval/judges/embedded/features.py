@@ -24,8 +24,6 @@ HEAD_WORDS: Final = 50
 TAIL_WORDS: Final = 40
 # The longest n-grams of body, head and tail.
 GRAMS: Final = (2, 3, 3)
-# Above this, a batch's keys would not fit 32 bits.
-MAX_BATCH: Final = 1 << (32 - BITS)
 
 Hashes = NDArray[np.uint64]
 Index = NDArray[np.int64]
@@ -134,7 +132,7 @@ def gram_slots(words: Words, size: int, block: int) -> tuple[NDArray[np.uint32],
 
 
 def gram_block(words: Words, sizes: int, block: int, items: int) -> Block:
-    """The distinct slots of the 1- to ``sizes``-grams of each item; at most MAX_BATCH items."""
+    """The distinct slots of the 1- to ``sizes``-grams of each item; keys have 32 bits, so 2 ** (32 - BITS) at most."""
     keys = []
     for size in range(1, sizes + 1):
         slots, first = gram_slots(words, size, block)

@@ -131,7 +131,7 @@ def test_personal_data(text: str, kinds: list[str]) -> None:
     ],
 )
 def test_papers_of_persons(country: str, paper: str) -> None:
-    text = f"They want my number, which is {paper}, before Monday."
+    text = f"In {country} they want my number, which is {paper}, before Monday."
     found = find_personal_data(text)
     assert [text[f.start : f.end] for f in found] == [paper]
     assert found[0].kind == "identity number"

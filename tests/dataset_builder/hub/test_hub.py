@@ -101,13 +101,11 @@ def test_spaces_and_models_are_repos_too(hub: HubServer, alice: Hub) -> None:
     assert alice.read_file("wonderland/hatter", "model", ".eval_results/x.yaml") == b"- 1\n"
 
 
-def test_a_space_has_variables_and_secrets(hub: HubServer, alice: Hub, bob: Hub) -> None:
+def test_a_space_has_variables(hub: HubServer, alice: Hub, bob: Hub) -> None:
     alice.ensure_repo("alice/board", "space", sdk="gradio")
     alice.set_variable("alice/board", "DATASET", "alice/one")
     alice.set_variable("alice/board", "DATASET", "alice/two")
-    alice.set_secret("alice/board", "KEY", "hush")
     assert alice.variables("alice/board") == {"DATASET": "alice/two"}
-    assert hub.repo("alice/board", "space").secrets["KEY"]["value"] == "hush"
     with pytest.raises(RemoteError, match="403"):
         bob.set_variable("alice/board", "DATASET", "bob/mine")
 
