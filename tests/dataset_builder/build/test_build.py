@@ -89,7 +89,7 @@ def test_a_killed_build_leaves_the_old_one_whole(archive: Path, tmp_path: Path) 
     out = build(archive, tmp_path / "a")
     before = contents(out)
     script = (
-        "import sys, time; from pathlib import Path; from dataset_builder import build; "
+        "import sys, time; from pathlib import Path; from dataset_builder.build import build; "
         "from dataset_builder.sources import read_source\n"
         "real = build.write_parquet\n"
         "def slow(table, path): real(table, path); print('wrote', flush=True); time.sleep(60)\n"
