@@ -16,6 +16,7 @@ from dataset_builder.dataset.manifest import Manifest, read_manifest
 from dataset_builder.dataset.records import Case, VerdictReview
 from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
 from dataset_builder.errors import InputError, NotFoundError, RemoteError
+from dataset_builder.storage.files import complete
 
 
 def data_path(config: str, split: str) -> str:
@@ -34,6 +35,7 @@ class BuiltDataset:
     def open(cls, path: Path | str) -> BuiltDataset:
         """Open a folder; raises InputError where it is not a built dataset."""
         folder = Path(path)
+        complete(folder)
         if not folder.is_dir():
             raise InputError(
                 f"{folder}: no such folder; expected a built dataset, as 'blind-refusal dataset build' makes it"
@@ -106,6 +108,7 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
     is neither, RemoteError where the Hub cannot give it.
     """
     folder = Path(spec)
+    complete(folder)
     if folder.is_dir():
         return OpenedDataset(BuiltDataset.open(folder), str(spec))
     name, _, revision = str(spec).partition("@")

@@ -34,12 +34,12 @@ def label(
         import msgspec
 
         from dataset_builder.review.report import report_lines, review_agreement
-        from dataset_builder.storage.files import replace_file
+        from dataset_builder.storage.files import write_file
 
         answers = all_answers(folder)
         lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))
         rows = published(folder, answers)
-        replace_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+        write_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
         for line in lines:
             click.echo(line)
         click.echo(

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.files import write_folder
+from dataset_builder.storage.files import complete, write_folder
 from eval.repository.bundle import BUNDLE, SLUG_PATTERN, VERDICTS, MadeBundle, to_json
 from eval.repository.review import REVIEW, Review
 
@@ -90,6 +90,7 @@ def decode(path: Path, kind: type[T]) -> T:
 
 def read_review(results: Path, place: str) -> Review | None:
     """The review of a submission; None where there is none, or one of an earlier content of it."""
+    complete(results / REVIEWS / place)
     path = results / REVIEWS / place / REVIEW
     if not path.is_file():
         return None
