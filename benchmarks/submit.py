@@ -29,9 +29,9 @@ from eval.boards.aggregate import aggregate
 from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
 from eval.repository.folder import add_review, add_submission
 from eval.repository.identity import run_model
-from eval.reviews.rejudge import Rejudged
+from eval.reviews.decision import review_submission
 from eval.reviews.report import report_on_upload
-from eval.reviews.review import review_submission
+from eval.reviews.verdicts import Rejudged
 from eval.runs.verdict import Verdict, hash_text
 from eval.submissions.make import case_hashes, make_bundle
 from eval.submissions.submission import Submission, read_submission

@@ -16,6 +16,7 @@ from dataset_builder.dataset.manifest import Manifest, read_manifest
 from dataset_builder.dataset.records import Case, VerdictReview
 from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
 from dataset_builder.errors import InputError, NotFoundError, RemoteError
+from dataset_builder.hub.records import is_repo_name
 from dataset_builder.storage.files import complete
 
 
@@ -81,7 +82,6 @@ class BuiltDataset:
 # Opening a dataset by what a user calls it: a folder, or a repository on the Hub.
 
 
-_REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _MAIN: Final = "main"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -112,7 +112,7 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
     if folder.is_dir():
         return OpenedDataset(BuiltDataset.open(folder), str(spec))
     name, _, revision = str(spec).partition("@")
-    if folder.exists() or not _REPO.fullmatch(name):
+    if folder.exists() or not is_repo_name(name):
         what = "a file" if folder.exists() else "no such folder, and no name of a repository"
         raise InputError(
             f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "

@@ -27,6 +27,7 @@ def label(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.review.sheet import reviewer_names
     from eval.judges.human.page import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
+    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -48,9 +49,7 @@ def label(
         return
     from dataset_builder.review.serving import serve_review
 
-    settings = folder.settings
-    revision = f"@{settings.revision}" if settings.revision else ""
-    opened = locate_dataset(dataset or f"{settings.dataset}{revision}")
+    opened = locate_dataset(dataset or named_dataset(folder))
     items = label_items(folder, opened, sample, sample_seed)
     names = reviewer_names(reviewers)
     click.echo(f"{len(items):,} answers to label. Stop with Ctrl-C; every label is kept.")

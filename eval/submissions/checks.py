@@ -19,7 +19,7 @@ from dataset_builder.dataset.sample import ALL_CASES, draw
 from dataset_builder.dataset.taxonomy import OK, RESPONSE_STATUSES
 from dataset_builder.errors import Problem
 from eval.judging.registry import unknown_judge
-from eval.repository.bundle import BUNDLE, RESPONSES, RUN, departures_of
+from eval.repository.bundle import BUNDLE, RESPONSES, RUN
 from eval.repository.identity import STUDY, fits_slug
 from eval.runs.response import REPEATABLE
 from eval.submissions.likeness import Earlier, copies_found
@@ -60,9 +60,9 @@ def check_submission(
 
     ``most_unscored`` None lets any share of unscored answers in, flagged: for a folder of one's own.
     """
-    bundle, run = submission.bundle, submission.run
+    bundle = submission.bundle
     problems = _names(submission)
-    flags = list(departures_of(run))
+    flags = list(submission.departures)
     held: list[str] = []
     latest = (now or datetime.now(UTC)) + timedelta(days=1)
     dataset = next((one for one in datasets if one.built.cases_hash == bundle.dataset.cases_hash), None)

@@ -13,7 +13,7 @@ from eval.repository.leaderboard import HELD, BoardRow
 from eval.reviews.report import PreviewRow, SubmissionReport
 from eval.stats.metrics import METRIC_BY_ID
 from eval.submissions.upload import MOST_BYTES
-from space.intake.intake import HandedIn, HubIntake, Intake, LocalIntake, PutIn
+from space.intake.intake import AddedSubmission, HubIntake, Intake, LocalIntake, OpenedRequest
 from space.pages.leaderboard.markup import interval, percent
 from space.pages.leaderboard.state import BOARD
 from space.ui.safe_text import safe, safe_attribute
@@ -134,7 +134,7 @@ def preview(one: PreviewRow) -> str:
     )
 
 
-def written(done: PutIn) -> str:
+def written(done: AddedSubmission) -> str:
     """What is said after a submission to a folder: where its row is, or why it has none."""
     head = f"<h2>Submitted</h2><p>{safe(done.place)} is in the results folder."
     if done.status == HELD:
@@ -152,7 +152,7 @@ def written(done: PutIn) -> str:
     return f"{head} Its row stands on:</p><ul>{boards}</ul>"
 
 
-def handed_in(done: HandedIn, what: str) -> str:
+def opened(done: OpenedRequest, what: str) -> str:
     """What is said after a pull request was opened; ``what`` is our own word for what is in it."""
     return (
         f'<h2>Sent</h2><p>{escape(what)}: <a href="{safe_attribute(done.url)}">{safe(done.url)}</a>, '

@@ -14,7 +14,7 @@ from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
 from eval.repository.requests import REASONING_LEVELS
 from space.frame.page import Page, Shell, heading, html
 from space.intake.intake import HubIntake, LocalIntake, forget
-from space.pages.submit.markup import asking, explanation, failed, findings, handed_in, not_asked, notice, written
+from space.pages.submit.markup import asking, explanation, failed, findings, not_asked, notice, opened, written
 from space.pages.submit.requests import QueueView, queue_table
 
 # Set by the Hub in a Space with sign-in.
@@ -54,7 +54,7 @@ def build(shell: Shell) -> None:
             return _checked(upload, lambda path: hub.check(path, _secret(token)))
 
         def submit_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
-            return _submitted(upload, lambda path: handed_in(hub.submit(path, _secret(token)), "The pull request"))
+            return _submitted(upload, lambda path: opened(hub.submit(path, _secret(token)), "The pull request"))
 
         _dropping(check_signed, submit_signed)
     html(asking(intake, in_space))
@@ -152,7 +152,7 @@ def _request_form(intake: HubIntake) -> None:
             done = intake.ask(model.strip(), _secret(token), model_repo=repo.strip() or None, reasoning=level)
         except BlindRefusalError as error:
             return not_asked(error)
-        return handed_in(done, "The request")
+        return opened(done, "The request")
 
     button.click(ask, [model, repo, reasoning], answer, api_visibility="private")
 

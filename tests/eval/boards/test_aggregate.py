@@ -16,10 +16,9 @@ from dataset_builder.errors import DataError, InputError
 from eval.boards.aggregate import aggregate
 from eval.cli import eval_group
 from eval.repository.bundle import MadeBundle
-from eval.repository.folder import add_submission
+from eval.repository.folder import Notice, add_notice, add_submission
 from eval.repository.leaderboard import Board, Leaderboard, read_leaderboard
-from eval.repository.notices import Notice, add_notice
-from eval.reviews.submit import submit_locally
+from eval.reviews.submitter import submit_locally
 from eval.scores.read import published_answers
 from eval.scores.results import read_results
 from eval.scores.scores import compute_scores

@@ -12,10 +12,11 @@ import pytest
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.client import Hub
+from eval.boards.rows import plain_leaderboard
 from eval.repository.leaderboard import read_leaderboard
 from eval.scores.results import read_results
 from space.data.data import Snapshot, SpaceData
-from space.data.snapshot import plain_leaderboard, read_snapshot, row_key, transcripts_key
+from space.data.snapshot import read_snapshot, row_key, transcripts_key
 from space.data.sources import FolderSource, HubSource, NoSource, ResultsWatcher, open_source
 from space.data.verdicts import VerdictBook
 from space.hosting.serve import store_of
