@@ -202,7 +202,7 @@ def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
                 for one in earlier
             ]
         boards.append(_board(standing))
-    return _with_ids(in_order(boards)), superseded
+    return in_order(boards), superseded
 
 
 def _standing(one: Entry) -> tuple[bool, bool, str, str]:
@@ -224,7 +224,7 @@ def _board(entries: Sequence[Entry]) -> Board:
     cases = first.answers.cases
     agreement = next((one.judge.judge_agreement for one in entries if one.judge.judge_agreement), [])
     return Board(
-        id="",
+        id=_board_id(first),
         judge=first.judge.judge,
         rubric=first.judge.rubric,
         dataset=first.dataset.hub_id or first.bundle.dataset.name,
@@ -239,15 +239,12 @@ def _board(entries: Sequence[Entry]) -> Board:
     )
 
 
-def _with_ids(boards: Sequence[Board]) -> list[Board]:
-    """Ids from judge, dataset and what tells boards of the same two apart."""
-    named = []
-    for board in boards:
-        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in board.judge.lower()).strip("-.")
-        parts = f"{board.judge} {board.rubric} {board.cases_hash} {board.sample} {board.n_cases}"
-        mark = hashlib.sha256(parts.encode()).hexdigest()[:8]
-        named.append(msgspec.structs.replace(board, id=f"{plain[:60]}-{board.n_cases}-{mark}"))
-    return named
+def _board_id(first: Entry) -> str:
+    """An id of the judge, the number of cases and what tells boards of the same two apart."""
+    judge, n = first.judge, len(first.answers.cases)
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in judge.judge.lower()).strip("-.")
+    parts = f"{judge.judge} {judge.rubric} {first.bundle.dataset.cases_hash} {first.sample} {n}"
+    return f"{plain[:60]}-{n}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
 
 
 def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:

@@ -11,8 +11,8 @@ from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
-    from eval.reviews.report import Rejudge, SubmissionReport
-    from eval.reviews.verdicts import Rejudged
+    from eval.reviews.report import SubmissionReport
+    from eval.reviews.verdicts import Rejudge, Rejudged
     from eval.submissions.submission import Submission
 
 
@@ -77,7 +77,7 @@ def review(
     from dataset_builder.dataset.opened import locate_dataset
     from eval.repository.hub import ResultsRepo, names_repo
     from eval.reviews.maintainer import review_folder, review_repo, review_requests
-    from eval.reviews.report import maintainers_verdicts
+    from eval.reviews.verdicts import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")

@@ -145,9 +145,11 @@ def review_submission(
         package_version=__version__,
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )
-    extra = {f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()}
-    extra[FINGERPRINTS] = fingerprint_bytes(sketches_of(submission.marks(dataset)))
-    files = {REVIEW: to_json(review), **extra}
+    files = {
+        REVIEW: to_json(review),
+        **{f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()},
+        FINGERPRINTS: fingerprint_bytes(sketches_of(submission.marks(dataset))),
+    }
     return MadeReview(review, files if verdicts is None else {**files, VERDICTS: verdicts}, scored)
 
 

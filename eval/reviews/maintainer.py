@@ -15,7 +15,8 @@ from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, f
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
 from eval.repository.request_queue import RequestQueue
-from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.reviews.report import SubmissionReport, report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.submissions.checks import MOST_UNSCORED
 from eval.submissions.upload import LIMITS
 

@@ -5,7 +5,7 @@ Everything here is a function of files: a page calls ``report_on_upload`` with w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +17,13 @@ from eval.repository.folder import SUBMISSIONS, read_review
 from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
-from eval.reviews.verdicts import Rejudged
-from eval.reviews.verdicts import rejudge as judge_again
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED, check_submission
 from eval.submissions.likeness import read_earlier
 from eval.submissions.submission import Submission, read_submission
 from eval.submissions.upload import open_upload
 
-Rejudge = Callable[[Submission, OpenedDataset], list[Rejudged]]
 # The same sample at every look, so that a preview does not change; a review draws a fresh one.
 PREVIEW_SEED = 0
 
@@ -71,14 +69,6 @@ class SubmissionReport:
         lines = [f"status: {self.status}"]
         lines += [f"a person has to look: {one}" for one in self.held]
         return lines + [f"shown beside the row: {one}" for one in self.flags] + [f"note: {one}" for one in self.remarks]
-
-
-def maintainers_verdicts(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-    """The offline judge's verdicts; none where this installation lacks its weights."""
-    try:
-        return judge_again(submission, dataset)
-    except InputError:
-        return []
 
 
 def report_on_upload(

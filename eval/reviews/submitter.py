@@ -21,7 +21,8 @@ from eval.repository.folder import SUBMISSIONS, add_review, add_submission, is_p
 from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.review import Review
 from eval.results.answer_set import is_run, named_dataset
-from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.reviews.report import SubmissionReport, report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import InputError
 from eval.agreement.known import known_agreement
 from eval.judges.interface import Judge, JudgeTask
 from eval.judging.registry import EMBEDDED, offline_judge
@@ -54,6 +55,17 @@ def rejudge(submission: Submission, dataset: OpenedDataset, judges: Sequence[Jud
         repeatable = judge.name == EMBEDDED
         found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement))
     return found
+
+
+Rejudge = Callable[[Submission, OpenedDataset], list[Rejudged]]
+
+
+def maintainers_verdicts(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
+    """The offline judge's verdicts; none where this installation lacks its weights."""
+    try:
+        return rejudge(submission, dataset)
+    except InputError:
+        return []
 
 
 def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:

@@ -31,7 +31,8 @@ from eval.repository.hub import FOR_CHECKS
 from eval.repository.request_queue import ClaimLostError, RequestQueue
 from eval.repository.requests import EvalRequest, Policy, check_model
 from eval.reviews.maintainer import aggregate_repo
-from eval.reviews.report import Rejudge, maintainers_verdicts, report_on_files
+from eval.reviews.report import report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunPlan, Wishes, collect_run, plan_run
 from eval.runs.response import REPEATABLE, RunResponse

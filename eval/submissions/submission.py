@@ -51,13 +51,13 @@ class Submission:
     run: BundleRun
     answers: Columns
     verdicts: Columns | None
-
     # What follows from these, made once.
     place: str
     bundle_sha256: str
     hashes: dict[str, str]
     failed: dict[str, str]
     departures: list[str]
+    _cases: dict[str, CaseTable] = field(default_factory=dict, init=False, compare=False, repr=False)
     _marks: dict[str, Marks] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
@@ -101,13 +101,19 @@ class Submission:
 
     def scored(self, dataset: OpenedDataset, verdicts: Iterable[Verdict], judge: str, rubric: str) -> ScoredAnswers:
         """Verdicts of one judge on these answers, over the cases that were asked."""
-        known = dataset.built.case_by_id
-        table = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
+        known, cases_hash = dataset.built.case_by_id, dataset.built.cases_hash
+        if cases_hash not in self._cases:
+            self._cases[cases_hash] = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
         rows = list(verdicts)
         if not rows:
             raise InputError(f"There are no verdicts of {judge} (rubric {rubric}) on {self.bundle.model.name}.")
         return ScoredAnswers.from_verdicts(
-            table, rows, model=self.bundle.model.slug, judge=judge, answers=self.hashes, failed=self.failed
+            self._cases[cases_hash],
+            rows,
+            model=self.bundle.model.slug,
+            judge=judge,
+            answers=self.hashes,
+            failed=self.failed,
         )
 
     def provenance(self, dataset: OpenedDataset, judge: JudgeInfo) -> Provenance:

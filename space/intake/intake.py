@@ -21,8 +21,9 @@ from eval.repository.hub import FOR_CHECKS, ResultsRepo
 from eval.repository.leaderboard import FILE_NAME, Board, Leaderboard
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import make_request
-from eval.reviews.report import PREVIEW_SEED, Rejudge, SubmissionReport, maintainers_verdicts, report_on_upload
+from eval.reviews.report import PREVIEW_SEED, SubmissionReport, report_on_upload
 from eval.reviews.submitter import add_reviewed, open_pull_request, public_lines
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from space.data.sources import FolderSource, HubSource, ResultsSource
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
