@@ -29,9 +29,9 @@ from eval.boards.aggregate import aggregate
 from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
 from eval.repository.folder import add_review, add_submission
 from eval.repository.identity import run_model
-from eval.reviews.rejudge import Rejudged
+from eval.reviews.decision import review_submission
 from eval.reviews.report import report_on_upload
-from eval.reviews.review import review_submission
+from eval.reviews.verdicts import Rejudged
 from eval.runs.verdict import Verdict, hash_text
 from eval.submissions.make import case_hashes, make_bundle
 from eval.submissions.submission import Submission, read_submission
@@ -42,9 +42,9 @@ CASES = 1290
 AT_MOST_CHECK_S, AT_MOST_AGGREGATE_S, AT_MOST_MIB = 4.0, 5.0, 500
 # The study's answers have 2,815 characters on average, and these nearly as many.
 PARTS = 28
-_WORDS = "you could write to them and ask for the form before noon then keep what they say as nobody reads it".split()  # noqa: SIM905 - a sentence
-
-_PARTS = [" ".join(random.Random(n).choices(_WORDS, k=21)) for n in range(500)]
+# So many that answers share next to none: what is alike is held, and has no row.
+_WORDS = ["".join(random.Random(n).choices("abcdefghiklmnoprstuvw", k=5)) for n in range(3000)]
+_PARTS = [" ".join(random.Random(n).choices(_WORDS, k=17)) for n in range(20_000)]
 
 
 def made_up_dataset(folder: Path) -> OpenedDataset:

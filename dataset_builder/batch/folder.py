@@ -32,7 +32,7 @@ from dataset_builder.dataset.records import CaseReview
 from dataset_builder.dataset.taxonomy import PROVIDER_ERROR
 from dataset_builder.dataset.validate import UNGATED
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.files import LOCK, held, replace_file
+from dataset_builder.storage.files import LOCK, held, is_unfinished, write_file
 from dataset_builder.storage.record_file import RecordFile
 
 FORMAT: Final = 1
@@ -116,9 +116,9 @@ class GenerationFolder:
             raise InputError(f"{path}: a file, where a folder was expected. Give another --out.")
         path.mkdir(parents=True, exist_ok=True)
         if not (path / SETTINGS).exists():
-            if any(p.name not in (LOCK, SETTINGS + ".new") for p in path.iterdir()):
+            if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
                 raise InputError(f"{path}: not a folder of generated cases and not empty. Give another --out.")
-            replace_file(path / SETTINGS, _indented(SettingsFile(created_at=created_at, settings=settings)))
+            write_file(path / SETTINGS, _indented(SettingsFile(created_at=created_at, settings=settings)))
         folder = cls.open(path)
         different = folder.settings.differences(settings)
         if different:
@@ -170,7 +170,7 @@ class GenerationFolder:
     def write_cases(self, lines: list[GeneratedLine] | None = None) -> None:
         """Make ``cases.jsonl`` anew from what the other files hold."""
         found = self._judged(self._written() if lines is None else lines)
-        replace_file(self.path / FILE_NAME, b"".join(msgspec.json.encode(line) + b"\n" for line in found))
+        write_file(self.path / FILE_NAME, b"".join(msgspec.json.encode(line) + b"\n" for line in found))
 
     def verdicts(self) -> dict[str, dict[str, GateRecord]]:
         """The full verdict of each gate on each case as it now reads: by case, then by gate."""

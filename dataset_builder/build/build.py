@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +21,7 @@ from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Records
 from dataset_builder.dataset.tables import splits_of
 from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import DataError, InputError
-from dataset_builder.storage.files import put_in_place
+from dataset_builder.storage.files import new_folder
 
 # Level 3 is zstd's own default. The page index lets the Hub's viewer read a page at a time, and
 # statistics stay off for long texts, where they only cost space.
@@ -49,8 +47,8 @@ def build_dataset(
     ``canary`` is the string that the cases carry where some are held back; ``held_back`` says that these
     are they.
 
-    The folder is made beside ``out`` and renamed when it is whole; an older build there is
-    replaced, anything else is left alone. Raises DataError with every problem in the records,
+    The folder is made beside ``out`` and put there when it is whole; an older build is
+    replaced in one step, anything else is left alone. Raises DataError with every problem in the records,
     and InputError where ``out`` is in the way.
     """
     if problems := check_records(records):
@@ -58,17 +56,9 @@ def build_dataset(
     if not records.cases:
         raise InputError("the source holds no case; expected at least one")
     _refuse_foreign(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
-    try:
+    with new_folder(out, replace=True) as folder:
         facts = Facts(records=records, sources=tuple(sources), splits=(), canary=canary, held_back=held_back)
-        manifest = _write(facts, workshop, progress or (lambda _: None))
-        workshop.chmod(0o755)
-        put_in_place(workshop, out)
-    except BaseException:
-        shutil.rmtree(workshop, ignore_errors=True)
-        raise
-    return manifest
+        return _write(facts, folder, progress or (lambda _: None))
 
 
 def cases_hash(cases: Sequence[Case]) -> str:

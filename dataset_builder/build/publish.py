@@ -18,10 +18,9 @@ from dataset_builder.dataset.manifest import FILE_NAME, Manifest, hash_file, rea
 from dataset_builder.dataset.tables import DEFAULT_CONFIG
 from dataset_builder.errors import ConflictError, DataError, InputError, Problem, RemoteError
 from dataset_builder.hub.client import Hub
-from dataset_builder.hub.records import RemoteFile, RepoState
+from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_name
 
 KIND: Final = "dataset"
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 # Semantic versioning 2.0.0, item 2: three numbers without leading zeros.
 _TAG: Final = re.compile(r"v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 # What a clone from the Hub has beside the files of the build.
@@ -149,7 +148,7 @@ def _hashed(path: Path) -> LocalFile:
 
 
 def _check_names(repo: str, tag: str | None, create_pr: bool) -> None:
-    if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
+    if not is_repo_name(repo):
         raise InputError(f"{repo!r} is not the name of a repo; expected NAMESPACE/NAME, such as me/blind-refusal")
     if tag is not None and not _TAG.fullmatch(tag):
         raise InputError(f"{tag!r} is not a version; expected vX.Y.Z, such as v1.0.0")

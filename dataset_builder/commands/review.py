@@ -24,7 +24,7 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
     from dataset_builder.review.cases import QUESTIONS, all_answers, case_labels, review_items
     from dataset_builder.review.report import report_lines, review_agreement
     from dataset_builder.review.sheet import reviewer_names
-    from dataset_builder.storage.files import replace_file
+    from dataset_builder.storage.files import write_file
 
     opened = GenerationFolder.open(folder)
     if report:
@@ -33,7 +33,7 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
         with opened.writing():
             answers = all_answers(opened)
         lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))
-        replace_file(folder / "review.md", ("\n".join(lines) + "\n").encode())
+        write_file(folder / "review.md", ("\n".join(lines) + "\n").encode())
         for line in (*lines, "", *write_report(opened).lines()):
             click.echo(line)
         return

@@ -16,6 +16,8 @@ from dataset_builder.dataset.manifest import Manifest, read_manifest
 from dataset_builder.dataset.records import Case, VerdictReview
 from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
 from dataset_builder.errors import InputError, NotFoundError, RemoteError
+from dataset_builder.hub.records import is_repo_name
+from dataset_builder.storage.files import complete
 
 
 def data_path(config: str, split: str) -> str:
@@ -34,6 +36,7 @@ class BuiltDataset:
     def open(cls, path: Path | str) -> BuiltDataset:
         """Open a folder; raises InputError where it is not a built dataset."""
         folder = Path(path)
+        complete(folder)
         if not folder.is_dir():
             raise InputError(
                 f"{folder}: no such folder; expected a built dataset, as 'blind-refusal dataset build' makes it"
@@ -79,7 +82,6 @@ class BuiltDataset:
 # Opening a dataset by what a user calls it: a folder, or a repository on the Hub.
 
 
-_REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _MAIN: Final = "main"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -106,10 +108,11 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
     is neither, RemoteError where the Hub cannot give it.
     """
     folder = Path(spec)
+    complete(folder)
     if folder.is_dir():
         return OpenedDataset(BuiltDataset.open(folder), str(spec))
     name, _, revision = str(spec).partition("@")
-    if folder.exists() or not _REPO.fullmatch(name):
+    if folder.exists() or not is_repo_name(name):
         what = "a file" if folder.exists() else "no such folder, and no name of a repository"
         raise InputError(
             f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "

@@ -40,7 +40,7 @@ from dataset_builder.sources import STUDY, read_source
 def main(source: str, out: Path | None) -> None:
     """Train the gates' classifiers and write their weights and manifest."""
     from dataset_builder.gates.embedded import BITS, MANIFEST_FILE, MODEL, VERSION, WEIGHTS_FILE, pack
-    from dataset_builder.storage.files import replace_file
+    from dataset_builder.storage.files import write_file
 
     try:
         weights, about = train_gates(read_source(source).records)
@@ -61,8 +61,8 @@ def main(source: str, out: Path | None) -> None:
         },
         **about,
     }
-    replace_file(folder / WEIGHTS_FILE.name, data)
-    replace_file(folder / MANIFEST_FILE.name, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    write_file(folder / WEIGHTS_FILE.name, data)
+    write_file(folder / MANIFEST_FILE.name, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
     click.echo(f"{folder / WEIGHTS_FILE.name}: {len(data):,} bytes; figures in {folder / MANIFEST_FILE.name}")
 
 

@@ -15,7 +15,7 @@ from dataset_builder.batch.targets import CELL_BY_ID, Cell
 from dataset_builder.dataset.taxonomy import cell
 from dataset_builder.dataset.validate import CHECKS, GATE_ERROR, KEPT, OUTCOMES, REVIEW
 from dataset_builder.generation.checks import KINDS
-from dataset_builder.storage.files import replace_file
+from dataset_builder.storage.files import write_file
 
 OUTCOME_TITLES: Mapping[str, str] = {
     KEPT: "kept",
@@ -160,7 +160,7 @@ def write_report(folder: GenerationFolder, targets: Mapping[Cell, int] | None = 
     """Write the report of a folder anew, with ``targets`` where there are some, and return the account."""
     found = account(folder)
     text = "\n".join(_lines(folder, found, targets or {})) + "\n"
-    replace_file(folder.path / FILE_NAME, text.encode())
+    write_file(folder.path / FILE_NAME, text.encode())
     return found
 
 

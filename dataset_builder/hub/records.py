@@ -1,11 +1,25 @@
-"""What the Hub tells of repos, files and commits."""
+"""What the Hub tells of repos, files and commits, and how repos are named."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 RepoType = Literal["dataset", "space", "model"]
+_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_REVISION: Final = re.compile(r"[\w./-]+", re.ASCII)
+
+
+def is_repo_name(text: str) -> bool:
+    """Whether the Hub takes this as ``NAMESPACE/NAME``: it has no two dots or hyphens in a row."""
+    return bool(_REPO.fullmatch(text)) and ".." not in text and "--" not in text
+
+
+def is_repo_at_revision(text: str) -> bool:
+    """Whether this is ``NAMESPACE/NAME``, or the same with ``@REVISION`` after it."""
+    name, at, revision = text.partition("@")
+    return is_repo_name(name) and (not at or bool(_REVISION.fullmatch(revision)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ async def work_through(
 
 
 # Failures in a row after which a server counts as gone: before it has ever answered, and after.
-_STRANGER, _ACQUAINTANCE = 5, 20
+_MOST_BEFORE_AN_ANSWER, _MOST_AFTER_ONE = 5, 20
 RETRY_HINT: Final = "Then run the same command with --retry-errors: what was answered is kept."
 
 
@@ -95,7 +95,7 @@ class Breaker:
     @property
     def reason(self) -> str | None:
         """Why to stop, or None."""
-        if self._row < (_ACQUAINTANCE if self.answered else _STRANGER):
+        if self._row < (_MOST_AFTER_ONE if self.answered else _MOST_BEFORE_AN_ANSWER):
             return None
         told = f"the last {self._row} requests all failed, the last one with: {self._last.rstrip('.')}."
         return f"{told} {self._hint}" if self._mends else told

@@ -12,6 +12,7 @@ import msgspec
 from platformdirs import user_data_path
 
 from dataset_builder.errors import DataError, Problem
+from dataset_builder.storage.files import write_file
 from eval.scores.labels import FIELDS, SourceAgreement
 from eval.scores.results import (
     JudgeAgreement,
@@ -47,10 +48,7 @@ def records_folder() -> Path:
 def store_record(record: JudgeRecord) -> Path:
     """Keep a judge's record, in place of an earlier one of the same judge and rubric."""
     path = _place(record.judge, record.rubric)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-    temporary.replace(path)
+    write_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     return path
 
 

@@ -18,11 +18,12 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.storage.files import write_file
-from eval.boards.boards import in_order, make_boards
-from eval.boards.entries import NOT_USABLE, CaseTables, Entry, LeftOut, entries_of
+from eval.boards.boards import NOT_USABLE, CaseTables, Entry, LeftOut, entries_of, make_boards
 from eval.boards.files import CARD, CARD_NAME, parquet_of
+from eval.boards.rows import in_order
+from eval.judging.registry import EMBEDDED, unknown_judge
 from eval.repository.bundle import BUNDLE, Bundle
-from eval.repository.folder import SUBMISSIONS, decode, places
+from eval.repository.folder import REVIEWS, SUBMISSIONS, decode, places
 from eval.repository.leaderboard import (
     FILE_NAME,
     PARQUET_NAME,
@@ -207,3 +208,14 @@ def _excluded(place: str, model: str | None, status: str, reason: str) -> Exclud
 def _board_bytes(made: Leaderboard) -> bytes:
     """Indented JSON but for the metrics of a row, which take a line each."""
     return msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n"
+
+
+def outdated(made: Leaderboard) -> list[str]:
+    """What the maintainers' offline judge judged in another version than this one, a line for each board."""
+    lines = []
+    for board in made.boards:
+        ours = [row for row in board.rows if row.verdicts.startswith(f"{REVIEWS}/")]
+        if ours and board.judge == EMBEDDED and (told := unknown_judge(board.judge, board.rubric)):
+            count = f"{len(ours):,} row{'s' * (len(ours) != 1)} over {board.n_cases:,} cases of {board.dataset}"
+            lines.append(f"{count}: {told}.")
+    return lines

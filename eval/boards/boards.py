@@ -1,22 +1,183 @@
-"""Boards: entries grouped by judge and cases, one run a model, ranked."""
+"""Boards: submissions under each judge that their reviews let in, by judge and cases, one run a model, ranked."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from eval.boards.entries import SUPERSEDED, Entry, verdicts_path
-from eval.repository.bundle import RESPONSES
-from eval.repository.folder import SUBMISSIONS
-from eval.repository.leaderboard import VERIFIED, Board, BoardRow, Excluded, SubmittedScore
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.sample import ALL_CASES
+from dataset_builder.dataset.taxonomy import OK
+from eval.boards.rows import board_row, in_order, verdicts_path
+from eval.repository.bundle import (
+    RESPONSES,
+    RUN,
+    VERDICTS,
+    Bundle,
+    BundleAnswer,
+    BundleRun,
+    BundleVerdict,
+    departures_of,
+)
+from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_notices, read_review
+from eval.repository.leaderboard import HELD, VERIFIED, Board, BoardRow, Excluded, SubmittedScore
+from eval.repository.review import Review, ReviewedJudge
+from eval.repository.tables import read_rows
 from eval.results.row import LeaderboardRow, leaderboard
+from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
 
+NOT_USABLE: Final = "not usable"
+WITHDRAWN: Final = "withdrawn"
+SUPERSEDED: Final = "superseded"
+# Many models at once need memory rather than threads.
 _MANY: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One submission under one judge, ready to be ranked."""
+
+    place: str
+    bundle: Bundle
+    sample: str
+    departures: list[str]
+    review: Review
+    judge: ReviewedJudge
+    answers: ScoredAnswers
+    dataset: OpenedDataset
+
+    @property
+    def board(self) -> tuple[str, str, str, tuple[str, ...]]:
+        """What two entries share that stand on one board: the cases asked, and the judge."""
+        return self.bundle.dataset.cases_hash, self.judge.judge, self.judge.rubric, self.answers.cases.ids
+
+
+class LeftOut(Exception):  # noqa: N818 - not an error
+    """A submission that is left out: with which status, and why."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class CaseTables:
+    """The case tables of datasets and samples, each made once, so that equal ones are the same object."""
+
+    def __init__(self) -> None:
+        self._whole: dict[str, CaseTable] = {}
+        self._parts: dict[tuple[str, tuple[str, ...]], CaseTable] = {}
+
+    def of(self, dataset: OpenedDataset, case_ids: Iterable[str]) -> CaseTable:
+        """The table of some cases of a dataset; raises LeftOut for cases that it does not hold."""
+        cases_hash = dataset.built.cases_hash
+        if cases_hash not in self._whole:
+            self._whole[cases_hash] = CaseTable.from_cases(dataset.built.cases())
+        whole = self._whole[cases_hash]
+        wanted = tuple(sorted(case_ids))
+        if wanted == whole.ids:
+            return whole
+        if (cases_hash, wanted) not in self._parts:
+            index = whole.index
+            if strange := [case_id for case_id in wanted if case_id not in index]:
+                raise LeftOut(NOT_USABLE, f"asked {len(strange):,} cases that {dataset.name} does not hold")
+            if len(set(wanted)) != len(wanted):
+                raise LeftOut(NOT_USABLE, "run.json lists a case twice")
+            self._parts[cases_hash, wanted] = whole.subset(np.array([index[i] for i in wanted], np.int64))
+        return self._parts[cases_hash, wanted]
+
+
+def entries_of(
+    results: Path, place: str, bundle: Bundle, known: Mapping[str, OpenedDataset], tables: CaseTables
+) -> list[Entry]:
+    """A submission under each judge that its review lets in; raises LeftOut where it has no row at all."""
+    if not is_place(place) or place != f"{bundle.model.slug}/{bundle.run_id}":
+        raise LeftOut(NOT_USABLE, "its folder is not the one that its bundle.json names")
+    notices = read_notices(results, place)
+    if gone := [one for one in notices if one.kind == "withdrawal"]:
+        raise LeftOut(WITHDRAWN, f"withdrawn by {gone[-1].by} on {gone[-1].at[:10]}: {gone[-1].reason}")
+    bundle = _corrected(bundle, notices)
+    dataset = known.get(bundle.dataset.cases_hash)
+    if dataset is None:
+        raise LeftOut(
+            NOT_USABLE, f"answers the cases {bundle.dataset.cases_hash[:12]} ({bundle.dataset.name}), not given here"
+        )
+    review = read_review(results, place)
+    if review is None:
+        raise LeftOut(HELD, "nobody has reviewed it yet")
+    if review.status == HELD:
+        raise LeftOut(HELD, "; ".join(review.reasons) or "held by its review")
+    folder = results / SUBMISSIONS / place
+    for name in (RUN, RESPONSES, VERDICTS):
+        entry = bundle.files.get(name)
+        if entry and (
+            not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry.sha256
+        ):
+            raise LeftOut(NOT_USABLE, f"{name} is not the file that its bundle.json names")
+    run = decode(folder / RUN, BundleRun)
+    table = tables.of(dataset, run.case_ids)
+    sample = ALL_CASES if len(table) == len(dataset.built.cases()) else f"{run.sample}, seed {run.sample_seed}"
+    departures = departures_of(run)
+    answers = read_rows(folder / RESPONSES, BundleAnswer, RESPONSES, ["case_id", "status", "response_hash"])
+    return [
+        Entry(
+            place,
+            bundle,
+            sample,
+            departures,
+            review,
+            judge,
+            _scored(results, place, bundle, judge, table, answers),
+            dataset,
+        )
+        for judge in review.judges
+        if judge.status != HELD
+    ]
+
+
+def _corrected(bundle: Bundle, notices: Sequence[Notice]) -> Bundle:
+    for one in notices:
+        told = {name: getattr(one, name) for name in ("name", "family", "weights", "repo")}
+        told = {name: value for name, value in told.items() if value is not None}
+        bundle = msgspec.structs.replace(bundle, model=msgspec.structs.replace(bundle.model, **told))
+    return bundle
+
+
+def _scored(
+    results: Path, place: str, bundle: Bundle, judge: ReviewedJudge, table: CaseTable, answers: Mapping[str, list[Any]]
+) -> ScoredAnswers:
+    path = results / verdicts_path(judge, place)
+    columns = [*VerdictRow._fields, "response_hash", "judge", "rubric"]
+    found = read_rows(path, BundleVerdict, VERDICTS, columns)
+    hashes = dict(zip(answers["case_id"], answers["response_hash"], strict=True))
+    rows, judged, stale = [], set(), 0
+    labels = zip(*(found[name] for name in VerdictRow._fields), strict=True)
+    for label, answer, who, rubric in zip(labels, found["response_hash"], found["judge"], found["rubric"], strict=True):
+        if (who, rubric) != (judge.judge, judge.rubric):
+            continue
+        row = VerdictRow(*label)
+        stale += hashes.get(row.case_id) != answer
+        judged.add(row.case_id)
+        rows.append(row)
+    if stale:
+        raise LeftOut(NOT_USABLE, f"{stale:,} verdicts of {judge.judge} are on other answers than those submitted")
+    rows += [
+        VerdictRow(case_id, None, None, None, status)
+        for case_id, status in zip(answers["case_id"], answers["status"], strict=True)
+        if status != OK and case_id not in judged
+    ]
+    return ScoredAnswers.from_rows(table, rows, model=bundle.model.slug, judge=judge.judge, rubric=judge.rubric)
+
+
+# Entries as ranked boards.
 
 
 def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
@@ -41,12 +202,7 @@ def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
                 for one in earlier
             ]
         boards.append(_board(standing))
-    return _with_ids(in_order(boards)), superseded
-
-
-def in_order(boards: Iterable[Board]) -> list[Board]:
-    """That with the most cases and models first."""
-    return sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
+    return in_order(boards), superseded
 
 
 def _standing(one: Entry) -> tuple[bool, bool, str, str]:
@@ -60,7 +216,6 @@ def _standing(one: Entry) -> tuple[bool, bool, str, str]:
 
 
 def _board(entries: Sequence[Entry]) -> Board:
-    # Many models at once need memory rather than threads.
     threads = 1 if len(entries) > _MANY else None
     scores = compute_scores([entry.answers for entry in entries], by=(), threads=threads)
     by_slug = {entry.bundle.model.slug: entry for entry in entries}
@@ -69,7 +224,7 @@ def _board(entries: Sequence[Entry]) -> Board:
     cases = first.answers.cases
     agreement = next((one.judge.judge_agreement for one in entries if one.judge.judge_agreement), [])
     return Board(
-        id="",
+        id=_board_id(first),
         judge=first.judge.judge,
         rubric=first.judge.rubric,
         dataset=first.dataset.hub_id or first.bundle.dataset.name,
@@ -84,46 +239,33 @@ def _board(entries: Sequence[Entry]) -> Board:
     )
 
 
-def _with_ids(boards: Sequence[Board]) -> list[Board]:
-    """Ids from judge, dataset and what tells boards of the same two apart."""
-    named = []
-    for board in boards:
-        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in board.judge.lower()).strip("-.")
-        parts = f"{board.judge} {board.rubric} {board.cases_hash} {board.sample} {board.n_cases}"
-        mark = hashlib.sha256(parts.encode()).hexdigest()[:8]
-        named.append(msgspec.structs.replace(board, id=f"{plain[:60]}-{board.n_cases}-{mark}"))
-    return named
+def _board_id(first: Entry) -> str:
+    """An id of the judge, the number of cases and what tells boards of the same two apart."""
+    judge, n = first.judge, len(first.answers.cases)
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in judge.judge.lower()).strip("-.")
+    parts = f"{judge.judge} {judge.rubric} {first.bundle.dataset.cases_hash} {first.sample} {n}"
+    return f"{plain[:60]}-{n}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
 
 
 def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:
-    bundle, model = entry.bundle, entry.bundle.model
-    return BoardRow(
-        model=model.name,
-        model_id=model.id,
-        organization=model.slug.partition("__")[0],
-        repo=model.repo,
-        family=model.family,
-        weights=model.weights,
+    bundle, judge = entry.bundle, entry.judge
+    return board_row(
+        bundle.model,
+        row,
         kind=bundle.kind,
         run_id=bundle.run_id,
         collected_at=bundle.collected_at,
-        status=entry.judge.status,
-        status_reasons=list(dict.fromkeys([*entry.review.reasons, *entry.judge.reasons])),
+        status=judge.status,
+        reasons=[*entry.review.reasons, *judge.reasons],
         departures=entry.departures,
-        rank=row.rank,
-        rank_low=row.rank_low,
-        rank_high=row.rank_high,
-        defeated=row.defeated,
-        control=row.control,
-        metrics=row.metrics,
-        corrected=entry.judge.corrected,
+        ranks=(row.rank, row.rank_low, row.rank_high),
+        corrected=judge.corrected,
         submitted=[
             SubmittedScore(judge=one.judge, rubric=one.rubric, n=one.n, agreement=one.response_type)
             for one in entry.review.audits
-            if (one.against, one.against_rubric) == (entry.judge.judge, entry.judge.rubric)
+            if (one.against, one.against_rubric) == (judge.judge, judge.rubric)
         ],
-        bundle=f"{SUBMISSIONS}/{entry.place}",
-        results=entry.judge.results,
-        transcripts=f"{SUBMISSIONS}/{entry.place}/{RESPONSES}",
-        verdicts=verdicts_path(entry.judge, entry.place),
+        place=entry.place,
+        results=judge.results,
+        verdicts=verdicts_path(judge, entry.place),
     )

@@ -26,9 +26,9 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.boards.aggregate import aggregate as aggregate_folder
+    from eval.boards.aggregate import outdated
     from eval.repository.hub import ResultsRepo, names_repo
-    from eval.reviews.maintain import aggregate_repo
-    from eval.reviews.rejudge import outdated
+    from eval.reviews.maintainer import aggregate_repo
 
     opened = [locate_dataset(one) for one in datasets]
     if not names_repo(results):

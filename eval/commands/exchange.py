@@ -25,12 +25,11 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.interop.export import export_run
+    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
-    settings = folder.settings
-    revision = f"@{settings.revision}" if settings.revision else ""
-    opened = locate_dataset(dataset or f"{settings.dataset}{revision}")
+    opened = locate_dataset(dataset or named_dataset(folder))
     told = export_run(folder, opened, form, out, judge=judge, organization=organization)
     click.echo(f"Wrote {told} to {out}.")
 

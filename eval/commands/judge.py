@@ -81,6 +81,7 @@ def judge(
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge, resolve_judge
     from eval.judging.run import docket_of, judge_run, tasks_of
+    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
     from eval.runs.published import is_published
     from eval.runs.tally import Verdicts
@@ -90,8 +91,7 @@ def judge(
         raise click.UsageError("--controls says how many of --sample are controls: give both.")
     folder = RunFolder.open(run)
     settings = folder.settings
-    revision = f"@{settings.revision}" if settings.revision else ""
-    opened = locate_dataset(dataset or f"{settings.dataset}{revision}")
+    opened = locate_dataset(dataset or named_dataset(folder))
     given = parse_price(price) if price is not None else None
     options = JudgeOptions(
         dataset=opened,

@@ -27,6 +27,7 @@ def label(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.review.sheet import reviewer_names
     from eval.judges.human.page import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
+    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -34,12 +35,12 @@ def label(
         import msgspec
 
         from dataset_builder.review.report import report_lines, review_agreement
-        from dataset_builder.storage.files import replace_file
+        from dataset_builder.storage.files import write_file
 
         answers = all_answers(folder)
         lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))
         rows = published(folder, answers)
-        replace_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+        write_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
         for line in lines:
             click.echo(line)
         click.echo(
@@ -48,9 +49,7 @@ def label(
         return
     from dataset_builder.review.serving import serve_review
 
-    settings = folder.settings
-    revision = f"@{settings.revision}" if settings.revision else ""
-    opened = locate_dataset(dataset or f"{settings.dataset}{revision}")
+    opened = locate_dataset(dataset or named_dataset(folder))
     items = label_items(folder, opened, sample, sample_seed)
     names = reviewer_names(reviewers)
     click.echo(f"{len(items):,} answers to label. Stop with Ctrl-C; every label is kept.")

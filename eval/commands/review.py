@@ -11,8 +11,8 @@ from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
-    from eval.reviews.rejudge import Rejudged
-    from eval.reviews.report import Rejudge, SubmissionReport
+    from eval.reviews.report import SubmissionReport
+    from eval.reviews.verdicts import Rejudge, Rejudged
     from eval.submissions.submission import Submission
 
 
@@ -80,8 +80,8 @@ def review(
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.repository.hub import ResultsRepo, names_repo
-    from eval.reviews.maintain import review_folder, review_repo, review_requests
-    from eval.reviews.report import maintainers_verdicts
+    from eval.reviews.maintainer import review_folder, review_repo, review_requests
+    from eval.reviews.verdicts import maintainers_verdicts
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
@@ -117,7 +117,7 @@ def _rejudge_by(spec: str, base_url: str | None, key_env: str | None, max_tokens
     """The offline judge, and the one of that specification, made anew for each submission."""
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge, resolve_judge
-    from eval.reviews.rejudge import rejudge
+    from eval.reviews.verdicts import rejudge
 
     check_judge(spec)
 

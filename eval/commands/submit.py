@@ -43,14 +43,14 @@ def submit(
     rebuilds its leaderboard. With --repo it is checked as the maintainers will, you are shown what will
     be public, and a pull request is opened.
     """
-    from eval.reviews.submit import bundles_of, submit_locally
+    from eval.reviews.submitter import bundles_of, submit_locally
 
     if (results is None) == (repo is None):
         raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME.")
     found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
     if repo is not None:
         for made in bundles:
-            _hand_in(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
+            _send(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
         return
     assert results is not None  # noqa: S101 - one of the two was given
     if dry_run:
@@ -63,7 +63,7 @@ def submit(
             click.echo(f"  {reason}")
 
 
-def _hand_in(
+def _send(
     made: MadeBundle,
     dataset: OpenedDataset,
     name: str,
@@ -78,7 +78,13 @@ def _hand_in(
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
     from eval.repository.hub import ResultsRepo
-    from eval.reviews.submit import check_for_repo, check_model_repo, hand_in, hand_in_model_card, public_lines
+    from eval.reviews.submitter import (
+        check_for_repo,
+        check_model_repo,
+        open_model_card_request,
+        open_pull_request,
+        public_lines,
+    )
 
     hub = Hub(token_env=token_env, patience=Patience(notice=lambda step: click.echo(step, err=True)))
     repo = ResultsRepo(hub, name)
@@ -100,10 +106,10 @@ def _hand_in(
         return
     if not yes:
         click.confirm("Send it?", abort=True)
-    done = hand_in(report, repo)
+    done = open_pull_request(report, repo)
     click.echo(f"pull request: {done.pr_url}")
     if model_repo:
-        card = hand_in_model_card(report, hub, model_repo, dataset_id=dataset_id, source_url=repo.url)
+        card = open_model_card_request(report, hub, model_repo, dataset_id=dataset_id, source_url=repo.url)
         click.echo(f"pull request: {card.pr_url}")
 
 
@@ -123,15 +129,15 @@ def withdraw(results: str, place: str, reason: str, by: str | None, token_env: s
     """
     from dataset_builder.storage.files import now
     from eval.repository.bundle import to_json
+    from eval.repository.folder import Notice, add_notice, notice_path
     from eval.repository.hub import ResultsRepo, names_repo
-    from eval.repository.notices import Notice, add_notice, notice_path
 
     if not names_repo(results):
         notice = Notice(place=place, kind="withdrawal", reason=reason, by=by or "the owner", at=now())
         click.echo(f"wrote {add_notice(Path(results), notice)}; 'blind-refusal eval aggregate {results}' applies it")
         return
     from dataset_builder.hub.client import Hub
-    from eval.reviews.submit import check_stands
+    from eval.reviews.submitter import check_stands
 
     hub = Hub(token_env=token_env)
     repo = ResultsRepo(hub, results)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +11,7 @@ import msgspec
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
+from dataset_builder.storage.files import new_file, write_file
 from eval.interop.eval_ever import eval_ever_json, eval_ever_record
 from eval.interop.hub_yaml import PATH as HUB_RESULTS
 from eval.interop.hub_yaml import eval_results_yaml
@@ -60,7 +59,8 @@ def export_run(
         writer = write_jsonl if form == JSONL else write_rows_parquet
         return f"{writer(export_rows(run, dataset, judge), path):,} answers"
 
-    return _whole(out, write)
+    with new_file(out) as path:
+        return write(path)
 
 
 def _write_shared(run: RunFolder, path: Path, dataset: OpenedDataset, judge: str | None, organization: str) -> str:
@@ -74,18 +74,6 @@ def _write_shared(run: RunFolder, path: Path, dataset: OpenedDataset, judge: str
     record = eval_ever_record(results, retrieved_at=datetime.now(UTC), organization=organization)
     path.write_bytes(eval_ever_json(record))
     return f"{len(record['evaluation_results']):,} results"
-
-
-def _whole(out: Path, write: Callable[[Path], str]) -> str:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # The ending stays: Inspect goes by it.
-    temporary = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
-    try:
-        told = write(temporary)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return told
 
 
 # The files of a model's results, written whole or not at all.
@@ -125,9 +113,5 @@ def write_results(
         record = eval_ever_record(results, retrieved_at=retrieved_at or datetime.now(UTC), organization=organization)
         files[SHARED_FILE] = eval_ever_json(record)
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        write_file(folder / name, content)
     return [folder / name for name in files]

@@ -2,9 +2,9 @@
 
 | path | holds |
 |---|---|
-| ``submissions/<organization>__<model>/<run id>/`` | a bundle: see ``bundle_schema`` |
-| ``reviews/<organization>__<model>/<run id>/`` | what the maintainers found on it: see ``review_record`` |
-| ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: see ``notices`` |
+| ``submissions/<organization>__<model>/<run id>/`` | a bundle: see ``bundle`` |
+| ``reviews/<organization>__<model>/<run id>/`` | what the maintainers found on it: see ``review`` |
+| ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: a ``Notice`` each |
 | ``requests/*.json`` | models to evaluate: see ``request_queue`` |
 | ``leaderboard.json``, ``leaderboard.parquet``, ``manifest.json`` | rebuilt by ``blind-refusal eval aggregate`` |
 """
@@ -15,19 +15,32 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.files import write_folder
-from eval.repository.bundle import BUNDLE, SLUG_PATTERN, VERDICTS, MadeBundle, to_json
+from dataset_builder.storage.files import complete, write_file, write_folder
+from eval.repository.bundle import (
+    BUNDLE,
+    OPTIONAL,
+    REQUIRED,
+    SLUG_PATTERN,
+    VERDICTS,
+    BundlePart,
+    Line,
+    MadeBundle,
+    Note,
+    to_json,
+)
 from eval.repository.review import REVIEW, Review
 
 SUBMISSIONS, REVIEWS, NOTICES, REQUESTS = "submissions", "reviews", "notices", "requests"
 _SLUG: Final = re.compile(SLUG_PATTERN)
 # Far above any that this software writes.
 LARGEST_JSON: Final = 8 * 1024 * 1024
+NOTICE_VERSION: Final = "1.0.0"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -74,6 +87,12 @@ def add_review(results: Path, place: str, files: Mapping[str, bytes]) -> None:
     write_folder(results / REVIEWS / place, files, replace=True)
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files of a submission's folder, as they stand in a results folder of our own."""
+    names = (BUNDLE, *REQUIRED, *OPTIONAL)
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
 def decode(path: Path, kind: type[T]) -> T:
     """A JSON file as a struct. Raises DataError where it is too large, unreadable or not of that kind."""
     try:
@@ -90,6 +109,7 @@ def decode(path: Path, kind: type[T]) -> T:
 
 def read_review(results: Path, place: str) -> Review | None:
     """The review of a submission; None where there is none, or one of an earlier content of it."""
+    complete(results / REVIEWS / place)
     path = results / REVIEWS / place / REVIEW
     if not path.is_file():
         return None
@@ -106,7 +126,48 @@ def read_review(results: Path, place: str) -> Review | None:
     return review
 
 
-def review_files(review: Review, verdicts: bytes | None, results: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a review by their paths in its folder."""
-    files = {REVIEW: to_json(review), **results}
-    return files if verdicts is None else {**files, VERDICTS: verdicts}
+# Corrections and withdrawals: records of their own, so that nothing is ever taken out of the history.
+
+
+class Notice(BundlePart, frozen=True, kw_only=True):
+    """Something said of a submission after it was made."""
+
+    schema_version: str = NOTICE_VERSION
+    place: Annotated[str, Meta(description="`<organization>__<model>/<run id>` of the submission.")]
+    kind: Literal["withdrawal", "correction"]
+    reason: Note
+    by: Line
+    at: Line
+    # A correction says what the leaderboard shows instead; null leaves it as it was.
+    name: Line | None = None
+    family: Line | None = None
+    weights: Literal["open", "closed"] | None = None
+    repo: Line | None = None
+
+
+def notice_path(notice: Notice) -> str:
+    """Where a notice stands in the results repository: under its time, and a hash of what it says."""
+    mark = hashlib.sha256(msgspec.json.encode(notice)).hexdigest()[:10]
+    time = "".join(c for c in notice.at if c.isalnum())
+    return f"{NOTICES}/{notice.place}/{time}-{mark}.json"
+
+
+def add_notice(results: Path, notice: Notice) -> Path:
+    """Add a notice to a results folder. Raises InputError where there is no such submission."""
+    if not is_place(notice.place) or not (results / SUBMISSIONS / notice.place).is_dir():
+        raise InputError(
+            f"{notice.place}: no such submission in {results}; expected ORGANIZATION__MODEL/RUN as it stands "
+            f"under {SUBMISSIONS}/."
+        )
+    path = results / notice_path(notice)
+    write_file(path, to_json(notice))
+    return path
+
+
+def read_notices(results: Path, place: str) -> list[Notice]:
+    """The notices on a submission, oldest first. Raises DataError for one that is broken."""
+    folder = results / NOTICES / place
+    if not folder.is_dir():
+        return []
+    found = [decode(path, Notice) for path in sorted(folder.glob("*.json"))]
+    return sorted((one for one in found if one.place == place), key=lambda one: one.at)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from dataset_builder.errors import ConflictError, InputError
 from dataset_builder.hub.client import Hub
-from dataset_builder.hub.records import Committed
+from dataset_builder.hub.records import Committed, is_repo_name
 
 KIND: Final = "dataset"
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 # What a preview and the checks of a new submission read.
 FOR_CHECKS: Final = ("leaderboard.json", "submissions/*/*/bundle.json", "reviews/*/*/fingerprints.parquet")
 # What the leaderboard is made of.
@@ -33,14 +31,14 @@ T = TypeVar("T")
 
 def names_repo(spec: str) -> bool:
     """Whether a user means a repository on the Hub: ``NAMESPACE/NAME``, and no such folder is there."""
-    return bool(_REPO.fullmatch(spec)) and not Path(spec).exists()
+    return is_repo_name(spec) and not Path(spec).exists()
 
 
 class ResultsRepo:
     """A results repository. Raises InputError for what is no repository's name."""
 
     def __init__(self, hub: Hub, name: str) -> None:
-        if not _REPO.fullmatch(name) or ".." in name or "--" in name:
+        if not is_repo_name(name):
             raise InputError(f"{name!r} is not the name of a repository; expected NAMESPACE/NAME.")
         self.hub, self.name = hub, name
 

@@ -128,7 +128,7 @@ def load_answers(
     """
     if is_run(spec):
         run = RunFolder.open(Path(spec))
-        found = locate_dataset(dataset or _named(run))
+        found = locate_dataset(dataset or named_dataset(run))
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
     found = locate_dataset(spec)
     return AnswerSet(found, _published(found, models, judge))
@@ -156,7 +156,8 @@ def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str 
     return published_answers(dataset.built, models, judge=judge)
 
 
-def _named(run: RunFolder) -> str:
+def named_dataset(run: RunFolder) -> str:
+    """The dataset that a run names, as it can be opened."""
     settings = run.settings
     if settings.revision and not Path(settings.dataset).is_dir():
         return f"{settings.dataset.partition('@')[0]}@{settings.revision}"

@@ -5,29 +5,27 @@ Everything here is a function of files: a page calls ``report_on_upload`` with w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.repository.bundle import BUNDLE, departures_of
-from eval.repository.folder import REVIEWS, SUBMISSIONS, read_review
-from eval.repository.leaderboard import FILE_NAME, Board, BoardRow, Status, read_leaderboard
+from eval.boards.rows import RANKED_BY, board_row, rank_among, verdicts_path
+from eval.repository.bundle import BUNDLE
+from eval.repository.folder import SUBMISSIONS, read_review
+from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
 from eval.repository.review import Review
-from eval.reviews.rejudge import Rejudged
-from eval.reviews.rejudge import rejudge as judge_again
-from eval.reviews.review import MadeReview, review_submission
+from eval.reviews.decision import MadeReview, review_submission
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.scores.results import Results
-from eval.stats.metrics import METRIC_BY_ID
 from eval.submissions.checks import MOST_UNSCORED, check_submission
 from eval.submissions.likeness import read_earlier
 from eval.submissions.submission import Submission, read_submission
 from eval.submissions.upload import open_upload
 
-Rejudge = Callable[[Submission, OpenedDataset], list[Rejudged]]
 # The same sample at every look, so that a preview does not change; a review draws a fresh one.
-_PREVIEW_SEED = 0
+PREVIEW_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,6 @@ class SubmissionReport:
         return lines + [f"shown beside the row: {one}" for one in self.flags] + [f"note: {one}" for one in self.remarks]
 
 
-def maintainers_verdicts(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-    """The offline judge's verdicts; none where this installation lacks its weights."""
-    try:
-        return judge_again(submission, dataset)
-    except InputError:
-        return []
-
-
 def report_on_upload(
     path: Path,
     datasets: Sequence[OpenedDataset],
@@ -88,6 +78,7 @@ def report_on_upload(
     *,
     most_unscored: float | None = MOST_UNSCORED,
     adopt: bool = False,
+    seed: int | None = PREVIEW_SEED,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> SubmissionReport:
     """Check, judge again and preview a bundle's folder or zip; never raises for what is wrong in it.
@@ -102,7 +93,9 @@ def report_on_upload(
         return SubmissionReport(error.problems)
     except InputError as error:
         return SubmissionReport((Problem("the upload", str(error)),))
-    return report_on_files(files, datasets, results, most_unscored=most_unscored, adopt=adopt, rejudge=rejudge)
+    return report_on_files(
+        files, datasets, results, most_unscored=most_unscored, adopt=adopt, seed=seed, rejudge=rejudge
+    )
 
 
 def report_on_files(
@@ -112,7 +105,7 @@ def report_on_files(
     *,
     most_unscored: float | None = MOST_UNSCORED,
     adopt: bool = False,
-    seed: int | None = _PREVIEW_SEED,
+    seed: int | None = PREVIEW_SEED,
     rejudge: Rejudge = maintainers_verdicts,
     standing: bool = False,
     accept: str | None = None,
@@ -171,40 +164,23 @@ def _standing(submission: Submission, results: Path) -> Problem | None:
 def _preview(
     submission: Submission, made: MadeReview, who: tuple[str, str], found: Results, results: Path | None
 ) -> PreviewRow:
-    bundle, overall = submission.bundle, found.overall
-    judge = next(one for one in made.review.judges if (one.judge, one.rubric) == who)
+    bundle, review, place = submission.bundle, made.review, submission.place
+    judge = next(one for one in review.judges if (one.judge, one.rubric) == who)
     board = _board(submission, who, results)
-    ranked_by = board.ranked_by if board else "discrimination"
-    value = overall.metrics[ranked_by].estimate
-    better = METRIC_BY_ID[ranked_by].better
-    others = [row for row in board.rows if row.bundle != f"{SUBMISSIONS}/{submission.place}"] if board else []
-    values = [row.metrics[ranked_by].estimate for row in others]
-    rank = None if value is None else 1 + sum(v is not None and better * v > better * value for v in values)
-    row = BoardRow(
-        model=bundle.model.name,
-        model_id=bundle.model.id,
-        organization=bundle.model.slug.partition("__")[0],
-        repo=bundle.model.repo,
-        family=bundle.model.family,
-        weights=bundle.model.weights,
+    others = [row for row in board.rows if row.bundle != f"{SUBMISSIONS}/{place}"] if board else []
+    row = board_row(
+        bundle.model,
+        found.overall,
         kind=bundle.kind,
         run_id=bundle.run_id,
         collected_at=bundle.collected_at,
-        status=made.review.status if made.review.status != "verified" else judge.status,
-        status_reasons=[*made.review.reasons, *judge.reasons],
-        departures=departures_of(submission.run),
-        rank=rank,
-        rank_low=None,
-        rank_high=None,
-        defeated=overall.defeated,
-        control=overall.control,
-        metrics=overall.metrics,
+        status=judge.status if review.status == VERIFIED else review.status,
+        reasons=[*review.reasons, *judge.reasons],
+        departures=submission.departures,
+        ranks=(rank_among(found.overall, others, board.ranked_by if board else RANKED_BY), None, None),
         corrected=found.corrected,
-        submitted=[],
-        bundle=f"{SUBMISSIONS}/{submission.place}",
-        results=None,
-        transcripts=f"{SUBMISSIONS}/{submission.place}/responses.parquet",
-        verdicts=f"{REVIEWS}/{submission.place}/verdicts.parquet",
+        place=place,
+        verdicts=verdicts_path(judge, place),
     )
     return PreviewRow(who[0], who[1], row, board)
 

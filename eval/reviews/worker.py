@@ -30,8 +30,9 @@ from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS
 from eval.repository.request_queue import ClaimLostError, RequestQueue
 from eval.repository.requests import EvalRequest, Policy, check_model
-from eval.reviews.maintain import aggregate_repo
-from eval.reviews.report import Rejudge, maintainers_verdicts, report_on_files
+from eval.reviews.maintainer import aggregate_repo
+from eval.reviews.report import report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunPlan, Wishes, collect_run, plan_run
 from eval.runs.response import REPEATABLE, RunResponse

@@ -13,7 +13,6 @@ Both ``.jsonl`` files only grow, record by record, and are safe against a kill a
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
@@ -23,7 +22,7 @@ import msgspec
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK as LOCK
-from dataset_builder.storage.files import held
+from dataset_builder.storage.files import held, is_unfinished, write_file
 from dataset_builder.storage.record_file import RecordFile
 from eval.runs.response import RunResponse
 from eval.runs.settings import RunSettings
@@ -31,7 +30,6 @@ from eval.runs.verdict import Verdict, VerdictKey
 
 FORMAT: Final = 1
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
-_UNFINISHED: Final = RUN + ".new"
 _ROOM: Final = "max_tokens"
 
 
@@ -95,7 +93,7 @@ class RunFolder:
             with held(path, "this run"):
                 # Asked again, as another process may have been quicker.
                 if not (path / RUN).exists():
-                    if any(p.name not in (LOCK, _UNFINISHED) for p in path.iterdir()):
+                    if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
                         raise InputError(f"{path}: not a run and not empty. Give a new or empty folder with --out.")
                     run = cls(
                         path, RunRecord(created_at=created_at, settings=settings, departures=settings.departures())
@@ -210,9 +208,4 @@ class RunFolder:
 
     def _save(self) -> None:
         text = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
-        temporary = self.path / _UNFINISHED
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path / RUN)
+        write_file(self.path / RUN, text)

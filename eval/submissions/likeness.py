@@ -27,6 +27,7 @@ from dataset_builder.build.build import PARQUET
 from dataset_builder.dataset.records import Record
 from dataset_builder.dataset.tables import schema_of
 from dataset_builder.errors import DataError
+from dataset_builder.storage.files import complete
 from eval.repository.folder import REVIEWS, places, read_review
 from eval.repository.review import Review
 from eval.repository.tables import read_rows
@@ -188,6 +189,7 @@ def read_earlier(results: Path, but: str | None = None, before: str | None = Non
     """
     found = []
     for place in places(results):
+        complete(results / REVIEWS / place)
         path = results / REVIEWS / place / FINGERPRINTS
         if place == but or not path.is_file():
             continue

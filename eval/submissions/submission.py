@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -40,35 +38,46 @@ _VERDICT_FIELDS: Final = Verdict.__struct_fields__
 
 @dataclass(frozen=True)
 class Submission:
-    """A bundle's content: ``answers`` and ``verdicts`` are columns by name; ``verdicts`` is None without any."""
+    """A bundle's content, with what follows from it.
+
+    ``answers`` and ``verdicts`` are columns by name; ``verdicts`` is None without any. ``place`` is its folder
+    among the submissions; ``bundle_sha256`` is of its bundle.json, which names the hashes of all other files;
+    ``hashes`` has the hash of each case's answer, ``failed`` why a case has none; ``departures`` are those from
+    the study's protocol, in words.
+    """
 
     files: dict[str, bytes]
     bundle: Bundle
     run: BundleRun
     answers: Columns
     verdicts: Columns | None
+    # What follows from these, made once.
+    place: str
+    bundle_sha256: str
+    hashes: dict[str, str]
+    failed: dict[str, str]
+    departures: list[str]
+    _cases: dict[str, CaseTable] = field(default_factory=dict, init=False, compare=False, repr=False)
     _marks: dict[str, Marks] = field(default_factory=dict, init=False, compare=False, repr=False)
 
-    @property
-    def place(self) -> str:
-        """Its folder among the submissions."""
-        return f"{self.bundle.model.slug}/{self.bundle.run_id}"
-
-    @property
-    def bundle_sha256(self) -> str:
-        """SHA-256 of its bundle.json, which names the hashes of all other files."""
-        return hashlib.sha256(self.files[BUNDLE]).hexdigest()
-
-    @cached_property
-    def hashes(self) -> dict[str, str]:
-        """The hash of each case's answer."""
-        return dict(zip(self.answers["case_id"], self.answers["response_hash"], strict=True))
-
-    @cached_property
-    def failed(self) -> dict[str, str]:
-        """The cases without an answer, and why."""
-        pairs = zip(self.answers["case_id"], self.answers["status"], strict=True)
-        return {case_id: status for case_id, status in pairs if status != OK}
+    @classmethod
+    def of(
+        cls, files: Mapping[str, bytes], bundle: Bundle, run: BundleRun, answers: Columns, verdicts: Columns | None
+    ) -> Submission:
+        """A submission of its files and what they hold."""
+        statuses = zip(answers["case_id"], answers["status"], strict=True)
+        return cls(
+            files=dict(files),
+            bundle=bundle,
+            run=run,
+            answers=answers,
+            verdicts=verdicts,
+            place=f"{bundle.model.slug}/{bundle.run_id}",
+            bundle_sha256=hashlib.sha256(files[BUNDLE]).hexdigest(),
+            hashes=dict(zip(answers["case_id"], answers["response_hash"], strict=True)),
+            failed={case_id: status for case_id, status in statuses if status != OK},
+            departures=departures_of(run),
+        )
 
     def texts(self) -> Iterable[tuple[str, str]]:
         """Case and answer of each answer there is."""
@@ -92,13 +101,19 @@ class Submission:
 
     def scored(self, dataset: OpenedDataset, verdicts: Iterable[Verdict], judge: str, rubric: str) -> ScoredAnswers:
         """Verdicts of one judge on these answers, over the cases that were asked."""
-        known = dataset.built.case_by_id
-        table = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
+        known, cases_hash = dataset.built.case_by_id, dataset.built.cases_hash
+        if cases_hash not in self._cases:
+            self._cases[cases_hash] = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
         rows = list(verdicts)
         if not rows:
             raise InputError(f"There are no verdicts of {judge} (rubric {rubric}) on {self.bundle.model.name}.")
         return ScoredAnswers.from_verdicts(
-            table, rows, model=self.bundle.model.slug, judge=judge, answers=self.hashes, failed=self.failed
+            self._cases[cases_hash],
+            rows,
+            model=self.bundle.model.slug,
+            judge=judge,
+            answers=self.hashes,
+            failed=self.failed,
         )
 
     def provenance(self, dataset: OpenedDataset, judge: JudgeInfo) -> Provenance:
@@ -117,7 +132,7 @@ class Submission:
             ),
             package_version=__version__,
             collected_at=self.bundle.collected_at,
-            departures=departures_of(run),
+            departures=self.departures,
         )
 
 
@@ -135,13 +150,7 @@ def read_submission(files: Mapping[str, bytes]) -> Submission:
     verdicts = _columns(files, VERDICTS, problems) if VERDICTS in files else None
     if problems or bundle is None or run is None or answers is None:
         raise DataError("The submission cannot be read", problems)
-    return Submission(dict(files), bundle, run, answers, verdicts)
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """The files of a submission's folder, as they stand in a results folder of our own."""
-    names = (BUNDLE, *REQUIRED, *OPTIONAL)
-    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    return Submission.of(files, bundle, run, answers, verdicts)
 
 
 def _decode(files: Mapping[str, bytes], name: str, kind: type[Any], problems: list[Problem]) -> Any:

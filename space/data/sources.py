@@ -8,13 +8,13 @@ swaps what the pages show whole; a new version that cannot be read leaves the ol
 from __future__ import annotations
 
 import hashlib
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from dataset_builder.errors import BlindRefusalError, InputError
+from dataset_builder.hub.records import is_repo_name
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import FILE_NAME
 from eval.scores.results import FILE_NAME as RESULTS_NAME
@@ -23,7 +23,6 @@ from space.data.snapshot import NOTHING, find_results, read_snapshot
 from space.store.store import Store
 
 POLL_SECONDS: Final = 60.0
-_REPO: Final = re.compile(r"[\w.-]+/[\w.-]+")
 # What the pages read of a results repository; the rest of it is the maintainers'.
 _PATTERNS: Final = (FILE_NAME, f"**/{RESULTS_NAME}", RESULTS_NAME, *(f"**/{n}" for n in (RUN, RESPONSES, VERDICTS)))
 
@@ -153,7 +152,7 @@ def open_source(spec: str | None) -> ResultsSource:
     if Path(spec).is_dir():
         return FolderSource(Path(spec))
     name, _, revision = spec.partition("@")
-    if Path(spec).exists() or not _REPO.fullmatch(name):
+    if Path(spec).exists() or not is_repo_name(name):
         raise InputError(
             f"{spec}: neither a folder nor the name of a repository; expected a results folder, as "
             "'blind-refusal eval aggregate' leaves it, or NAMESPACE/NAME[@REVISION] on the Hugging Face Hub"

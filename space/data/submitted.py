@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.taxonomy import TRUNCATED
+from eval.boards.rows import PUBLISHED
 from eval.repository.bundle import RESPONSES, VERDICTS, BundleAnswer, BundleVerdict
 from eval.repository.tables import read_rows
 from eval.runs.verdict import PUBLISHED_RUBRIC
 from space.data.data import Snapshot
-from space.data.snapshot import PUBLISHED, transcripts_key
+from space.data.snapshot import transcripts_key
 from space.store.additions import Additions, Judge, Labels
 
 _LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm", "unscored_reason", "reasoning")

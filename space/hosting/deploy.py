@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
-from dataset_builder.hub.records import RemoteFile, RepoState
+from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_at_revision, is_repo_name
 from space.hosting.serve import DATASET, RESULTS
 from space.hosting.stage import PACKAGES, SDK, stage
 
 KIND: Final = "space"
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_REVISION: Final = r"(@[\w./-]+)?"
 # Below these every file is ours: what an earlier version staged there and this one does not is deleted.
 _OURS: Final = tuple(f"{package}/" for package in PACKAGES)
 
@@ -141,10 +138,10 @@ def _can_see(hub: Hub) -> bool:
 
 
 def _check(repo: str, dataset: str | None, results: str | None) -> None:
-    if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
+    if not is_repo_name(repo):
         raise InputError(f"{repo!r} is not the name of a Space; expected NAMESPACE/NAME, such as me/blind-refusal")
     for option, value in (("--dataset", dataset), ("--results", results)):
-        if value is not None and not re.fullmatch(_REPO.pattern + _REVISION, value, re.ASCII):
+        if value is not None and not is_repo_at_revision(value):
             raise InputError(
                 f"{option} {value}: expected NAMESPACE/NAME[@REVISION] on the Hub; a Space cannot read this machine's "
                 "folders. Publish the dataset with 'blind-refusal dataset publish' first"

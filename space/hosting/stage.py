@@ -16,6 +16,7 @@ import yaml
 
 from dataset_builder import __version__
 from dataset_builder.errors import InputError
+from dataset_builder.storage.files import write_folder
 from space.hosting.serve import DATASET, RESULTS
 
 DISTRIBUTION: Final = "blind-refusal"
@@ -58,10 +59,7 @@ def write_stage(folder: Path, files: dict[str, bytes]) -> None:
     """Write the files into an empty folder, or one that does not exist yet; raises InputError for any other."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is in the way; name a new or an empty folder")
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    write_folder(folder, files)
 
 
 def requirements() -> str:

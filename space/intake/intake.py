@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Final
 
 from dataset_builder.dataset.opened import OpenedDataset
-from dataset_builder.errors import DataError, InputError
+from dataset_builder.errors import InputError
 from dataset_builder.hub.client import ENDPOINT, Hub
 from eval.boards.aggregate import aggregate
-from eval.repository.bundle import MadeBundle
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS, ResultsRepo
 from eval.repository.leaderboard import FILE_NAME, Board, Leaderboard
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import make_request
-from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_upload
-from eval.reviews.submit import hand_in, public_lines, submit_locally
+from eval.reviews.report import PREVIEW_SEED, SubmissionReport, report_on_upload
+from eval.reviews.submitter import add_reviewed, open_pull_request, public_lines
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from space.data.sources import FolderSource, HubSource, ResultsSource
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
-class PutIn:
+class AddedSubmission:
     """A submission in the results folder: its status, the boards with its row, and why others lack one."""
 
     place: str
@@ -54,29 +54,29 @@ class LocalIntake:
 
     def check(self, upload: Path) -> SubmissionReport:
         """What ``submit`` would find; never raises for what is wrong in the upload."""
-        return report_on_upload(
-            upload, [self.dataset], self.results, most_unscored=None, adopt=True, rejudge=self.rejudge
-        )
+        return self._report(upload, PREVIEW_SEED)
 
-    def submit(self, upload: Path) -> PutIn:
+    def submit(self, upload: Path) -> AddedSubmission:
         """Put it into the folder, rebuild the leaderboard and show it.
 
         Checks it once more. Raises DataError with all problems.
         """
-        report = self.check(upload)
-        if report.submission is None or not report.ok:
-            raise DataError("It cannot be submitted", report.problems)
-        made = MadeBundle(report.submission.bundle, report.submission.files)
         # Two visitors at a time would rebuild the leaderboard over each other.
         with self._lock:
-            (done,) = submit_locally([made], self.dataset, self.results, rejudge=self.rejudge)
+            # The audit's sample is another than that of the preview.
+            done = add_reviewed(self._report(upload, None), self.results)
             board = aggregate(self.results, [self.dataset], keep=True).leaderboard
         self.look()
-        return _put_in(board, done.made.place, done.review.status)
+        return _added(board, done.made.place, done.review.status)
+
+    def _report(self, upload: Path, seed: int | None) -> SubmissionReport:
+        return report_on_upload(
+            upload, [self.dataset], self.results, most_unscored=None, adopt=True, seed=seed, rejudge=self.rejudge
+        )
 
 
 @dataclass(frozen=True)
-class HandedIn:
+class OpenedRequest:
     """A pull request by the account that opened it."""
 
     account: str
@@ -101,7 +101,7 @@ class HubIntake:
         repo = self._as_visitor(token)
         return self._check(upload, repo, repo.hub.whoami())
 
-    def submit(self, upload: Path, token: str) -> HandedIn:
+    def submit(self, upload: Path, token: str) -> OpenedRequest:
         """Check it once more and open the pull request.
 
         Raises DataError with all problems, InputError for what waits or stands there already.
@@ -109,15 +109,17 @@ class HubIntake:
         repo = self._as_visitor(token)
         account = repo.hub.whoami()
         report, _ = self._check(upload, repo, account)
-        return HandedIn(account, hand_in(report, repo).pr_url or repo.url)
+        return OpenedRequest(account, open_pull_request(report, repo).pr_url or repo.url)
 
-    def ask(self, model: str, token: str, *, model_repo: str | None = None, reasoning: str | None = None) -> HandedIn:
+    def ask(
+        self, model: str, token: str, *, model_repo: str | None = None, reasoning: str | None = None
+    ) -> OpenedRequest:
         """Open the pull request that asks for an evaluation. Raises DataError with every reason against it."""
         queue = RequestQueue(self._as_visitor(token))
         account = queue.repo.hub.whoami()
         cases = self.dataset.built.cases_hash
         asked = make_request(model, cases, account, queue.now(), repo=model_repo, reasoning=reasoning)
-        return HandedIn(account, queue.ask(asked, as_request=True).pr_url or queue.repo.url)
+        return OpenedRequest(account, queue.ask(asked, as_request=True).pr_url or queue.repo.url)
 
     def _check(self, upload: Path, repo: ResultsRepo, account: str) -> tuple[SubmissionReport, list[str]]:
         copy, _ = repo.copy(FOR_CHECKS)
@@ -164,8 +166,8 @@ def forget(upload: str | None) -> None:
         return
 
 
-def _put_in(made: Leaderboard, place: str, status: str) -> PutIn:
+def _added(made: Leaderboard, place: str, status: str) -> AddedSubmission:
     bundle = f"{SUBMISSIONS}/{place}"
     boards = tuple(board for board in made.boards if any(row.bundle == bundle for row in board.rows))
     left_out = tuple(one.reason for one in made.excluded if one.bundle == bundle)
-    return PutIn(place, status, boards, left_out)
+    return AddedSubmission(place, status, boards, left_out)

@@ -1,7 +1,7 @@
 """The transcripts of a dataset as one SQLite file: built once, then only read.
 
 The file stands in the cache under the hash of the dataset's manifest, so versions stand side by
-side. It is written as ``….part`` under a lock and renamed when whole: a build that is killed
+side. It is written under a lock and appears whole: a build that is killed
 leaves no store, and its remains are removed by the next one. What is in it: ``space.store.tables``.
 """
 
@@ -17,6 +17,7 @@ from filelock import FileLock
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.errors import InputError
 from dataset_builder.net.fetch import cache_folder
+from dataset_builder.storage.files import new_file
 from space.store.additions import NOTHING_MORE, Additions
 from space.store.tables import LAYOUT, SCHEMA, Progress, fill
 
@@ -63,9 +64,7 @@ def ensure_store(
 
 
 def _build(built: BuiltDataset, path: Path, progress: Progress, more: Additions) -> None:
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    try:
+    with new_file(path) as part:
         database = sqlite3.connect(part, isolation_level=None)
         try:
             database.executescript(_FAST + SCHEMA)
@@ -75,6 +74,3 @@ def _build(built: BuiltDataset, path: Path, progress: Progress, more: Additions)
             database.execute("COMMIT")
         finally:
             database.close()
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)

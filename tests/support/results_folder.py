@@ -10,7 +10,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from eval.boards.aggregate import aggregate
 from eval.repository.bundle import MadeBundle
 from eval.repository.leaderboard import Board, BoardRow, Leaderboard
-from eval.reviews.submit import submit_locally
+from eval.reviews.submitter import submit_locally
 from eval.scores.results import JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
 from eval.stats.metrics import METRICS
 from eval.submissions.published import bundles_of_dataset

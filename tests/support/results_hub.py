@@ -10,9 +10,9 @@ from dataset_builder.hub.records import Committed
 from eval.repository.bundle import MadeBundle
 from eval.repository.hub import ResultsRepo
 from eval.repository.leaderboard import Leaderboard
-from eval.reviews.maintain import ReviewedRequest, aggregate_repo, review_requests
+from eval.reviews.maintainer import ReviewedRequest, aggregate_repo, review_requests
 from eval.reviews.report import SubmissionReport
-from eval.reviews.submit import check_for_repo, hand_in
+from eval.reviews.submitter import check_for_repo, open_pull_request
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, BOB
 from tests.support.submissions import OURS, judge_again
@@ -35,7 +35,7 @@ def checked(made: MadeBundle, dataset: OpenedDataset, token: str = BOB.token) ->
 
 def submit(made: MadeBundle, dataset: OpenedDataset) -> Committed:
     """As bob does."""
-    return hand_in(checked(made, dataset), repo_of(BOB.token))
+    return open_pull_request(checked(made, dataset), repo_of(BOB.token))
 
 
 def review(dataset: OpenedDataset, **how: Any) -> list[ReviewedRequest]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from dataset_builder.dataset.opened import OpenedDataset
 from eval.repository.bundle import BUNDLE, BundleAnswer, BundleJudge, BundleRun, MadeBundle
 from eval.repository.identity import run_model
-from eval.reviews.rejudge import Rejudged
+from eval.reviews.verdicts import Rejudged
 from eval.runs.verdict import Verdict, hash_text
 from eval.submissions.make import case_hashes, make_bundle
 from eval.submissions.submission import Submission

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.files import new_file
 from dataset_builder.storage.sheets import inert, read_sheet, scientific, truth
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.runs.collect import now
@@ -81,24 +82,23 @@ def make(argument: str, options: JudgeOptions) -> HumanJudge:
 
 def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
     """Write answers with empty columns for labels as CSV; returns how many. Raises InputError if the file is there."""
+    if path.exists():
+        raise InputError(f"{path}: is there already and may hold labels. Give another name.")
     count = 0
-    try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            for task in tasks:
-                case, response = task
-                shown = (case.policy, case.defeat_condition or "", case.user_query, response.response or "")
-                writer.writerow(
-                    {
-                        "case_id": case.case_id,
-                        "response_hash": response.response_hash,
-                        **{k: inert(v) for k, v in zip(SHOWN, shown, strict=True)},
-                    }
-                )
-                count += 1
-    except FileExistsError:
-        raise InputError(f"{path}: is there already and may hold labels. Give another name.") from None
+    with new_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for task in tasks:
+            case, response = task
+            shown = (case.policy, case.defeat_condition or "", case.user_query, response.response or "")
+            writer.writerow(
+                {
+                    "case_id": case.case_id,
+                    "response_hash": response.response_hash,
+                    **{k: inert(v) for k, v in zip(SHOWN, shown, strict=True)},
+                }
+            )
+            count += 1
     return count
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.sources import STUDY, read_source
+from dataset_builder.storage.files import new_file, write_file
 from eval.judges.embedded import features
 from eval.judges.embedded.held_out import HELDOUT_FILE, pack_heldout
 from eval.judges.embedded.judge import WEIGHTS_FILE, rubric_of
@@ -65,11 +66,10 @@ def main(dataset: str | None, source: str, out: Path | None, heldout: Path | Non
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     folder = out or WEIGHTS_FILE.parent
-    folder.mkdir(parents=True, exist_ok=True)
     # The manifest names the others' hashes, so whoever opens a part of them is told.
-    _write(folder / WEIGHTS_FILE.name, trained.weights)
-    _write(folder / HELDOUT_FILE.name, trained.heldout)
-    _write(folder / MANIFEST_FILE.name, trained.manifest)
+    write_file(folder / WEIGHTS_FILE.name, trained.weights)
+    write_file(folder / HELDOUT_FILE.name, trained.heldout)
+    write_file(folder / MANIFEST_FILE.name, trained.manifest)
     click.echo(f"{folder / WEIGHTS_FILE.name}: {len(trained.weights)} bytes; figures in {folder / MANIFEST_FILE.name}")
 
 
@@ -80,12 +80,6 @@ def _records(dataset: str | None, source: str) -> Records:
     from dataset_builder.dataset.opened import open_dataset
 
     return read_records(open_dataset(dataset))
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 if __name__ == "__main__":
@@ -187,6 +181,6 @@ def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: To
                 return {design: file[design] for design in DESIGNS}
     found = {design: heldout_logits(matrices, examples, design, told) for design in DESIGNS}
     if path is not None:
-        with path.open("wb") as out:
+        with new_file(path) as unfinished, unfinished.open("wb") as out:
             np.savez_compressed(out, settings=np.array(key), **found)  # type: ignore[arg-type]
     return found

@@ -15,7 +15,7 @@ from eval.repository.requests import DONE, FAILED, RUNNING, EvalRequest
 from eval.reviews.report import PreviewRow, SubmissionReport
 from eval.stats.metrics import METRIC_BY_ID
 from eval.submissions.upload import MOST_BYTES
-from space.intake.intake import HandedIn, HubIntake, Intake, LocalIntake, PutIn
+from space.intake.intake import AddedSubmission, HubIntake, Intake, LocalIntake, OpenedRequest
 from space.pages.leaderboard.state import BOARD
 from space.ui.templates import template
 
@@ -82,12 +82,12 @@ def preview(one: PreviewRow) -> Markup:
     return _fill("preview", one=one, rows=rows, present=len(present), again=again, titles=_TITLES)
 
 
-def written(done: PutIn) -> Markup:
+def written(done: AddedSubmission) -> Markup:
     """What is said after a submission to a folder: where its row is, or why it has none."""
     return _fill("written", done=done, held=done.status == HELD)
 
 
-def handed_in(done: HandedIn, what: str) -> Markup:
+def opened(done: OpenedRequest, what: str) -> Markup:
     """What is said after a pull request was opened; ``what`` is our own word for what is in it."""
     return _fill("handed_in", done=done, what=what)
 

@@ -24,9 +24,9 @@ from space.pages.submit.markup import (
     explanation,
     failed,
     findings,
-    handed_in,
     not_asked,
     notice,
+    opened,
     queue_table,
     written,
 )
@@ -70,7 +70,7 @@ def build(shell: Shell) -> None:
             return _checked(upload, lambda path: hub.check(path, _secret(token)))
 
         def submit_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
-            return _submitted(upload, lambda path: handed_in(hub.submit(path, _secret(token)), "The pull request"))
+            return _submitted(upload, lambda path: opened(hub.submit(path, _secret(token)), "The pull request"))
 
         _dropping(check_signed, submit_signed)
     html(asking(intake, in_space))
@@ -168,7 +168,7 @@ def _request_form(intake: HubIntake) -> None:
             done = intake.ask(model.strip(), _secret(token), model_repo=repo.strip() or None, reasoning=level)
         except BlindRefusalError as error:
             return not_asked(error)
-        return handed_in(done, "The request")
+        return opened(done, "The request")
 
     button.click(ask, [model, repo, reasoning], answer, api_visibility="private")
 

@@ -25,6 +25,7 @@ from dataset_builder.dataset.records import Case, Records, columns_of
 from dataset_builder.dataset.tables import CONFIGS, schema_of, table_of
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.sources import read_source
+from dataset_builder.storage.files import is_unfinished
 from tests.support import mini_study
 
 
@@ -102,6 +103,10 @@ def test_a_killed_build_leaves_the_old_one_whole(archive: Path, tmp_path: Path) 
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
+    assert contents(out) == before
+    assert [is_unfinished(path) for path in tmp_path.iterdir() if path != out] == [True]
+    build(archive, out)
+    assert list(tmp_path.iterdir()) == [out], "what the killed build left is still there"
     assert contents(out) == before
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from dataset_builder.errors import DataError, InputError
 from eval.boards.aggregate import aggregate
 from eval.cli import eval_group
 from eval.repository.bundle import MadeBundle
-from eval.repository.folder import add_submission
+from eval.repository.folder import Notice, add_notice, add_submission, read_review
 from eval.repository.leaderboard import Board, Leaderboard, read_leaderboard
-from eval.repository.notices import Notice, add_notice
-from eval.reviews.submit import submit_locally
+from eval.reviews.report import report_on_files
+from eval.reviews.submitter import submit_locally
 from eval.scores.read import published_answers
 from eval.scores.results import read_results
 from eval.scores.scores import compute_scores
@@ -64,6 +65,36 @@ def test_each_judge_has_its_board_and_each_model_its_row(dataset: OpenedDataset,
     assert theirs.rows[0].metrics["discrimination"].estimate == 0.5
     assert len({board.id for board in made.boards}) == 3
     assert made.excluded == []
+
+
+def test_a_preview_is_the_row_that_comes(dataset: OpenedDataset, tmp_path: Path) -> None:
+    submit(tmp_path, dataset, good_bundle(dataset, "b/two"))
+    aggregate(tmp_path, [dataset])
+    made = good_bundle(dataset, "acme/model-1")
+    previews = report_on_files(made.files, [dataset], tmp_path, rejudge=judge_again).rows
+    (preview,) = [one.row for one in previews if one.judge == OURS]
+    submit(tmp_path, dataset, made)
+    (row,) = [
+        one for one in board_of(aggregate(tmp_path, [dataset]).leaderboard, OURS).rows if one.model == "acme/model-1"
+    ]
+    # What only the whole board tells, and what only stands there after the review.
+    told = {"rank_low": None, "rank_high": None, "results": None, "submitted": []}
+    assert msgspec.structs.replace(row, **told) == preview
+    assert preview.rank == 1
+
+
+def test_a_review_whose_replacing_was_cut_short_is_there(dataset: OpenedDataset, tmp_path: Path) -> None:
+    made = good_bundle(dataset)
+    submit(tmp_path, dataset, made)
+    before = read_review(tmp_path, made.place)
+    folder = tmp_path / "reviews" / made.place
+    # As a process leaves it that is killed between the two renames: the old one aside, the new one not there yet.
+    new = folder.with_name(f".{folder.name}.building-01234567")
+    shutil.copytree(folder, new)
+    folder.rename(new.with_name(f"{new.name}-old"))
+    folder.with_name(f".{folder.name}.replacing").write_text(new.name)
+    assert read_review(tmp_path, made.place) == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_a_row_names_files_that_are_there(dataset: OpenedDataset, tmp_path: Path) -> None:

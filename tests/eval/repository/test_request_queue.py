@@ -15,7 +15,7 @@ from dataset_builder.hub.pull_requests import open_requests
 from eval.repository.hub import ResultsRepo
 from eval.repository.request_queue import ClaimLostError, RequestQueue, request_path
 from eval.repository.requests import EvalRequest, Policy, Price, check_model, check_request, make_request
-from eval.reviews.maintain import review_requests
+from eval.reviews.maintainer import review_requests
 from tests.support.hub_client import quick
 from tests.support.hub_server import ALICE, BOB, HubServer
 

@@ -12,8 +12,8 @@ from dataset_builder.errors import ConflictError
 from eval.boards.aggregate import aggregate
 from eval.repository.bundle import VERDICTS
 from eval.repository.leaderboard import HELD
-from eval.reviews.maintain import aggregate_repo, review_folder, review_repo
-from eval.reviews.submit import hand_in, submit_locally
+from eval.reviews.maintainer import aggregate_repo, review_folder, review_repo
+from eval.reviews.submitter import open_pull_request, submit_locally
 from eval.submissions.submission import read_submission
 from tests.support.hub_server import BOB, HubServer
 from tests.support.results_hub import COMMIT, REPO, board, checked, client, models, repo_of, review, submit
@@ -104,7 +104,7 @@ def test_a_request_that_changes_or_deletes_is_refused(results: HubServer, datase
     # And what main has gained since a request began is not held against it.
     fresh = good_bundle(dataset, "bob/model-2", texts={"control:union:0": "No, sorry."})
     report = checked(fresh, dataset)
-    hand_in(report, repo_of(BOB.token))
+    open_pull_request(report, repo_of(BOB.token))
     client().commit(REPO, "dataset", message="Say hello", add={"README.md": b"hello"})
     assert review(dataset, merge=True, number=4)[0].merged
 

@@ -12,8 +12,8 @@ from dataset_builder.errors import DataError, InputError, RemoteError
 from dataset_builder.hub.pull_requests import changes_of, open_requests
 from eval.repository.hub import ResultsRepo
 from eval.repository.leaderboard import read_leaderboard
-from eval.reviews.maintain import aggregate_repo
-from eval.reviews.submit import hand_in, hand_in_model_card, public_lines
+from eval.reviews.maintainer import aggregate_repo
+from eval.reviews.submitter import open_model_card_request, open_pull_request, public_lines
 from tests.support.hub_server import BOB, HubServer
 from tests.support.results_hub import COMMIT, REPO, board, checked, client, models, repo_of, review, submit
 from tests.support.submissions import good_bundle
@@ -25,7 +25,7 @@ def test_submit_review_merge_aggregate(results: HubServer, dataset: OpenedDatase
     made = good_bundle(dataset, "bob/model-1", note="Collected twice.")
     report = checked(made, dataset)
     assert (report.ok, report.rows[0].row.rank) == (True, 1)
-    done = hand_in(report, repo_of(BOB.token))
+    done = open_pull_request(report, repo_of(BOB.token))
     # Nothing is on main yet; the request holds the bundle and nothing else.
     assert list(results.repo(REPO).files) == [".gitattributes"]
     (request,) = open_requests(client(), REPO, "dataset")
@@ -66,16 +66,16 @@ def test_a_second_model_is_previewed_beside_the_first(results: HubServer, datase
 def test_the_same_submission_is_sent_once(results: HubServer, dataset: OpenedDataset) -> None:
     made = good_bundle(dataset, "bob/model-1")
     report = checked(made, dataset)
-    hand_in(report, repo_of(BOB.token))
+    open_pull_request(report, repo_of(BOB.token))
     with pytest.raises(InputError, match="waits in an open pull request already"):
-        hand_in(report, repo_of(BOB.token))
+        open_pull_request(report, repo_of(BOB.token))
     review(dataset, merge=True)
     with pytest.raises(InputError, match=r"holds submissions/bob__model-1/.* already"):
-        hand_in(report, repo_of(BOB.token))
+        open_pull_request(report, repo_of(BOB.token))
     again = checked(made, dataset)
     assert "this very submission is there already" in str(again.problems[0])
     with pytest.raises(DataError, match="cannot be sent"):
-        hand_in(again, repo_of(BOB.token))
+        open_pull_request(again, repo_of(BOB.token))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_same_submission_is_sent_once(results: HubServer, dataset: OpenedDat
 def test_a_failing_hub_gets_one_request(fault: dict[str, Any], results: HubServer, dataset: OpenedDataset) -> None:
     report = checked(good_bundle(dataset, "bob/model-1"), dataset)
     results.fail(COMMIT, **fault)
-    done = hand_in(report, repo_of(BOB.token))
+    done = open_pull_request(report, repo_of(BOB.token))
     assert [r.url for r in open_requests(client(), REPO, "dataset")] == [done.pr_url]
     assert review(dataset, merge=True)[0].merged
 
@@ -99,7 +99,7 @@ def test_a_failing_hub_gets_one_request(fault: dict[str, Any], results: HubServe
 def test_nobody_and_readers_cannot_submit(results: HubServer, dataset: OpenedDataset) -> None:
     report = checked(good_bundle(dataset, "bob/model-1"), dataset)
     with pytest.raises(RemoteError, match="401"):
-        hand_in(report, ResultsRepo(client("hf_nobody0000000000000"), REPO))
+        open_pull_request(report, ResultsRepo(client("hf_nobody0000000000000"), REPO))
     with pytest.raises(InputError, match="is not the name of a repository"):
         ResultsRepo(client(), "../alice/x")
 
@@ -108,15 +108,15 @@ def test_the_models_page_gets_a_request_of_its_own(results: HubServer, dataset: 
     client(BOB.token).ensure_repo(MODEL, "model")
     report = checked(good_bundle(dataset, MODEL), dataset)
     with pytest.raises(InputError, match="name it as NAMESPACE/NAME"):
-        hand_in_model_card(report, client(BOB.token), MODEL, dataset_id=None, source_url="https://x")
-    done = hand_in_model_card(report, client(BOB.token), MODEL, dataset_id="alice/cases", source_url="https://x")
+        open_model_card_request(report, client(BOB.token), MODEL, dataset_id=None, source_url="https://x")
+    done = open_model_card_request(report, client(BOB.token), MODEL, dataset_id="alice/cases", source_url="https://x")
     assert done.pr_url is not None
     text = client().read_file(MODEL, "model", ".eval_results/blind-refusal.yaml", "refs/pr/1").decode()
     assert "alice/cases" in text
     assert "value: 50.0" in text
     results.repo(MODEL, "model").merge(1, "bob")
     with pytest.raises(InputError, match="has these results already"):
-        hand_in_model_card(report, client(BOB.token), MODEL, dataset_id="alice/cases", source_url="https://x")
+        open_model_card_request(report, client(BOB.token), MODEL, dataset_id="alice/cases", source_url="https://x")
 
 
 def test_what_will_be_public_is_said(dataset: OpenedDataset, results: HubServer) -> None:

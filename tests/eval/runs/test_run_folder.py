@@ -173,7 +173,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
-    (tmp_path / "run.json.new").write_bytes(b'{"format"')
+    (tmp_path / ".run.building-12345678.json").write_bytes(b'{"format"')
     (tmp_path / ".lock").touch()
     assert RunFolder.create(tmp_path, SETTINGS, NOW).settings == SETTINGS
 

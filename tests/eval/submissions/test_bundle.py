@@ -32,8 +32,8 @@ from eval.repository.bundle import (
 from eval.repository.folder import is_place
 from eval.repository.identity import fits_slug, published_model, run_model
 from eval.repository.requests import Policy
-from eval.reviews.audit import SAMPLE
 from eval.reviews.report import report_on_upload
+from eval.reviews.verdicts import SAMPLE
 from eval.reviews.worker import Worker
 from eval.runs.folder import JudgeRecord, RunFolder
 from eval.runs.settings import RunSettings

@@ -13,7 +13,7 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.pull_requests import open_requests
 from eval.repository.hub import ResultsRepo
-from eval.reviews.maintain import aggregate_repo
+from eval.reviews.maintainer import aggregate_repo
 from tests.space.browser.conftest import PATIENCE
 from tests.space.browser.test_accessibility import serious
 from tests.support.hub_server import ALICE, BOB, HubServer

@@ -10,7 +10,7 @@ import pytest
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from eval.boards.aggregate import aggregate
 from eval.repository.bundle import BUNDLE, RESPONSES
-from eval.reviews.submit import submit_locally
+from eval.reviews.submitter import submit_locally
 from tests.space.browser.test_accessibility import serious
 from tests.support.small_dataset import build_small
 from tests.support.space_server import serving

@@ -12,10 +12,11 @@ import pytest
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.client import Hub
+from eval.boards.rows import plain_leaderboard
 from eval.repository.leaderboard import read_leaderboard
 from eval.scores.results import read_results
 from space.data.data import Snapshot, SpaceData
-from space.data.snapshot import plain_leaderboard, read_snapshot, row_key, transcripts_key
+from space.data.snapshot import read_snapshot, row_key, transcripts_key
 from space.data.sources import FolderSource, HubSource, NoSource, ResultsWatcher, open_source
 from space.data.verdicts import VerdictBook
 from space.hosting.serve import store_of
@@ -24,7 +25,7 @@ from tests.support.hub_server import HubServer
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
 from tests.support.results_hub import REPO, board, client, review, submit
 from tests.support.space_data import write_results
-from tests.support.submissions import good_bundle
+from tests.support.submissions import answer_text, good_bundle
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_new_results_are_swapped_in_whole_with_their_transcripts(
     (name,) = [name for name in data.store.models if name.startswith("acme__newer-2/")]
     answer = data.store.transcript("control:school:1", name)
     assert answer is not None
-    assert answer.response == "No, says acme/newer-2 to control:school:1."
+    assert answer.response == answer_text("control:school:1", "acme/newer-2", helps=False)
     assert answer.response_type == "hard_refusal"
     # The published answers are there as before.
     assert data.store.transcript("control:school:1", "alpha-1") is not None
@@ -223,7 +224,7 @@ def test_what_bob_submits_and_alice_merges_is_shown_without_a_restart(
     (name,) = [name for name in data.store.models if name.startswith("bob__model-1/")]
     answer = data.store.transcript("control:school:1", name)
     assert answer is not None
-    assert answer.response == "No, says bob/model-1 to control:school:1."
+    assert answer.response == answer_text("control:school:1", "bob/model-1", helps=False)
 
 
 def test_without_results_there_is_an_empty_snapshot(tmp_path: Path) -> None:

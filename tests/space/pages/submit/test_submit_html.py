@@ -18,15 +18,15 @@ from eval.repository.leaderboard import Leaderboard, read_leaderboard
 from eval.repository.request_queue import RequestQueue
 from eval.reviews.report import PreviewRow, SubmissionReport
 from space.data.sources import FolderSource, HubSource, NoSource
-from space.intake.intake import HubIntake, LocalIntake, PutIn, forget, open_intake
+from space.intake.intake import AddedSubmission, HubIntake, LocalIntake, forget, open_intake
 from space.pages.submit.markup import (
     MOST_SHOWN,
     asking,
     explanation,
     failed,
     findings,
-    handed_in,
     not_asked,
+    opened,
     preview,
     problems,
     written,
@@ -203,11 +203,11 @@ def test_a_forged_bundle_is_refused_with_every_problem(
 
 
 def test_what_has_no_row_is_said_to_have_none_and_why() -> None:
-    said = written(PutIn(f"acme__{HOSTILE}/run", "held for review", (), ("one text",)))
+    said = written(AddedSubmission(f"acme__{HOSTILE}/run", "held for review", (), ("one text",)))
     assert "no row until you let it in" in said
     assert "href" not in said
     assert "<img" not in said
-    said = written(PutIn("acme__x/run", "community", (), ("a newer run stands", HOSTILE)))
+    said = written(AddedSubmission("acme__x/run", "community", (), ("a newer run stands", HOSTILE)))
     assert "It has no row: a newer run stands; &lt;img" in said
 
 
@@ -244,8 +244,8 @@ def test_a_signed_in_visitor_opens_the_pull_request(hub: HubServer, dataset: Ope
     done = intake.submit(upload, BOB.token)
     (request,) = open_requests(Hub(token=ALICE.token), REPO, "dataset")
     assert (done.account, done.url, request.author) == ("bob", request.url, "bob")
-    assert f'<a href="{done.url}">' in handed_in(done, "The pull request")
-    assert BOB.token not in shown + handed_in(done, "The pull request")
+    assert f'<a href="{done.url}">' in opened(done, "The pull request")
+    assert BOB.token not in shown + opened(done, "The pull request")
     with pytest.raises(InputError, match="waits in an open pull request already"):
         intake.submit(upload, BOB.token)
     broken = rehashed(good_bundle(dataset, "bob/model-2").files, run_id="../../x")

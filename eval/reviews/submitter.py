@@ -20,8 +20,9 @@ from eval.repository.bundle import BUNDLE, RESPONSES, RUN, Bundle, BundleRun, Ma
 from eval.repository.folder import SUBMISSIONS, add_review, add_submission, is_place, read_review
 from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.review import Review
-from eval.results.answer_set import is_run
-from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.results.answer_set import is_run, named_dataset
+from eval.reviews.report import SubmissionReport, report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
@@ -66,14 +67,6 @@ def is_bundle(target: str) -> bool:
     return (path / BUNDLE).is_file() or (path.is_file() and path.suffix.lower() == ".zip")
 
 
-def named_dataset(run: RunFolder) -> str:
-    """The dataset that a run names, as it can be opened."""
-    settings = run.settings
-    if settings.revision and not Path(settings.dataset).is_dir():
-        return f"{settings.dataset.partition('@')[0]}@{settings.revision}"
-    return settings.dataset
-
-
 def submit_locally(
     bundles: Iterable[MadeBundle],
     dataset: OpenedDataset,
@@ -97,13 +90,22 @@ def submit_locally(
         report = report_on_files(
             made.files, [dataset], results, most_unscored=None, adopt=True, seed=None, rejudge=rejudge, standing=True
         )
-        if report.problems or report.reviewed is None:
-            raise DataError(f"{made.place} cannot be submitted", report.problems)
-        review = report.reviewed.review
-        new = add_submission(results, made)
-        add_review(results, made.place, report.reviewed.files)
-        done.append(Submitted(made, review, new))
+        done.append(add_reviewed(report, results))
     return done
+
+
+def add_reviewed(report: SubmissionReport, results: Path) -> Submitted:
+    """Put what was checked and judged into a results folder, as it stands in the report.
+
+    Raises DataError with all problems where it is not fit, InputError where another submission has its place.
+    """
+    submission = report.submission
+    if submission is None or report.problems or report.reviewed is None:
+        raise DataError(f"{submission.place if submission else 'It'} cannot be submitted", report.problems)
+    made = MadeBundle(submission.bundle, submission.files)
+    new = add_submission(results, made)
+    add_review(results, made.place, report.reviewed.files)
+    return Submitted(made, report.reviewed.review, new)
 
 
 # Handing a submission in at the results repository: what will be public, and the pull requests.
@@ -140,10 +142,12 @@ def public_lines(files: Mapping[str, bytes], account: str, repo: ResultsRepo) ->
         lines.append(f"  verdicts of {', '.join(one.judge for one in bundle.judges)}")
     if bundle.note:
         lines.append(f"  note: {bundle.note}")
-    return lines + [f"  {SUBMISSIONS}/{_place(bundle)}/{name}: {len(data):,} bytes" for name, data in files.items()]
+    return lines + [
+        f"  {SUBMISSIONS}/{MadeBundle(bundle, {}).place}/{name}: {len(data):,} bytes" for name, data in files.items()
+    ]
 
 
-def hand_in(report: SubmissionReport, repo: ResultsRepo) -> Committed:
+def open_pull_request(report: SubmissionReport, repo: ResultsRepo) -> Committed:
     """Open the pull request that adds a checked submission, by the account of ``repo.hub``.
 
     Raises DataError where the report has problems, InputError where the submission is there or waits
@@ -164,7 +168,7 @@ def hand_in(report: SubmissionReport, repo: ResultsRepo) -> Committed:
     return repo.commit(title, add, parent=head, create_pr=True)
 
 
-def hand_in_model_card(
+def open_model_card_request(
     report: SubmissionReport, hub: Hub, model_repo: str, *, dataset_id: str | None, source_url: str
 ) -> Committed:
     """Open the pull request that puts the score on the model's own page, by the verdicts made here.
@@ -188,10 +192,6 @@ def hand_in_model_card(
         parent=head,
         create_pr=True,
     )
-
-
-def _place(bundle: Bundle) -> str:
-    return f"{bundle.model.slug}/{bundle.run_id}"
 
 
 def check_stands(repo: ResultsRepo, place: str, revision: str) -> None:

@@ -11,13 +11,13 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.hub.pull_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.boards.aggregate import aggregated_files
-from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, is_place, places, read_review
+from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
 from eval.repository.request_queue import RequestQueue
-from eval.reviews.report import Rejudge, SubmissionReport, maintainers_verdicts, report_on_files
+from eval.reviews.report import SubmissionReport, report_on_files
+from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.submissions.checks import MOST_UNSCORED
-from eval.submissions.submission import files_of
 from eval.submissions.upload import LIMITS
 
 _SHOWN = 40

@@ -19,13 +19,12 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import HELPS
-from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, BundleVerdict, departures_of, to_parquet
-from eval.repository.folder import REVIEWS, SUBMISSIONS, review_files
+from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, BundleVerdict, to_json, to_parquet
+from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
-from eval.repository.review import Audit, Review, ReviewedJudge
+from eval.repository.review import REVIEW, Audit, Review, ReviewedJudge
 from eval.results.build import build_results
-from eval.reviews.audit import audit, verdict_of
-from eval.reviews.rejudge import Rejudged
+from eval.reviews.verdicts import Rejudged, audit, verdict_of
 from eval.runs.verdict import Verdict
 from eval.scores.results import JudgeInfo, Results
 from eval.scores.scores import compute_scores
@@ -69,7 +68,7 @@ def review_submission(
     seed = secrets.randbits(32) if seed is None else seed
     at = at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     accept = accept if accept is not None or before is None else before.accepted
-    flags = list(dict.fromkeys([*flags, *departures_of(submission.run)]))
+    flags = list(dict.fromkeys([*flags, *submission.departures]))
     held = list(held)
     base: Status = COMMUNITY if flags else VERIFIED
     judges: list[ReviewedJudge] = []
@@ -83,7 +82,9 @@ def review_submission(
         helps = {verdict.case_id for verdict in rejudged[0].verdicts if verdict.response_type == HELPS}
         held += stock_help_found(submission.marks(dataset), helps)
     for one in rejudged:
-        results = _results(submission, dataset, one.verdicts, JudgeInfo(**one.who, settings=one.settings))
+        results = _results(
+            submission, dataset, one.verdicts, JudgeInfo(judge=one.judge, rubric=one.rubric, settings=one.settings)
+        )
         scored[one.judge, one.rubric] = results
         reasons = [_IN_SAMPLE] if published and one.repeatable else []
         place = _results_path(submission, one.judge, one.rubric)
@@ -144,9 +145,12 @@ def review_submission(
         package_version=__version__,
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )
-    extra = {f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()}
-    extra[FINGERPRINTS] = fingerprint_bytes(sketches_of(submission.marks(dataset)))
-    return MadeReview(review, review_files(review, verdicts, extra), scored)
+    files = {
+        REVIEW: to_json(review),
+        **{f"{folder_of(*who)}/{RESULTS}": results.to_json() for who, results in scored.items()},
+        FINGERPRINTS: fingerprint_bytes(sketches_of(submission.marks(dataset))),
+    }
+    return MadeReview(review, files if verdicts is None else {**files, VERDICTS: verdicts}, scored)
 
 
 def folder_of(judge: str, rubric: str) -> str:

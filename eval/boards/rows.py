@@ -1,0 +1,177 @@
+"""A row of a board, made in one place; and the boards of bare results files, which nobody has reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from dataset_builder import __version__
+from eval.repository.bundle import RESPONSES, VERDICTS, BundleModel
+from eval.repository.folder import REVIEWS, SUBMISSIONS
+from eval.repository.identity import published_model, slug_of
+from eval.repository.leaderboard import (
+    COMMUNITY,
+    SCHEMA_VERSION,
+    VERIFIED,
+    Board,
+    BoardRow,
+    Leaderboard,
+    Status,
+    SubmittedScore,
+)
+from eval.repository.review import ReviewedJudge
+from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.scores.results import CorrectedValue, MetricValue, Results, SideCount
+from eval.stats.metrics import METRIC_BY_ID
+
+PUBLISHED: Final = "published"
+RANKED_BY: Final = "discrimination"
+
+
+class Rates(Protocol):
+    """What has a model's rates over all cases: a slice of its results, or its row of a ranking."""
+
+    @property
+    def defeated(self) -> SideCount: ...  # noqa: D102
+    @property
+    def control(self) -> SideCount: ...  # noqa: D102
+    @property
+    def metrics(self) -> dict[str, MetricValue]: ...  # noqa: D102
+
+
+def board_row(
+    model: BundleModel,
+    rates: Rates,
+    *,
+    kind: str,
+    run_id: str,
+    collected_at: str | None,
+    status: Status,
+    reasons: Iterable[str],
+    departures: Sequence[str],
+    ranks: tuple[int | None, int | None, int | None],
+    corrected: Sequence[CorrectedValue] = (),
+    submitted: Sequence[SubmittedScore] = (),
+    place: str | None = None,
+    results: str | None = None,
+    verdicts: str = "",
+) -> BoardRow:
+    """The row of a model.
+
+    ``ranks`` are its rank and the two limits of its interval; ``place`` is its folder among the submissions,
+    ``results`` and ``verdicts`` are files from the root of the results.
+    """
+    bundle = f"{SUBMISSIONS}/{place}" if place else ""
+    rank, low, high = ranks
+    return BoardRow(
+        model=model.name,
+        model_id=model.id,
+        organization=model.slug.partition("__")[0],
+        repo=model.repo,
+        family=model.family,
+        weights=model.weights,
+        kind=kind,
+        run_id=run_id,
+        collected_at=collected_at,
+        status=status,
+        status_reasons=list(dict.fromkeys(reasons)),
+        departures=list(departures),
+        rank=rank,
+        rank_low=low,
+        rank_high=high,
+        defeated=rates.defeated,
+        control=rates.control,
+        metrics=rates.metrics,
+        corrected=list(corrected),
+        submitted=list(submitted),
+        bundle=bundle,
+        results=results,
+        transcripts=f"{bundle}/{RESPONSES}" if bundle else "",
+        verdicts=verdicts,
+    )
+
+
+def verdicts_path(judge: ReviewedJudge, place: str) -> str:
+    """The file with this judge's verdicts, from the root of the results."""
+    return f"{SUBMISSIONS if judge.adopted else REVIEWS}/{place}/{VERDICTS}"
+
+
+def rank_among(rates: Rates, others: Iterable[Rates], metric: str = RANKED_BY) -> int | None:
+    """One more than there are others with a better value; None without a value."""
+    value, better = rates.metrics[metric].estimate, METRIC_BY_ID[metric].better
+    if value is None:
+        return None
+    values = (other.metrics[metric].estimate for other in others)
+    return 1 + sum(one is not None and better * one > better * value for one in values)
+
+
+def plain_leaderboard(results: Mapping[str, Results]) -> Leaderboard:
+    """A leaderboard of bare results files by their paths: ranked by their values, without intervals of ranks.
+
+    Judges, rubrics, cases and samples are kept apart as ``blind-refusal eval aggregate`` keeps them.
+    """
+    # Here, as it brings scipy along.
+    from eval.results.row import HEADLINE
+
+    groups: dict[tuple[str, str, str, str], dict[str, Results]] = {}
+    for path, one in results.items():
+        origin = one.provenance
+        key = (origin.judge.judge, origin.judge.rubric, origin.dataset.cases_hash, origin.dataset.sample)
+        groups.setdefault(key, {})[path] = one
+    boards = [_plain_board(number, files) for number, files in enumerate(groups.values())]
+    first = next(iter(results.values()))
+    return Leaderboard(
+        schema_version=SCHEMA_VERSION,
+        package_version=__version__,
+        statistics=first.statistics,
+        metrics=first.metrics,
+        headline=list(HEADLINE),
+        boards=in_order(boards),
+        excluded=[],
+    )
+
+
+def in_order(boards: Iterable[Board]) -> list[Board]:
+    """That with the most cases and models first."""
+    return sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
+
+
+def _plain_board(number: int, files: Mapping[str, Results]) -> Board:
+    first = next(iter(files.values()))
+    judge, dataset = first.provenance.judge, first.provenance.dataset
+    rows = [_plain_row(path, one, list(files.values())) for path, one in files.items()]
+    return Board(
+        id=f"{judge.judge}-{dataset.n_cases}-{number}",
+        judge=judge.judge,
+        rubric=judge.rubric,
+        dataset=dataset.name,
+        hub_id=dataset.hub_id,
+        origin=" and ".join(dataset.sources),
+        cases_hash=dataset.cases_hash,
+        sample=dataset.sample,
+        n_cases=dataset.n_cases,
+        ranked_by=RANKED_BY,
+        judge_agreement=first.judge_agreement,
+        rows=sorted(rows, key=lambda row: (row.rank is None, row.rank, row.model)),
+    )
+
+
+def _plain_row(path: str, one: Results, beside: Sequence[Results]) -> BoardRow:
+    origin = one.provenance
+    published = origin.judge.rubric == PUBLISHED_RUBRIC
+    model = published_model(origin.model.name, origin.model.id)
+    return board_row(
+        model if published else msgspec.structs.replace(model, slug=slug_of("local", model.name)),
+        one.overall,
+        kind=PUBLISHED if published else "run",
+        run_id=PUBLISHED if published else path.rpartition("/")[0] or origin.model.name,
+        collected_at=origin.collected_at,
+        status=VERIFIED if published else COMMUNITY,
+        reasons=[] if published else ["scored on this machine; nobody has reviewed it"],
+        departures=origin.departures,
+        ranks=(rank_among(one.overall, (other.overall for other in beside)), None, None),
+        corrected=one.corrected,
+        results=path,
+    )
