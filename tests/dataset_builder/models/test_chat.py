@@ -41,6 +41,13 @@ def test_openrouter_is_asked_in_its_own_dialect() -> None:
         body = server.requests[0].body
     assert body["reasoning"] == {"effort": "high"}
     assert body["usage"] == {"include": True}
+    assert "provider" not in body
+
+
+def test_a_router_is_told_whom_to_ask() -> None:
+    with ChatServer() as server:
+        ask(server, providers=("Azure",), excluded_providers=("Other", "Third"))
+        assert server.requests[0].body["provider"] == {"only": ["Azure"], "ignore": ["Other", "Third"]}
 
 
 def _fields(provider: Any) -> dict[str, Any]:

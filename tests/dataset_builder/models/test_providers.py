@@ -47,6 +47,17 @@ def test_an_address_that_is_none(url: str) -> None:
         resolve_endpoint("m", url)
 
 
+@pytest.mark.parametrize("url", [" http://h:1/v1", "http://h:1/v1 \n", "\u00a0http://h:1/v1/\t"])
+def test_blanks_around_an_address_are_harmless(url: str) -> None:
+    assert resolve_endpoint("m", url).provider.base_url == "http://h:1/v1"
+
+
+@pytest.mark.parametrize("url", ["http://h :1/v1", "http://h:1/ v1", "http://h:1\t/v1", "http://h\u200b:1/v1"])
+def test_blanks_inside_an_address_are_named(url: str) -> None:
+    with pytest.raises(InputError, match="holds a blank"):
+        resolve_endpoint("m", url)
+
+
 @pytest.mark.parametrize("url", ["https://me:hunter2hunter2@h/v1", "https://h/v1?key=hunter2hunter2", "https://h/v1#k"])
 def test_a_secret_in_an_address_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(InputError) as caught:

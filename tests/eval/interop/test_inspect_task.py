@@ -141,7 +141,7 @@ def test_what_is_no_answer_or_no_verdict_is_unscored_with_its_reason(dataset, tm
         "content_filter",
         "grader_failed",
         "grader_failed",
-        "no_response",
+        "truncated_answer",
         None,
     ]
     assert all(isnan(s.value) for s in found[:6])
