@@ -52,9 +52,8 @@ def query(number: int) -> str:
 
 def ours(url: str, cases: int) -> None:
     """Collect with this project's collector; prints the seconds."""
-    from dataset_builder.models.chat import ChatClient
-    from dataset_builder.models.providers import resolve_endpoint
-    from dataset_builder.work.cost import Budget
+    from dataset_builder.work.choice import ModelChoice
+    from dataset_builder.work.session import Session
     from eval.runs.collect import Query, collect, now, outstanding
     from eval.runs.folder import RunFolder
     from eval.runs.settings import RunSettings
@@ -68,19 +67,15 @@ def ours(url: str, cases: int) -> None:
         package_version="benchmark",
     )
 
-    async def work(folder: RunFolder) -> float:
-        queries = (Query(f"case-{n}", query(n)) for n in range(cases))
-        start = time.perf_counter()
-        async with ChatClient(resolve_endpoint("m", url), concurrency=CONCURRENCY) as client:
-            todo = outstanding(folder, queries, retry_errors=False)
-            reason = await collect(folder, todo, client, concurrency=CONCURRENCY, budget=Budget(None))
-        assert reason is None, reason
-        return time.perf_counter() - start
-
     with tempfile.TemporaryDirectory() as out:
         folder = RunFolder.create(Path(out) / "run", settings, now())
+        queries = (Query(f"case-{n}", query(n)) for n in range(cases))
+        session = Session("m", cases, ModelChoice(model="m", base_url=url, concurrency=CONCURRENCY), None)
         with folder.writing():
-            print(asyncio.run(work(folder)))
+            start = time.perf_counter()
+            stopped = collect(folder, outstanding(folder, queries, retry_errors=False), session)
+            print(time.perf_counter() - start)
+        assert stopped is None, stopped
         assert set(folder.statuses().values()) == {"ok"}
         assert len(folder.statuses()) == cases
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.work.options import model_options
+
 if TYPE_CHECKING:
     from dataset_builder.gates.gate import Gate
     from dataset_builder.gates.gating import GateSession
     from dataset_builder.work.choice import ModelChoice
+    from dataset_builder.work.stopping import Stop
 
 EMBEDDED = "embedded"
 
@@ -24,22 +26,14 @@ EMBEDDED = "embedded"
     metavar="operational_validity,reasonable_judge,dual_use",
     help="Some of the gates, with commas.  [default: all]",
 )
-@click.option(
-    "--model",
-    default="openrouter/openai/gpt-5.4",
-    show_default=True,
-    metavar="ID|embedded",
-    help="Who judges, with its provider first; `embedded` is the classifier that comes with the package: a first "
+@model_options(
+    model="Who judges, with its provider first; `embedded` is the classifier that comes with the package: a first "
     "pass that decides nothing.",
+    default="openrouter/openai/gpt-5.4",
+    metavar="ID|embedded",
 )
-@click.option("--base-url", metavar="URL", help="Address of an OpenAI-compatible server, up to and with its /v1.")
-@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds the key.")
 @click.option("--max-tokens", type=click.IntRange(1), default=4000, show_default=True, help="Most tokens of a reply.")
-@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
-@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
 @click.option("--retry-errors", is_flag=True, help="Ask again where a gate gave no readable verdict.")
-@click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--agreement", is_flag=True, help="Measure the model against the study's own gate verdicts instead.")
 @click.option("--source", default="study", show_default=True, help="With --agreement: the study's archive.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="With --agreement: N cases, over all cells.")
@@ -48,15 +42,9 @@ EMBEDDED = "embedded"
 def gate(
     folder: Path | None,
     gates: str | None,
-    model: str,
-    base_url: str | None,
-    key_env: str | None,
+    choice: ModelChoice,
     max_tokens: int,
-    concurrency: int,
-    budget: float | None,
-    price: str | None,
     retry_errors: bool,
-    yes: bool,
     agreement: bool,
     source: str,
     sample: int | None,
@@ -71,21 +59,19 @@ def gate(
     """
     from dataset_builder.errors import InputError
     from dataset_builder.gates.registry import gates_named
-    from dataset_builder.work.choice import ModelChoice
 
-    choice = ModelChoice(model=model, base_url=base_url, key_env=key_env, price=price, concurrency=concurrency)
     if agreement:
         from dataset_builder.gates.agreement import MEASURABLE
 
         chosen = gates_named(gates if gates is not None else ",".join(MEASURABLE))
-        _agreement(folder, choice, chosen, max_tokens, budget, retry_errors, yes, source, sample, sample_seed, as_json)
+        _agreement(folder, choice, chosen, max_tokens, retry_errors, source, sample, sample_seed, as_json)
         return
     if folder is None:
         raise InputError("Which folder? Expected DIR, as 'blind-refusal dataset generate --out DIR' made it.")
-    if model == EMBEDDED:
+    if choice.model == EMBEDDED:
         _first_pass(folder, gates)
         return
-    _gate(folder, choice, gates_named(gates), max_tokens, budget, retry_errors, yes)
+    _gate(folder, choice, gates_named(gates), max_tokens, retry_errors)
 
 
 def _gate(
@@ -93,50 +79,42 @@ def _gate(
     choice: ModelChoice,
     gates: tuple[Gate, ...],
     max_tokens: int,
-    budget: float | None,
     retry_errors: bool,
-    yes: bool,
 ) -> None:
     from dataset_builder.batch.folder import GenerationFolder
     from dataset_builder.dataset.validate import UNGATED
-    from dataset_builder.errors import RemoteError
     from dataset_builder.gates.gating import GateSession, gate_tasks, refuse_empty, spent_on_gates
     from dataset_builder.generation.report import write_report
+    from dataset_builder.work.stopping import StoppedEarlyError
 
     folder = GenerationFolder.open(path)
     lines = folder.lines()
     refuse_empty(lines, folder)
     tasks = gate_tasks(lines, gates, folder.gates, choice.model, retry_errors=retry_errors)
-    session = GateSession(folder.gates, tasks, choice, budget, spent_on_gates(folder), max_tokens)
+    session = GateSession(folder.gates, tasks, choice, spent_on_gates(folder), max_tokens)
     with folder.writing():
-        stopped = _run(session, yes)
+        stopped = _run(session)
     found = write_report(folder)
     for line in found.lines():
         click.echo(line)
     if stopped:
-        raise RemoteError(f"Stopped early: {stopped}")
+        raise StoppedEarlyError(stopped)
     if found.outcomes[UNGATED]:
         click.echo(f"Next: blind-refusal dataset gate {path}, for the gates that have not spoken yet")
     else:
         click.echo(f"Next: blind-refusal dataset review {path}, or dataset build --source study --add generated:{path}")
 
 
-def _run(session: GateSession, yes: bool) -> str | None:
-    from dataset_builder.storage.progress import run_progress
-    from dataset_builder.work.asking import confirm
+def _run(gating: GateSession) -> Stop | None:
+    from dataset_builder.work.session import stoppable
 
-    choice = session.choice
-    click.echo(f"Gates: {len(session.tasks):,} verdicts to give, by {choice.model} at {choice.host}")
-    if not session.tasks:
+    choice = gating.session.choice
+    click.echo(f"Gates: {len(gating.tasks):,} verdicts to give, by {choice.model} at {choice.host}")
+    if not gating.tasks:
         return None
-    for line in session.estimate.lines():
-        click.echo(line)
-    confirm(session.estimate, yes=yes)
-    try:
-        return session.run(run_progress)
-    except KeyboardInterrupt:
-        click.echo("Stopped. Every verdict is kept; the same command goes on from there.", err=True)
-        sys.exit(130)
+    gating.session.confirm()
+    with stoppable("Every verdict"):
+        return gating.run()
 
 
 def _first_pass(path: Path, gates: str | None) -> None:
@@ -159,16 +137,12 @@ def _agreement(
     choice: ModelChoice,
     gates: tuple[Gate, ...],
     max_tokens: int,
-    budget: float | None,
     retry_errors: bool,
-    yes: bool,
     source: str,
     sample: int | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    from dataset_builder.errors import RemoteError
-
     if choice.model == EMBEDDED:
         import json
 
@@ -185,6 +159,7 @@ def _agreement(
     from dataset_builder.sources import read_source
     from dataset_builder.storage.files import held
     from dataset_builder.storage.record_file import RecordFile
+    from dataset_builder.work.stopping import StoppedEarlyError
 
     records = read_source(source).records
     lines = measured.study_lines(records, gates, sample, seed)
@@ -194,10 +169,10 @@ def _agreement(
     with held(out, "this folder"):
         known = list(file)
         tasks = gate_tasks(lines, gates, known, choice.model, retry_errors=retry_errors)
-        session = GateSession(file, tasks, choice, budget, sum(r.cost or 0.0 for r in known), max_tokens)
+        session = GateSession(file, tasks, choice, sum(r.cost or 0.0 for r in known), max_tokens)
         file.open()
         try:
-            stopped = _run(session, yes) if tasks else None
+            stopped = _run(session) if tasks else None
         finally:
             file.close()
     wanted = {line.case_id for line in lines}
@@ -212,4 +187,4 @@ def _agreement(
             for line in one.lines():
                 click.echo(line)
     if stopped:
-        raise RemoteError(f"Stopped early: {stopped}")
+        raise StoppedEarlyError(stopped)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.work.options import model_options
+
 if TYPE_CHECKING:
     from dataset_builder.batch.targets import Cell
+    from dataset_builder.work.choice import ModelChoice
 
 
 @click.command()
@@ -22,15 +24,10 @@ if TYPE_CHECKING:
     help="YAML or JSON: a number of cases for each cell; * stands for any name.",
 )
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Orders for each cell.")
-@click.option(
-    "--model",
+@model_options(
+    model="The writer, with its provider first; with --base-url as the server calls it.",
     default="openrouter/google/gemini-3-pro-preview",
-    show_default=True,
-    metavar="ID",
-    help="The writer, with its provider first; with --base-url as the server calls it.",
 )
-@click.option("--base-url", metavar="URL", help="Address of an OpenAI-compatible server, up to and with its /v1.")
-@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds the key.")
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True)
 @click.option("--max-tokens", type=click.IntRange(1), default=8000, show_default=True, help="Most tokens of a reply.")
 @click.option("--language", default="en", show_default=True, metavar="CODE", help="Of the requests (ISO 639-1).")
@@ -50,13 +47,15 @@ if TYPE_CHECKING:
     help="Cases that must not be repeated and whose gaps are filled first; may be repeated.  "
     "[default: study and starter]",
 )
-@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
-@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
 @click.option("--force", is_flag=True, help="Order cases for implausible cells too.")
-@click.option("--yes", is_flag=True, help="Begin without asking.")
 def generate(
-    cells: tuple[str, ...], every: bool, targets: Path | None, count: int, force: bool, yes: bool, **wishes: Any
+    cells: tuple[str, ...],
+    every: bool,
+    targets: Path | None,
+    count: int,
+    force: bool,
+    choice: ModelChoice,
+    **settings: Any,
 ) -> None:
     """Have a model write new cases, a cell at a time, and check what code can check.
 
@@ -66,30 +65,27 @@ def generate(
     from dataset_builder.errors import RemoteError
     from dataset_builder.generation.checks import unchecked
     from dataset_builder.generation.report import write_report
-    from dataset_builder.generation.write import WritingSession, writing_session
-    from dataset_builder.storage.progress import run_progress
-    from dataset_builder.work.asking import confirm
+    from dataset_builder.generation.write import writing_session
+    from dataset_builder.work.session import stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
 
     wanted = _targets(cells, every, targets, count, force)
-    session: WritingSession = writing_session(wanted, **wishes)
+    session = writing_session(wanted, choice, **settings)
     if warning := unchecked(session.folder.settings.language):
         click.echo(f"Note: {warning}.")
     for line in session.lines():
         click.echo(line)
     stopped = None
     if session.orders:
-        confirm(session.estimate, yes=yes)
-        try:
-            stopped = session.run(run_progress)
-        except KeyboardInterrupt:
-            click.echo("Stopped. Every reply is kept; the same command goes on from there.", err=True)
-            sys.exit(130)
+        session.session.confirm()
+        with stoppable("Every reply"):
+            stopped = session.run()
     found = write_report(session.folder)
     for line in found.lines():
         click.echo(line)
     click.echo(f"Next: blind-refusal dataset gate {session.folder.path}")
     if stopped:
-        raise RemoteError(f"Stopped early: {stopped}")
+        raise StoppedEarlyError(stopped)
     if found.unfinished:
         raise RemoteError(
             f"{found.unfinished} orders got no answer from the provider. Run the same command to ask again."

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +18,12 @@ from dataset_builder.generation.plots import VERSION
 from dataset_builder.generation.prompt import SCHEMA_NAME, messages_of, prompt_hash, read_case, schema_of_order
 from dataset_builder.generation.similarity import DEFAULT, Existing, SimilarityIndex, read_existing
 from dataset_builder.models.answer import ChatAnswer
-from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
 from dataset_builder.storage.files import now
-from dataset_builder.work.asking import Asker, work_through
+from dataset_builder.work.asking import Asker
 from dataset_builder.work.choice import ModelChoice
-from dataset_builder.work.cost import Budget, Estimate, estimate
+from dataset_builder.work.session import USUAL, Conditions, Session
+from dataset_builder.work.stopping import RUN_AGAIN, Spent, Stop
 
 TEMPERATURE: Final = 0.7
 # A case takes about 500; the rest is for models that reason first.
@@ -55,47 +52,6 @@ class _Queue(Iterator[History]):
     def put_back(self, history: History) -> None:
         """Try this one again, next."""
         self._waiting.appendleft(history)
-
-
-async def write_cases(
-    folder: GenerationFolder,
-    orders: Iterable[History],
-    asker: Asker,
-    index: SimilarityIndex,
-    *,
-    concurrency: int,
-    budget: Budget,
-    seen: Callable[[Try], None] = lambda one: None,
-) -> str | None:
-    """Try each order until it is written or its tries are used up, and append each try to the folder.
-
-    The folder is open for writing. ``index`` holds the requests that no case may repeat; what is
-    written is added to it. Returns why it stopped early, or None. Raises RemoteError where the key is
-    rejected, InputError where the disk is full; what was tried until then is kept.
-    """
-    queue = _Queue(orders)
-
-    async def admit() -> str | None:
-        return asker.stopped or await budget.admit()
-
-    async def attempt(history: History) -> None:
-        cost, answered = None, False
-        order = history.order
-        try:
-            answer = await asker.ask(messages_of(order, _complaint(history)), schema_of_order(order), SCHEMA_NAME)
-            cost, answered = asker.cost(answer), answer.status == OK
-            one = _try(order, len(history.counted) + 1, answer, cost, index)
-            folder.journal.append(one)
-            history.tries.append(one)
-            if one.status == WRITTEN and one.case is not None:
-                index.add(order.case_id, one.case.user_query)
-            elif one.status != PROVIDER_ERROR and not history.finished:
-                queue.put_back(history)
-            seen(one)
-        finally:
-            await budget.settle(cost, answered=answered)
-
-    return await work_through(queue, attempt, concurrency=concurrency, admit=admit)
 
 
 def spent_on_writing(folder: GenerationFolder) -> float:
@@ -148,35 +104,28 @@ def _try(order: Order, number: int, answer: ChatAnswer, cost: float | None, inde
 # One sitting of writing cases: folder, orders, estimate, and the work itself.
 
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
 # More than any order takes, by the estimate; a local model's conversation is made this much longer.
 QUERY_TOKENS: Final = 2600
 
 
-@dataclass
 class WritingSession:
-    """What one command is about to write."""
+    """What one command is about to write. ``spent_elsewhere`` are US dollars that count beside those of writing."""
 
-    folder: GenerationFolder
-    choice: ModelChoice
-    existing: Existing
-    orders: list[History]
-    budget: float | None
-    # US dollars that count as spent beside those of writing.
-    spent_elsewhere: float = 0.0
-
-    @property
-    def estimate(self) -> Estimate:
-        """What the orders will take, if each is written at its first try."""
-        lengths = (sum(len(m.content) for m in messages_of(h.order)) for h in self.orders)
-        settings = self.folder.settings
-        return estimate(
-            lengths,
-            settings.max_tokens,
-            self.choice.known_price,
-            price_is_given=self.choice.price is not None,
-            answer_tokens=ANSWER_TOKENS,
-        )
+    def __init__(
+        self,
+        folder: GenerationFolder,
+        choice: ModelChoice,
+        existing: Existing,
+        orders: list[History],
+        spent_elsewhere: float = 0.0,
+        conditions: Conditions = USUAL,
+    ) -> None:
+        self.folder, self.existing, self.orders = folder, existing, orders
+        # As if each were written at its first try.
+        lengths = (sum(len(m.content) for m in messages_of(h.order)) for h in orders)
+        self.estimate = choice.estimate(lengths, folder.settings.max_tokens, ANSWER_TOKENS)
+        spent = spent_on_writing(folder) + spent_elsewhere
+        self.session = Session("writing", len(orders), choice, self.estimate, spent, conditions, remedy=RUN_AGAIN)
 
     def lines(self) -> Iterator[str]:
         """The session in words, before it begins."""
@@ -187,79 +136,66 @@ class WritingSession:
         if not self.orders:
             yield "Nothing to order: the folder has had as many orders as asked for"
             return
-        yield from self.estimate.lines()
         yield "An order that fails is tried once more, which the estimate leaves out"
 
-    def run(
-        self, progress: Progress, *, timeouts: Timeouts | None = None, retries: Retries | None = None
-    ) -> str | None:
-        """Write; returns why it stopped early, or None. Raises as ``write_cases`` does."""
-        settings = self.folder.settings
+    def run(self) -> Stop | None:
+        """Try each order until it is written or its tries are used up, and append each try to the folder.
+
+        Returns why it stopped early, or None. Raises RemoteError where the key is rejected, InputError where
+        the disk is full; what was tried until then is kept.
+        """
+        folder, settings = self.folder, self.folder.settings
         index = self.existing.index()
-        for history in self.folder.histories().values():
+        for history in folder.histories().values():
             if history.end.status == WRITTEN and history.end.case is not None:
                 index.add(history.order.case_id, history.end.case.user_query)
-        expected = self.estimate
-        # One conversation at a time, as the local server holds no more.
-        concurrency = 1 if self.choice.is_local else self.choice.concurrency
+        queue = _Queue(self.orders)
+        written, paid = 0, 0.0
 
-        async def work() -> str | None:
-            async with ChatClient(
-                endpoint, concurrency=concurrency, timeouts=timeouts or Timeouts(), retries=retries or Retries()
-            ) as client:
-                asker = Asker(
-                    client,
-                    temperature=settings.temperature,
-                    max_tokens=settings.max_tokens,
-                    price=self.choice.known_price,
-                )
-                budget = Budget(
-                    self.budget,
-                    spent=spent_on_writing(self.folder) + self.spent_elsewhere,
-                    call_cost=expected.call_cost,
-                )
-                return await write_cases(
-                    self.folder, self.orders, asker, index, concurrency=concurrency, budget=budget, seen=seen
-                )
+        async def attempt(asker: Asker, history: History) -> Spent:
+            nonlocal written, paid
+            order = history.order
+            answer = await asker.ask(messages_of(order, _complaint(history)), schema_of_order(order), SCHEMA_NAME)
+            cost = asker.cost(answer)
+            one = _try(order, len(history.counted) + 1, answer, cost, index)
+            folder.journal.append(one)
+            history.tries.append(one)
+            written += one.status == WRITTEN
+            paid += cost or 0.0
+            if one.status == WRITTEN and one.case is not None:
+                index.add(order.case_id, one.case.user_query)
+            elif one.status != PROVIDER_ERROR and not history.finished:
+                queue.put_back(history)
+            if one.status in (WRITTEN, PROVIDER_ERROR) or one.number >= TRIES:
+                self.session.advance(f"{written} written, ${paid:.4f}")
+            return Spent(cost, answer.may_be_paid)
 
-        done = {"written": 0, "cost": 0.0}
-        with (
-            self.choice.serving(settings.max_tokens, QUERY_TOKENS) as endpoint,
-            self.folder.writing(),
-            progress("writing", len(self.orders)) as move,
-        ):
-
-            def seen(one: Try) -> None:
-                done["written"] += one.status == WRITTEN
-                done["cost"] += one.cost or 0.0
-                if one.status in (WRITTEN, PROVIDER_ERROR) or one.number >= TRIES:
-                    move(f"{done['written']:.0f} written, ${done['cost']:.4f}")
-
-            return asyncio.run(work())
+        with folder.writing():
+            return self.session.ask_model(
+                queue,
+                attempt,
+                max_tokens=settings.max_tokens,
+                temperature=settings.temperature,
+                query_tokens=QUERY_TOKENS,
+            )
 
 
 def writing_session(
     targets: Mapping[Cell, int],
+    choice: ModelChoice,
     *,
-    model: str,
-    base_url: str | None = None,
-    key_env: str | None = None,
-    temperature: float = 0.7,
-    max_tokens: int = 8000,
+    out: Path,
+    temperature: float = TEMPERATURE,
+    max_tokens: int = MAX_TOKENS,
     language: str = "en",
     seed: int = 0,
-    out: Path,
     existing: Sequence[str] = (),
-    concurrency: int = 16,
-    budget: float | None = None,
-    price: str | None = None,
 ) -> WritingSession:
-    """Prepare to bring a folder to ``targets`` orders. Raises InputError and its children for bad wishes."""
-    choice = ModelChoice(model=model, base_url=base_url, key_env=key_env, price=price, concurrency=concurrency)
+    """Prepare to bring a folder to ``targets`` orders. Raises InputError and its children for bad options."""
     created = now()
     settings = Settings(
         batch=new_batch(created[:10]),
-        model=model,
+        model=choice.model,
         endpoint=choice.host,
         engine=choice.engine,
         temperature=temperature,
@@ -271,4 +207,4 @@ def writing_session(
     )
     found = read_existing(tuple(existing) or DEFAULT)
     folder = GenerationFolder.create(out, settings, created)
-    return WritingSession(folder, choice, found, plan_orders(folder, targets, found.cases), budget)
+    return WritingSession(folder, choice, found, plan_orders(folder, targets, found.cases))

@@ -26,6 +26,8 @@ class Provider:
     reasoning_object: bool = False
     # Whether it hands requests on to others, and takes a choice of them in a field `provider`.
     routes: bool = False
+    # Whether each answer comes with its cost.
+    tells_cost: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -37,6 +39,7 @@ PROVIDERS: Final = (
         "OPENROUTER_API_KEY",
         reasoning_object=True,
         routes=True,
+        tells_cost=True,
         extra={"usage": {"include": True}},
     ),
     # Its newer models refuse the older name of the token limit.

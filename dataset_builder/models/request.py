@@ -31,6 +31,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     max_tokens: int | None = None
     temperature: float | None = None
+    # Left out where the server refuses it, as some models that always reason do.
+    temperature_is_optional: bool = False
     reasoning: str | None = None
     seed: int | None = None
     # A JSON schema that the answer is to obey, and its name; dropped where the server has no such thing.
@@ -64,7 +66,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
             payload["stream_options"] = {"include_usage": True}
         if self.max_tokens is not None:
             payload[dialect.token_field] = self.max_tokens
-        if self.temperature is not None:
+        if self.temperature is not None and (dialect.takes_temperature or not self.temperature_is_optional):
             payload["temperature"] = self.temperature
         if self.seed is not None:
             payload["seed"] = self.seed
@@ -102,6 +104,7 @@ class Dialect:
     takes_schema: bool = True
     stream: bool = False
     takes_stream_options: bool = True
+    takes_temperature: bool = True
 
     def adapted(self, request: ChatRequest, fault: ProviderFault, attempts: int = 1) -> Dialect | None:
         """The dialect that a server's complaint asks for, or None where no other spelling would help.
@@ -119,6 +122,9 @@ class Dialect:
             return replace(self, takes_stream_options=False)
         if refused and not self.stream and _STREAM_ONLY.search(said):
             return replace(self, stream=True)
+        sent = request.temperature is not None and self.takes_temperature
+        if refused and sent and request.temperature_is_optional and "temperature" in said:
+            return replace(self, takes_temperature=False)
         hopeless = fault.http_status in _NO_SUCH_OPTION or (fault.http_status == 500 and attempts >= _FAILED_OFTEN)
         if request.schema and self.takes_schema and hopeless:
             return replace(self, takes_schema=False)

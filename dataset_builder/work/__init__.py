@@ -1,4 +1,5 @@
-"""Asking a model many things for money: choice of the model, price, estimate, budget, retries.
+"""Asking a model many things for money: choice of the model, price, estimate, consent, budget, retries.
 
-In: tasks and a budget. Out: answers as they come, or the reason why work stopped. Imports ``models``.
+In: items to ask about and what the user says of the model (``options``). Out: each result as it comes, and
+the reason why the work stopped early, if it did. Imports ``models`` and ``storage``.
 """

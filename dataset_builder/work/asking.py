@@ -1,169 +1,167 @@
-"""Work through items a few at a time; collecting and judging both do it this way."""
+"""Asking one model: requests counted by a breaker, costs, and questions whose reply is read strictly."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-import click
-
-from dataset_builder.dataset.taxonomy import CONTEXT_LIMIT, FAILURES, OK, PROVIDER_ERROR
-from dataset_builder.errors import InputError
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, TOOL_CALL, TRUNCATED
 from dataset_builder.models.answer import ChatAnswer
-from dataset_builder.models.chat import ChatClient
+from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
 from dataset_builder.models.request import ChatRequest, Message
-from dataset_builder.work.cost import Estimate, Price, cost_of_answer
+from dataset_builder.work.cost import Price, cost_of_answer
+from dataset_builder.work.stopping import RETRY_ERRORS, Breaker, Stop, total_cost
 
 T = TypeVar("T")
+# How often a question is asked whose reply cannot be read.
+_TRIES: Final = 2
 
 
-async def work_through(
-    items: Iterable[T],
-    do: Callable[[T], Awaitable[None]],
-    *,
-    concurrency: int,
-    admit: Callable[[], Awaitable[str | None]],
-) -> str | None:
-    """Do something with each item, ``concurrency`` at once; items are drawn as they are needed.
+class Client(Protocol):
+    """A ChatClient, or whatever answers like one."""
 
-    Before each item ``admit`` is awaited; the reason that it gives ends the work, and so does an
-    exception of ``do``. In both cases what is under way is finished first, as it is paid for. Returns
-    the reason, None where all items were done; raises the first exception.
-    """
-    remaining = iter(items)
-    reason: str | None = None
-    failure: Exception | None = None
-
-    async def worker() -> None:
-        nonlocal reason, failure
-        while reason is None and failure is None:
-            # Drawn first: whoever is let in must come out again, or others wait for the place.
-            try:
-                item = next(remaining)
-            except StopIteration:
-                return
-            refused = await admit()
-            if refused is not None:
-                reason = reason or refused
-                return
-            try:
-                await do(item)
-            except Exception as error:
-                failure = failure or error
-                return
-
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
-    if failure is not None:
-        raise failure
-    return reason
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The end of one request."""
+        ...
 
 
-# Noticing that a server is gone.
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The messages of one question, and the code that its reply must carry, as nothing else can know it."""
+
+    code: str
+    messages: tuple[Message, ...]
 
 
-# Failures in a row after which a server counts as gone: before it has ever answered, and after.
-_MOST_BEFORE_AN_ANSWER, _MOST_AFTER_ONE = 5, 20
-RETRY_HINT: Final = "Then run the same command with --retry-errors: what was answered is kept."
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """A question to be answered by one JSON object.
 
-
-class Breaker:
-    """Notices that a server answers no more, so that a thousand cases are not spent on finding out.
-
-    ``hint`` says what the user is to do then.
+    ``prompt`` makes it, given what was wrong with an earlier reply (None at first); ``read`` takes a reply's
+    text and the prompt's code and raises UnreadableReply.
     """
 
-    def __init__(self, hint: str = RETRY_HINT) -> None:
-        self._hint = hint
-        self.answered = False
-        self._row = 0
-        self._last = ""
-        # Whether the same command can bring more; a context that is too short stays so.
-        self._mends = True
-
-    def note(self, answer: ChatAnswer) -> None:
-        """Take the end of one request into account."""
-        if answer.status in FAILURES:
-            self._row += 1
-            self._last = answer.error or "no reason given"
-            self._mends = answer.status != CONTEXT_LIMIT
-        else:
-            self.answered = self.answered or answer.status == OK
-            self._row = 0
-
-    @property
-    def reason(self) -> str | None:
-        """Why to stop, or None."""
-        if self._row < (_MOST_AFTER_ONE if self.answered else _MOST_BEFORE_AN_ANSWER):
-            return None
-        told = f"the last {self._row} requests all failed, the last one with: {self._last.rstrip('.')}."
-        return f"{told} {self._hint}" if self._mends else told
+    name: str
+    schema: dict[str, Any]
+    prompt: Callable[[str | None], Prompt]
+    read: Callable[[str, str], T]
 
 
-# Structured questions to a model: a schema with each, the temperature dropped where it is refused.
+class ReplyStatus(Enum):
+    """What became of a question."""
+
+    READ = auto()
+    NO_REPLY = auto()
+    REFUSED = auto()
+    UNREADABLE = auto()
+    # All tokens went into reasoning.
+    OUT_OF_TOKENS = auto()
 
 
-AGAIN: str = "Then run the same command: what was answered is kept."
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """What became of a question: ``value``, or the ``status`` that says why there is none.
+
+    ``why`` says more, ``raw`` is the last reply as it came, ``cost`` the US dollars of all tries, None if
+    unknown; ``answered`` where the provider answered at all.
+    """
+
+    status: ReplyStatus
+    value: T | None
+    why: str | None
+    raw: str | None
+    cost: float | None
+    answered: bool
 
 
 class Asker:
-    """Asks one model through an open ChatClient; ``price`` is for providers that do not tell what an answer costs."""
+    """Asks one model through an open client; ``price`` is for providers that do not tell what an answer costs."""
 
     def __init__(
-        self, client: ChatClient, *, temperature: float | None, max_tokens: int, price: Price | None = None
+        self,
+        client: Client,
+        *,
+        max_tokens: int,
+        temperature: float | None = None,
+        price: Price | None = None,
+        remedy: str = RETRY_ERRORS,
     ) -> None:
         self._client = client
-        self._temperature = temperature
         self._max_tokens = max_tokens
+        self._temperature = temperature
         self._price = price
-        self._breaker = Breaker(AGAIN)
+        self._breaker = Breaker(remedy)
 
     @property
-    def stopped(self) -> str | None:
+    def stop(self) -> Stop | None:
         """Why nothing more is to be asked, or None."""
-        return self._breaker.reason
-
-    async def ask(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatAnswer:
-        """The answer to one question. Raises RemoteError where the key is rejected or the credit is used up."""
-        answer = await self._client.complete(self._request(messages, schema, name))
-        # Some models that always reason take no temperature, and refuse every request that carries one.
-        refused = answer.status == PROVIDER_ERROR and answer.http_status in (400, 422)
-        if refused and self._temperature is not None and "temperature" in (answer.error or ""):
-            self._temperature = None
-            answer = await self._client.complete(self._request(messages, schema, name))
-        self._breaker.note(answer)
-        return answer
+        return self._breaker.stop
 
     def cost(self, answer: ChatAnswer) -> float | None:
         """US dollars of an answer; None where that is not known."""
         return cost_of_answer(answer, self._price)
 
-    def _request(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatRequest:
-        return ChatRequest(
-            messages=tuple(messages),
-            max_tokens=self._max_tokens,
-            temperature=self._temperature,
-            schema=schema,
-            schema_name=name,
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The end of one request. Raises RemoteError where the key is rejected or the credit is used up."""
+        answer = await self._client.complete(request)
+        self._breaker.note(answer)
+        return answer
+
+    async def ask(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatAnswer:
+        """The answer to one question, by a JSON schema where the server takes one. Raises as ``complete`` does."""
+        return await self.complete(
+            ChatRequest(
+                messages=tuple(messages),
+                max_tokens=self._max_tokens,
+                temperature=self._temperature,
+                # A model that always reasons may take none; what is asked for stays the same without.
+                temperature_is_optional=True,
+                schema=schema,
+                schema_name=name,
+            )
         )
 
+    async def read(self, question: Question[T]) -> Reply[T]:
+        """The answer to a question, asked once more where it cannot be read. Raises as ``complete`` does."""
+        costs: list[float | None] = []
+        complaint: str | None = None
+        raw: str | None = None
+        status = ReplyStatus.UNREADABLE
 
-# Asking before money is spent.
+        def ended(status: ReplyStatus, value: T | None, why: str | None) -> Reply[T]:
+            return Reply(status, value, why, raw, total_cost(costs), bool(costs))
 
-
-def confirm(estimate: Estimate, *, yes: bool) -> None:
-    """Ask whether to begin, unless ``yes`` or it costs nothing.
-
-    Raises InputError where there is nobody to ask, click.Abort where the answer is no.
-    """
-    if yes or not estimate.calls or (estimate.cost is not None and estimate.cost[1] == 0):
-        return
-    may_ask(yes=yes)
-    click.confirm("Begin?", abort=True)
-
-
-def may_ask(*, yes: bool) -> None:
-    """Raise InputError where money may be spent, nobody said ``yes`` and there is nobody to ask."""
-    if not yes and not sys.stdin.isatty():
-        raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")
+        for _ in range(_TRIES):
+            prompt = question.prompt(complaint)
+            answer = await self.ask(prompt.messages, question.schema, question.name)
+            if answer.status in FAILURES:
+                if answer.may_be_paid:
+                    costs.append(self.cost(answer))
+                return ended(ReplyStatus.NO_REPLY, None, answer.error)
+            costs.append(self.cost(answer))
+            raw = answer.text[:LONGEST_REPLY] or raw
+            if answer.status == CONTENT_FILTER or answer.declined:
+                return ended(ReplyStatus.REFUSED, None, answer.error)
+            if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
+                # The same again would end the same way, and cost as much.
+                raw = answer.reasoning[:LONGEST_REPLY]
+                why = f"spent its {self._max_tokens:,} tokens on reasoning and came to no verdict"
+                return ended(ReplyStatus.OUT_OF_TOKENS, None, why)
+            if answer.status == EMPTY:
+                status, complaint = ReplyStatus.NO_REPLY, "it was empty"
+            elif answer.status == TRUNCATED:
+                status, complaint = ReplyStatus.UNREADABLE, "it was cut off before its end; keep the reasoning short"
+            elif answer.status == TOOL_CALL:
+                status, complaint = ReplyStatus.UNREADABLE, "it called a tool, and there is none"
+            else:
+                # A reply that can be read carries its end with it, whatever word the server ended it with.
+                try:
+                    return ended(ReplyStatus.READ, question.read(answer.text, prompt.code), None)
+                except UnreadableReply as fault:
+                    status, complaint = (
+                        ReplyStatus.REFUSED if declines(answer.text) else ReplyStatus.UNREADABLE,
+                        str(fault),
+                    )
+        return ended(status, None, complaint)

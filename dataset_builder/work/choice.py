@@ -1,25 +1,47 @@
-"""Which model a command asks: where it is, what it costs, how many requests at once."""
+"""Which model a command asks: where it is, what it costs, how many requests at once, how much it may spend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from dataset_builder.errors import InputError
 from dataset_builder.models.local import engine_of, is_local_model, serve_local_model
 from dataset_builder.models.providers import Endpoint, resolve_endpoint
-from dataset_builder.work.cost import Price, parse_price, price_of
+from dataset_builder.net.secret import ApiKey
+from dataset_builder.work.cost import ANSWER_TOKENS, FREE, Estimate, Price, estimate, price_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """A model as the user named it. ``price`` is ``IN,OUT``, for one whose price is not known."""
+    """A model as the user named it, with what may be asked of it and spent on it.
 
-    model: str
+    ``price`` is what the user says it costs; ``budget`` is in US dollars; ``yes`` begins without asking;
+    ``stream`` asks for event streams, for servers that take no other calls;
+    ``tells_cost`` says that each answer comes with its cost, where the provider is not known for that.
+    ``prefix`` stands before the names of its options, as in ``--judge-base-url``.
+    """
+
+    model: str = ""
     base_url: str | None = None
     key_env: str | None = None
-    price: str | None = None
+    price: Price | None = None
     concurrency: int = 16
+    budget: float | None = None
+    yes: bool = False
+    stream: bool = False
+    tells_cost: bool = False
+    prefix: str = ""
+
+    def of(self, model: str) -> Self:
+        """The same choice for the model of that name."""
+        return replace(self, model=model)
+
+    def limited_as(self, other: ModelChoice) -> Self:
+        """This model within the other's concurrency, budget and consent."""
+        return replace(self, concurrency=other.concurrency, budget=other.budget, yes=other.yes)
 
     @property
     def is_local(self) -> bool:
@@ -32,16 +54,73 @@ class ModelChoice:
         return engine_of(self.model) if self.is_local else None
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where a model is that we do not serve ourselves. Raises InputError for a name that tells no place."""
+        return resolve_endpoint(self.model, self.base_url, self.key_env)
+
+    @property
     def host(self) -> str:
         """Where it is, for the record. Raises InputError for a name that tells no place."""
-        return "this machine" if self.is_local else self._endpoint().host
+        return "this machine" if self.is_local else self.endpoint.host
+
+    @property
+    def routes(self) -> bool:
+        """Whether it is behind a router that takes a choice of providers."""
+        return not self.is_local and self.endpoint.provider.routes
+
+    @property
+    def at_once(self) -> int:
+        """Requests at once: one conversation at a time where we serve the model, as that server holds no more."""
+        return 1 if self.is_local else self.concurrency
 
     @property
     def known_price(self) -> Price | None:
-        """What it costs, if that is known; raises InputError for a price that is none."""
+        """What it costs, None where that is not known.
+
+        A server of the user's on this machine may pass requests on to a model that costs money, so its
+        address alone does not make it free; a name such as ``ollama/…`` does.
+        """
         if self.price is not None:
-            return parse_price(self.price)
-        return Price(0.0, 0.0) if self.is_local else price_of(self._endpoint())
+            return self.price
+        if self.is_local:
+            return FREE
+        endpoint = self.endpoint
+        return None if endpoint.is_local and self.base_url is not None else price_of(endpoint)
+
+    def check(self) -> None:
+        """Raise InputError where it has no place, its key is not set, or a budget is given that cannot be kept."""
+        if self.is_local:
+            return
+        endpoint = self.endpoint
+        if endpoint.key_env is not None:
+            ApiKey(endpoint.key_env)
+        told = self.tells_cost or endpoint.provider.tells_cost
+        if self.budget is not None and self.known_price is None and not told:
+            raise InputError(
+                f"--budget {self.budget:g} cannot be kept: it is not known what {self.model} at {endpoint.host} costs. "
+                f"Give --{self.prefix}price IN,OUT, in US dollars for a million tokens sent and got, or "
+                f"--{self.prefix}price 0,0 if it costs nothing."
+            )
+
+    def warnings(self) -> list[str]:
+        """What the user should know before a key is used."""
+        if self.is_local or self.endpoint.key_env is None:
+            return []
+        if self.endpoint.is_local:
+            return [
+                "Careful: a server on this machine that takes a key may pass requests on to a model that costs money"
+            ]
+        if self.endpoint.sends_key_in_clear:
+            return ["Careful: the key is sent to that address unencrypted (http, not https)"]
+        return []
+
+    def estimate(
+        self, lengths: Iterable[int], max_tokens: int, answer_tokens: tuple[int, int] = ANSWER_TOKENS
+    ) -> Estimate:
+        """What requests of some lengths, in characters, will take, each with ``answer_tokens`` (from, to) of answer."""
+        return estimate(
+            lengths, max_tokens, self.known_price, price_is_given=self.price is not None, answer_tokens=answer_tokens
+        )
 
     @contextmanager
     def serving(self, max_tokens: int, query_tokens: int) -> Iterator[Endpoint]:
@@ -50,7 +129,4 @@ class ModelChoice:
             with serve_local_model(self.model, max_tokens, query_tokens) as endpoint:
                 yield endpoint
         else:
-            yield self._endpoint()
-
-    def _endpoint(self) -> Endpoint:
-        return resolve_endpoint(self.model, self.base_url, self.key_env)
+            yield self.endpoint

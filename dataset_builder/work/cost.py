@@ -1,4 +1,4 @@
-"""What a token costs: a dated table for the models of the study, or what the user gives.
+"""What a token costs (a dated table for the models of the study, or what the user gives), and estimates of it.
 
 Prices change without notice. The table is for the estimate before a run and for a provider that
 does not tell the cost of an answer; what a provider tells goes before it.
@@ -6,7 +6,6 @@ does not tell the cost of an answer; what a provider tells goes before it.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Final
 
 from dataset_builder.errors import InputError
 from dataset_builder.models.answer import ChatAnswer, Usage
-from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.providers import CUSTOM, Endpoint
 from dataset_builder.models.replies.usage import CHARS_PER_TOKEN, TEMPLATE_TOKENS
 
 PRICES_DATED: Final = "2026-11-21"
@@ -54,9 +53,12 @@ PRICES: Final = {
 
 
 def price_of(endpoint: Endpoint) -> Price | None:
-    """The price of a model at an endpoint; free on this machine, None where it is not known."""
+    """The price of a model at an endpoint; None where it is not known.
+
+    A model server on this machine is free, unless it takes a key: then it may stand before a paid one.
+    """
     if endpoint.is_local:
-        return FREE
+        return FREE if endpoint.provider.id != CUSTOM and endpoint.key_env is None else None
     if endpoint.provider.id == "openrouter":
         return FREE if endpoint.model.endswith(":free") else PRICES.get(endpoint.model)
     if endpoint.provider.id == "openai":
@@ -64,7 +66,7 @@ def price_of(endpoint: Endpoint) -> Price | None:
     return None
 
 
-def parse_price(text: str) -> Price:
+def parse_price(text: str, option: str = "--price") -> Price:
     """The price in ``IN,OUT``: US dollars for a million tokens of requests and of answers.
 
     Raises InputError where it is not two amounts.
@@ -75,8 +77,8 @@ def parse_price(text: str) -> Price:
         amounts = []
     if len(amounts) != 2 or not all(math.isfinite(a) and a >= 0 for a in amounts):
         raise InputError(
-            f"--price {text!r}: expected two amounts in US dollars for a million tokens of requests and of answers, "
-            "for example --price 2.5,15."
+            f"{option} {text!r}: expected two amounts in US dollars for a million tokens of requests and of answers, "
+            f"for example {option} 2.5,15."
         )
     return Price(*amounts)
 
@@ -108,76 +110,12 @@ def cost_of_answer(answer: ChatAnswer, price: Price | None) -> float | None:
     return None if lost is None else lost + (cost or 0.0)
 
 
-# Money: how much was spent, how much is under way, and whether one more request fits.
-
-
-# So many known costs tell more about the next one than the estimate from before the run.
-_ENOUGH: Final = 10
-
-
-class Budget:
-    """A limit in US dollars that requests ask before they start. Used from one event loop.
-
-    A request is let in while what was spent, what those under way may cost and what it may cost itself
-    stay within the limit. What one may cost is the dear case of the estimate, and after ten known costs
-    the largest of them; so a run may go over by what single answers cost beyond that.
-
-    ``limit`` None lets everything in; ``call_cost`` is the dear case for one request, None if unknown.
-    """
-
-    def __init__(self, limit: float | None, *, spent: float = 0.0, call_cost: float | None = None) -> None:
-        self.limit = limit
-        self.spent = spent
-        self.under_way = 0
-        self._call_cost = call_cost or 0.0
-        self._largest = 0.0
-        self._known = 0
-        self._settled = asyncio.Condition()
-        self._blind = False
-
-    async def admit(self) -> str | None:
-        """Wait until a request may start and count it as under way, or say why none may start any more."""
-        if self.limit is None:
-            return None
-        async with self._settled:
-            while True:
-                if self._blind:
-                    return (
-                        "the provider does not tell what an answer costs, so --budget cannot be kept; "
-                        "give --price IN,OUT"
-                    )
-                if self.spent + (self.under_way + 1) * self._expected() <= self.limit:
-                    self.under_way += 1
-                    return None
-                if self.under_way == 0:
-                    return f"the budget of ${self.limit:g} is used up (${self.spent:.4f} spent)"
-                await self._settled.wait()
-
-    async def settle(self, cost: float | None, *, answered: bool) -> None:
-        """Count a finished request. An answer of unknown cost ends the run, as the limit is then blind."""
-        if self.limit is None:
-            return
-        async with self._settled:
-            self.under_way -= 1
-            if cost is not None:
-                self.spent += cost
-                # What costs nothing (the offline part of a cascade) says nothing of what the next may cost.
-                self._known += cost > 0
-                self._largest = max(self._largest, cost)
-            elif answered:
-                self._blind = True
-            self._settled.notify_all()
-
-    def _expected(self) -> float:
-        return self._largest if self._known >= _ENOUGH else max(self._call_cost, self._largest)
-
-
 # What a run will take, before it begins: calls, tokens and money, as a range.
 
 
-SHORT_ANSWER, LONG_ANSWER = 327, 2816
-# A verdict with its reasoning, and one of a judge that reasons at length first.
-SHORT_VERDICT, LONG_VERDICT = 150, 1500
+# Tokens of an answer (from, to), and of a verdict: with its reasoning, and after reasoning at length.
+ANSWER_TOKENS: Final = (327, 2816)
+VERDICT_TOKENS: Final = (150, 1500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +134,18 @@ class Estimate:
         """US dollars of one call in the dear case."""
         return self.cost[1] / self.calls if self.cost and self.calls else None
 
+    def __add__(self, other: Estimate) -> Estimate:
+        """Both together; the cost is not known where either is not."""
+        (low, high), (more_low, more_high) = self.completion_tokens, other.completion_tokens
+        cost = self.cost and other.cost and (self.cost[0] + other.cost[0], self.cost[1] + other.cost[1])
+        return Estimate(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            (low + more_low, high + more_high),
+            cost,
+            self.price if self.price == other.price else None,
+        )
+
     def lines(self) -> list[str]:
         """The estimate in words."""
         low, high = self.completion_tokens
@@ -204,7 +154,10 @@ class Estimate:
             f"Tokens: about {self.prompt_tokens:,} to send, {low:,} to {high:,} to get",
         ]
         if self.price is None:
-            told.append("Cost: not known for this model; give --price IN,OUT (US dollars for a million tokens)")
+            told.append(
+                "Cost: not known for this model; give --price IN,OUT "
+                "(US dollars for a million tokens; 0,0 if it is free)"
+            )
         elif self.cost and self.cost[1] == 0:
             told.append("Cost: nothing (a model on this machine, or a free one)")
         elif self.cost:
@@ -222,18 +175,13 @@ def estimate(
     price: Price | None,
     *,
     price_is_given: bool = False,
-    verdicts: bool = False,
-    answer_tokens: tuple[int, int] | None = None,
+    answer_tokens: tuple[int, int] = ANSWER_TOKENS,
 ) -> Estimate:
-    """What requests of some lengths, in characters, will take, whether for answers or for ``verdicts`` on them.
-
-    ``answer_tokens`` (from, to) is for replies of another kind.
-    """
+    """What requests of some lengths, in characters, will take, each with ``answer_tokens`` (from, to) of answer."""
     calls = prompt = 0
     for length in lengths:
         calls += 1
         prompt += math.ceil(length / CHARS_PER_TOKEN) + TEMPLATE_TOKENS
-    known = (SHORT_VERDICT, LONG_VERDICT) if verdicts else (SHORT_ANSWER, LONG_ANSWER)
-    low, high = (calls * min(tokens, max_tokens) for tokens in answer_tokens or known)
+    low, high = (calls * min(tokens, max_tokens) for tokens in answer_tokens)
     cost = None if price is None else (price.cost(prompt, low), price.cost(prompt, high))
     return Estimate(calls, prompt, (low, high), cost, price, price_is_given)

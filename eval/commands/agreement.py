@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.work.options import model_options
+from eval.commands.options import judge_max_tokens
+
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
+    from dataset_builder.work.choice import ModelChoice
     from eval.agreement.report import AgreementReport
     from eval.judges.interface import JudgeOptions
 
@@ -35,18 +38,8 @@ if TYPE_CHECKING:
     help="With --measure: N answers beside all that the reviewers labelled.  [default: 400; all where judging is free]",
 )  # fmt: skip
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
-@click.option("--base-url", metavar="URL", help="With --measure: address of the judge's OpenAI-compatible server.")
-@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
-@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
-@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
-@click.option(
-    "--judge-max-tokens",
-    "max_tokens",
-    type=click.IntRange(1),
-    help="With --measure: most tokens of a model judge's reply.  [default: 4000]",
-)
-@click.option("--yes", is_flag=True, help="Begin without asking.")
+@model_options("the judge's")
+@judge_max_tokens()
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
 @click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -57,13 +50,8 @@ def agreement(
     measure: Path | None,
     sample: int | None,
     sample_seed: int,
-    base_url: str | None,
-    key_env: str | None,
-    concurrency: int,
-    budget: float | None,
+    choice: ModelChoice,
     max_tokens: int | None,
-    price: str | None,
-    yes: bool,
     against: str | None,
     store: bool,
     as_json: bool,
@@ -80,20 +68,12 @@ def agreement(
 
     opened = locate_dataset(dataset)
     if measure is not None:
-        from dataset_builder.work.cost import parse_price
         from eval.judges.interface import JudgeOptions
 
         if judge is None or verdicts:
             raise click.UsageError("--measure takes the judge from --judge, and no --verdicts.")
-        options = JudgeOptions(
-            dataset=opened,
-            base_url=base_url,
-            key_env=key_env,
-            concurrency=concurrency,
-            price=parse_price(price) if price is not None else None,
-            max_tokens=max_tokens,
-        )
-        judge, verdicts = _measure(opened, measure, judge, options, sample, sample_seed, budget, yes)
+        options = JudgeOptions(opened, choice=choice, max_tokens=max_tokens)
+        judge, verdicts = _measure(opened, measure, judge, options, sample, sample_seed)
     report = agreement_report(opened.built, verdicts=verdicts, judge=judge, against=against)
     if as_json:
         import msgspec
@@ -110,53 +90,27 @@ def agreement(
 
 
 def _measure(
-    dataset: OpenedDataset,
-    folder: Path,
-    spec: str,
-    options: JudgeOptions,
-    sample: int | None,
-    seed: int,
-    budget: float | None,
-    yes: bool,
+    dataset: OpenedDataset, folder: Path, spec: str, options: JudgeOptions, sample: int | None, seed: int
 ) -> tuple[str, tuple[Path, ...]]:
-    import asyncio
-
-    from dataset_builder.errors import RemoteError
-    from dataset_builder.storage.progress import run_progress
-    from dataset_builder.work.asking import confirm
-    from eval.agreement.measure import Measuring, measuring_runs, usual_sample
-    from eval.runs.tally import Verdicts
-    from eval.runs.verdict import Verdict
+    from dataset_builder.work.session import stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
+    from eval.agreement.measure import measuring_runs, usual_sample
+    from eval.judging.run import Judging
 
     size = usual_sample(spec) if sample is None else sample
     runs = measuring_runs(dataset, folder, sample=size, seed=seed)
-    measuring = Measuring(runs, dataset, spec, options)
+    judging = Judging(runs, spec, options)
     click.echo(
-        f"Judge: {measuring.judge}, rubric {measuring.rubric}; {measuring.waiting:,} answers to judge, "
+        f"Judge: {judging.judge.name}, rubric {judging.judge.rubric}; {judging.session.total:,} answers to judge, "
         f"in the runs of {len(runs):,} models in {folder}",
         err=True,
     )
-    expected = measuring.estimate()
-    if expected is not None and measuring.waiting:
-        for line in expected.lines():
-            click.echo(line, err=True)
-        confirm(expected, yes=yes)
-    given = Verdicts()
-    stopped = None
-    with run_progress(measuring.judge, measuring.waiting) as move:
-
-        def seen(verdict: Verdict) -> None:
-            given.add(verdict)
-            move(given.detail() if expected else "")
-
-        try:
-            stopped = asyncio.run(measuring.work(budget, seen))
-        except KeyboardInterrupt:
-            click.echo("Stopped. Every verdict is kept; the same command goes on from there.", err=True)
-            sys.exit(130)
+    judging.session.confirm(err=True)
+    with stoppable("Every verdict"):
+        stopped = judging.run()
     if stopped:
-        raise RemoteError(f"Stopped early: {stopped}")
-    return measuring.judge, tuple(run.path for run in runs)
+        raise StoppedEarlyError(stopped)
+    return judging.judge.name, tuple(run.path for run in runs)
 
 
 def _store(report: AgreementReport, dataset: OpenedDataset) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.work.options import model_options
+from eval.commands.options import judge_max_tokens
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
-    from dataset_builder.work.cost import Estimate, Price
-    from eval.judges.interface import Judge
-    from eval.judging.run import Docket
+    from dataset_builder.work.choice import ModelChoice
     from eval.runs.folder import RunFolder
 
 
@@ -29,22 +28,12 @@ if TYPE_CHECKING:
     "--resume/--again", default=True, show_default=True, help="Keep the verdicts there are, or give new ones."
 )
 @click.option("--retry-errors", is_flag=True, help="Judge again where the judge gave no reply.")
-@click.option("--base-url", metavar="URL", help="Address of the judge's OpenAI-compatible server.")
-@click.option("--api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
+@model_options("the judge's")
 @click.option("--show-reasoning", is_flag=True, help="Show a model judge the reasoning text beside the answer.")
 @click.option(
     "--agreement", type=click.FloatRange(0, 1), help="For a cascade: the agreement that its offline part keeps."
 )
-@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it is exceeded.")
-@click.option("--price", metavar="IN,OUT", help="US dollars for a million tokens, where the price is not known.")
-@click.option(
-    "--judge-max-tokens",
-    "max_tokens",
-    type=click.IntRange(1),
-    help="Most tokens of a model judge's reply, its reasoning included.  [default: 4000]",
-)
-@click.option("--yes", is_flag=True, help="Begin without asking.")
+@judge_max_tokens()
 def judge(
     run: Path,
     judge: str,
@@ -54,155 +43,87 @@ def judge(
     sample_seed: int,
     resume: bool,
     retry_errors: bool,
-    base_url: str | None,
-    key_env: str | None,
+    choice: ModelChoice,
     show_reasoning: bool,
     agreement: float | None,
-    concurrency: int,
-    budget: float | None,
-    price: str | None,
     max_tokens: int | None,
-    yes: bool,
-) -> str:
+) -> None:
     """Give a verdict on each answer of a RUN.
 
     Verdicts are kept beside the answers, by answer, judge and rubric version: none is given twice,
     several judges may judge one run, and they are never mixed. With --judge human:FILE and no such
     file yet, a sheet to fill in is written there.
     """
-    import asyncio
+    if controls is not None and sample is None:
+        raise click.UsageError("--controls says how many of --sample are controls: give both.")
+    which = {"sample": sample, "controls": controls, "seed": sample_seed}
+    judge_answers(
+        run,
+        judge,
+        dataset,
+        choice,
+        which | {"again": not resume, "retry_errors": retry_errors},
+        show_reasoning=show_reasoning,
+        agreement=agreement,
+        max_tokens=max_tokens,
+    )
 
+
+def judge_answers(
+    path: Path, spec: str, dataset: str | None, choice: ModelChoice, which: dict[str, Any], **options: Any
+) -> str:
+    """Judge what is pending of a run, as ``which`` chooses it (``pending_answers``); returns the judge's name.
+
+    Where the judge is people and their sheet is not there yet, it is written, and the name is empty.
+    """
     from dataset_builder.dataset.opened import locate_dataset
-    from dataset_builder.errors import RemoteError
-    from dataset_builder.storage.progress import run_progress
-    from dataset_builder.work.asking import confirm
-    from dataset_builder.work.cost import Budget, parse_price
+    from dataset_builder.work.session import stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
     from eval.agreement.known import is_in_sample
     from eval.judges.interface import JudgeOptions
-    from eval.judging.registry import check_judge, resolve_judge
-    from eval.judging.run import docket_of, judge_run, tasks_of
+    from eval.judging.registry import check_judge
+    from eval.judging.run import Judging
     from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
     from eval.runs.published import is_published
-    from eval.runs.tally import Verdicts
-    from eval.runs.verdict import Verdict
 
-    if controls is not None and sample is None:
-        raise click.UsageError("--controls says how many of --sample are controls: give both.")
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(path)
     settings = folder.settings
     opened = locate_dataset(dataset or named_dataset(folder))
-    given = parse_price(price) if price is not None else None
-    options = JudgeOptions(
-        dataset=opened,
-        model=settings.model,
-        run=run,
-        base_url=base_url,
-        key_env=key_env,
-        concurrency=concurrency,
-        show_reasoning=show_reasoning,
-        agreement=agreement,
-        price=given,
-        max_tokens=max_tokens,
-    )
-    kind, argument = check_judge(judge)
+    kind, argument = check_judge(spec)
     if kind == "human" and not Path(argument).exists():
-        _make_sheet(folder, opened, Path(argument), sample, controls, sample_seed)
+        _make_sheet(folder, opened, Path(argument), which)
         return ""
-    chosen = resolve_judge(judge, options)
-    docket = docket_of(
-        folder,
-        opened,
-        chosen,
-        sample=sample,
-        controls=controls,
-        seed=sample_seed,
-        again=not resume,
-        retry_errors=retry_errors,
-    )
+    judging = Judging([folder], spec, JudgeOptions(dataset=opened, choice=choice, **options), **which)
+    judge, (pending,) = judging.judge, judging.pending
     click.echo(
-        f"Judge: {chosen.name}, rubric {chosen.rubric}; {len(docket.case_ids):,} answers to judge, "
-        f"{docket.judged:,} judged already, {docket.unanswered:,} cases without an answer"
+        f"Judge: {judge.name}, rubric {judge.rubric}; {len(pending.case_ids):,} answers to judge, "
+        f"{pending.judged:,} judged already, {pending.unanswered:,} cases without an answer"
     )
-    if meaning := chosen.settings.get("meaning"):
+    if meaning := judge.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
-    if is_in_sample(chosen.name) and is_published(settings.model):
+    if is_in_sample(judge.name) and is_published(settings.model):
         click.echo(
             "Note: the weights of this judge learned from these very answers; --judge heldout has not seen them."
         )
-    expected = _estimate(folder, opened, chosen, docket, judge, base_url, given)
-    if expected is not None and docket.case_ids:
-        for line in expected.lines():
-            click.echo(line)
-        if offline := chosen.settings.get("expected_offline"):
-            click.echo(f"That is if every answer goes to the model; about {offline:.0%} are expected not to.")
-        confirm(expected, yes=yes)
-    given_now = Verdicts()
-
-    async def work() -> str | None:
-        limit = Budget(
-            budget if expected is not None else None,
-            spent=sum(v.cost or 0.0 for v in folder.verdicts(chosen.name, chosen.rubric)),
-            call_cost=expected.call_cost if expected else None,
-        )
-        return await judge_run(
-            folder,
-            tasks_of(folder, opened, docket.case_ids),
-            chosen,
-            concurrency=concurrency,
-            budget=limit,
-            seen=seen,
-        )
-
-    with folder.writing(), run_progress(chosen.name, len(docket.case_ids)) as move:
-
-        def seen(verdict: Verdict) -> None:
-            given_now.add(verdict)
-            move(given_now.detail() if expected else "")
-
-        try:
-            stopped = asyncio.run(work())
-        except KeyboardInterrupt:
-            click.echo("Stopped. Every verdict is kept; the same command goes on from there.", err=True)
-            sys.exit(130)
-    click.echo(given_now.line(paid=expected is not None))
+    if pending.case_ids and (offline := judge.settings.get("expected_offline")):
+        click.echo(f"The estimate is for all of them; about {offline:.0%} are expected not to go to the model.")
+    judging.session.confirm()
+    with stoppable("Every verdict"):
+        stopped = judging.run()
+    click.echo(judging.given.line(paid=judging.session.estimate is not None))
     if stopped:
-        raise RemoteError(f"Stopped early: {stopped}")
-    return chosen.name
+        raise StoppedEarlyError(stopped)
+    return judge.name
 
 
-def _estimate(
-    folder: RunFolder,
-    dataset: OpenedDataset,
-    judge: Judge,
-    docket: Docket,
-    spec: str,
-    base_url: str | None,
-    given: Price | None,
-) -> Estimate | None:
-    """What a judge that asks a model will take; None for one that costs nothing."""
-    from dataset_builder.models.providers import resolve_endpoint
-    from dataset_builder.work.cost import estimate, price_of
-    from eval.judges.interface import PaidJudge
-    from eval.judging.run import tasks_of
-
-    if not isinstance(judge, PaidJudge):
-        return None
-    price = given or price_of(resolve_endpoint(spec.partition(":")[2], base_url))
-    lengths = (judge.request_chars(task) for task in tasks_of(folder, dataset, docket.case_ids))
-    return estimate(
-        lengths, judge.settings.get("max_tokens", 4000), price, price_is_given=given is not None, verdicts=True
-    )
-
-
-def _make_sheet(
-    folder: RunFolder, dataset: OpenedDataset, path: Path, sample: int | None, controls: int | None, seed: int
-) -> None:
+def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, which: dict[str, Any]) -> None:
     from dataset_builder.dataset.sample import draw_labelled
     from eval.judges.human.sheet import LABELS, write_sheet
     from eval.judging.run import answered_cases, tasks_of
 
-    cases = answered_cases(folder, dataset)
-    chosen = cases if sample is None else draw_labelled(cases, sample, controls, seed)
+    chosen = answered_cases(folder, dataset)
+    if which["sample"] is not None:
+        chosen = draw_labelled(chosen, which["sample"], which["controls"], which["seed"])
     count = write_sheet(path, tasks_of(folder, dataset, [case.case_id for case in chosen]))
     click.echo(f"Wrote {count:,} answers to {path}. Fill in {', '.join(LABELS)}, then run the same command again.")

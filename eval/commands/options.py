@@ -25,3 +25,13 @@ def datasets(what: str) -> Decorator:
         metavar="DIR|REPO[@REV]",
         help=f"{what}; give it once for each dataset.",
     )
+
+
+def judge_max_tokens(name: str = "max_tokens") -> Decorator:
+    """``--judge-max-tokens``, for commands that may ask a model judge."""
+    return click.option(
+        "--judge-max-tokens",
+        name,
+        type=click.IntRange(1),
+        help="Most tokens of a model judge's reply, its reasoning included.  [default: 4000]",
+    )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.work.options import model_options
 from eval.commands.options import datasets, token_env
+
+if TYPE_CHECKING:
+    from dataset_builder.work.choice import ModelChoice
 
 
 @click.command()
@@ -50,24 +55,18 @@ def request(
 @click.option("--results", required=True, metavar="NS/NAME", help="The results repository.")
 @datasets("Whose cases it can ask")
 @click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Spend no more in all.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/worker"), show_default=True, help="Folder.")
 @click.option("--name", help="What the queue shows it as.  [default: host and process]")
-@click.option("--base-url", metavar="URL", help="Where models of the provider `custom` are.")
-@click.option("--api-key-env", "key_env", metavar="NAME", help="Variable of the key for that address.")
-@click.option("--concurrency", type=click.IntRange(1, 512), default=16, show_default=True, help="Requests at once.")
+@model_options("the `custom` models'", limits=("concurrency", "budget"))
 @click.option("--poll", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two looks.")
 @token_env
 def worker(
     results: str,
     datasets: tuple[str, ...],
     once: bool,
-    budget: float | None,
     work: Path,
     name: str | None,
-    base_url: str | None,
-    key_env: str | None,
-    concurrency: int,
+    choice: ModelChoice,
     poll: float,
     token_env: str,
 ) -> None:
@@ -93,10 +92,7 @@ def worker(
         RequestQueue(ResultsRepo(hub, results)),
         [locate_dataset(one) for one in datasets],
         work,
-        budget=budget,
-        base_url=base_url,
-        key_env=key_env,
-        concurrency=concurrency,
+        choice=choice,
         say=say,
         name=name or "",
     )
@@ -106,7 +102,7 @@ def worker(
             seen = True
             what = done.request.submission or done.request.error or ""
             click.echo(f"{done.request.id}: {done.request.state}; {what} (${done.spent:.4f})")
-        if once or (budget is not None and busy.spent >= budget):
+        if once or not busy.has_money:
             if not seen:
                 click.echo("nothing to do")
             return

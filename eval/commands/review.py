@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eval.commands.options import datasets, token_env
+from dataset_builder.work.options import model_options
+from eval.commands.options import datasets, judge_max_tokens, token_env
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
+    from dataset_builder.work.choice import ModelChoice
     from eval.reviews.report import SubmissionReport
     from eval.reviews.verdicts import Rejudge, Rejudged
     from eval.submissions.submission import Submission
@@ -51,11 +53,8 @@ def _is_file(path: Path) -> bool:
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
 @click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
-@click.option("--judge-base-url", "base_url", metavar="URL", help="Address of that judge's server.")
-@click.option("--judge-api-key-env", "key_env", metavar="NAME", help="The environment variable that holds its key.")
-@click.option(
-    "--judge-max-tokens", "max_tokens", type=click.IntRange(1), help="Most tokens of its reply.  [default: 4000]"
-)
+@model_options("that judge's", prefix="judge")
+@judge_max_tokens()
 @token_env
 def review(
     results: str,
@@ -67,8 +66,7 @@ def review(
     accept: str | None,
     reason: str | None,
     spec: str | None,
-    base_url: str | None,
-    key_env: str | None,
+    judge_choice: ModelChoice,
     max_tokens: int | None,
     token_env: str,
 ) -> None:
@@ -87,7 +85,7 @@ def review(
         raise click.UsageError("--accept and --reason belong together.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
-    rejudge = _rejudge_by(spec, base_url, key_env, max_tokens) if spec else maintainers_verdicts
+    rejudge = _rejudge_by(spec, judge_choice, max_tokens) if spec else maintainers_verdicts
     if not names_repo(results):
         found = review_folder(Path(results), opened, accept=accepted, again=again, rejudge=rejudge)
         for place, report in found.items():
@@ -113,17 +111,25 @@ def review(
         click.echo("nothing to review")
 
 
-def _rejudge_by(spec: str, base_url: str | None, key_env: str | None, max_tokens: int | None) -> Rejudge:
-    """The offline judge, and the one of that specification, made anew for each submission."""
+def _rejudge_by(spec: str, choice: ModelChoice, max_tokens: int | None) -> Rejudge:
+    """The offline judge, and the one of that specification, made anew and asked about for each submission."""
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge, resolve_judge
-    from eval.reviews.verdicts import rejudge
+    from eval.judging.run import judging_session
+    from eval.reviews.verdicts import rejudge, tasks_of
 
     check_judge(spec)
+    spent = 0.0
 
     def judged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-        options = JudgeOptions(dataset, submission.run.model, base_url=base_url, key_env=key_env, max_tokens=max_tokens)
-        return rejudge(submission, dataset, [resolve_judge(spec, options)])
+        nonlocal spent
+        judge = resolve_judge(spec, JudgeOptions(dataset, submission.run.model, choice=choice, max_tokens=max_tokens))
+        tasks = tasks_of(submission, dataset)
+        session = judging_session(judge, tasks, len(tasks), choice, spent)
+        session.confirm()
+        found = rejudge(submission, dataset, [(judge, session)])
+        spent = session.budget.spent
+        return found
 
     return judged
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.work.cost import Price
+from dataset_builder.work.choice import ModelChoice
 from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
 
@@ -30,21 +30,19 @@ class JudgeOptions:
     model: str = ""
     # Where that run is.
     run: Path | None = None
-    base_url: str | None = None
-    key_env: str | None = None
-    concurrency: int = 16
+    # Where a model judge asks, and within which limits.
+    choice: ModelChoice = field(default_factory=ModelChoice)
     # Whether a model judge sees the reasoning text beside the answer.
     show_reasoning: bool = False
     # For a cascade: the agreement with the study that the offline part is to keep, of 1.
     agreement: float | None = None
-    price: Price | None = None
     # Most tokens of a model judge's reply; None for its own choice.
     max_tokens: int | None = None
 
 
 @runtime_checkable
 class PaidJudge(Protocol):
-    """What a judge that asks a model also has: how long its requests are, for an estimate."""
+    """What a judge that asks a model also has, for an estimate; its settings hold ``max_tokens``."""
 
     def request_chars(self, task: JudgeTask) -> int:
         """Characters of the request that a task takes."""

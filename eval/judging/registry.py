@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from dataset_builder.errors import InputError
-from eval.judges.interface import Judge, JudgeOptions
 from eval.runs.verdict import PUBLISHED_RUBRIC
+
+if TYPE_CHECKING:
+    # For --help, which names the judges, this would be a third of a second.
+    from eval.judges.interface import Judge, JudgeOptions
 
 
 class Entry(NamedTuple):
@@ -50,6 +53,11 @@ def check_judge(spec: str) -> tuple[str, str]:
     return name, argument
 
 
+def model_of(spec: str) -> str:
+    """The model that a judge's specification or name holds; empty for a judge that asks none."""
+    return spec.partition(":")[2] if spec.startswith(("model:", "cascade:")) else ""
+
+
 def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
     """The judge of that specification. Raises InputError as ``check_judge`` and the judge's own ``make`` do."""
     name, argument = check_judge(spec)
@@ -59,7 +67,7 @@ def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
         if error.name != JUDGES[name].module:
             raise
         raise InputError(f"--judge {spec!r}: this version of blind-refusal comes without that judge.") from None
-    return cast(Judge, module.make(argument, options))
+    return cast("Judge", module.make(argument, options))
 
 
 def unknown_judge(judge: str, rubric: str) -> str | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
 from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS, OK
 from dataset_builder.errors import BlindRefusalError, InputError
-from dataset_builder.work.asking import work_through
-from dataset_builder.work.cost import Budget
-from eval.judges.interface import Judge, JudgeTask
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import VERDICT_TOKENS
+from dataset_builder.work.session import USUAL, Conditions, Session
+from dataset_builder.work.stopping import Spent, Stop
+from eval.judges.interface import Judge, JudgeOptions, JudgeTask, PaidJudge
+from eval.judging.registry import model_of, resolve_judge
 from eval.runs.folder import JudgeRecord, RunFolder
 from eval.runs.response import RunResponse
+from eval.runs.tally import Verdicts
 from eval.runs.verdict import Verdict
 
 # No reply at all, or no tokens left for one: worth another try. Whatever the judge did reply is its verdict.
@@ -24,12 +28,15 @@ _REPEATABLE: Final = frozenset({"judge_failure", JUDGE_OUT_OF_TOKENS})
 
 
 @dataclass(frozen=True, slots=True)
-class Docket:
-    """What a judge has before it: answers to judge, and those that it has judged already."""
+class Pending:
+    """The answers of a run that a judge has still to judge, by case.
 
+    ``judged`` counts those that it has judged already, ``unanswered`` the cases with no answer to judge.
+    """
+
+    run: RunFolder
     case_ids: tuple[str, ...]
     judged: int
-    # Cases of the run with no answer to judge.
     unanswered: int
 
 
@@ -47,7 +54,7 @@ def answered_cases(run: RunFolder, dataset: OpenedDataset) -> list[Case]:
     return [known[case_id] for case_id in answered]
 
 
-def docket_of(
+def pending_answers(
     run: RunFolder,
     dataset: OpenedDataset,
     judge: Judge,
@@ -57,10 +64,11 @@ def docket_of(
     seed: int = 0,
     again: bool = False,
     retry_errors: bool = False,
-) -> Docket:
+) -> Pending:
     """What is to be judged of a run, or of a sample of its answers (``draw_labelled``).
 
-    Raises InputError as ``answered_cases`` and ``draw_labelled`` do.
+    ``again`` counts no verdict as given, ``retry_errors`` none where the judge gave no reply. Raises
+    InputError as ``answered_cases`` and ``draw_labelled`` do.
     """
     answered = answered_cases(run, dataset)
     chosen = answered if sample is None else draw_labelled(answered, sample, controls, seed)
@@ -73,7 +81,7 @@ def docket_of(
         if not (again or (retry_errors and verdict.unscored_reason in _REPEATABLE))
     }
     waiting = tuple(case.case_id for case in chosen if case.case_id not in settled)
-    return Docket(waiting, len(chosen) - len(waiting), len(run.settings.case_ids) - len(answered))
+    return Pending(run, waiting, len(chosen) - len(waiting), len(run.settings.case_ids) - len(answered))
 
 
 def tasks_of(run: RunFolder, dataset: OpenedDataset, case_ids: Sequence[str]) -> Iterator[JudgeTask]:
@@ -89,40 +97,105 @@ async def judge_run(
     run: RunFolder,
     tasks: Iterator[JudgeTask],
     judge: Judge,
-    *,
-    concurrency: int,
-    budget: Budget,
-    seen: Callable[[Verdict], None] = lambda verdict: None,
-) -> str | None:
+    session: Session,
+    seen: Callable[[Verdict], str] = lambda verdict: "",
+) -> Stop | None:
     """Judge the tasks and append each verdict to the run, which is open for writing.
 
-    A verdict that the run holds already, word for word but for its time, is not written twice.
-    Returns why it stopped early, or None. Raises as the judge does; what was judged is kept.
+    A verdict that the run holds already, word for word but for its time, is not written twice. ``seen`` gives
+    the words of the progress display. Returns why it stopped early, or None. Raises as the judge does; what
+    was judged is kept.
     """
     run.record_judge(JudgeRecord(judge=judge.name, rubric=judge.rubric, settings=judge.settings))
     held = {v.case_id: v for v in run.verdicts(judge.name, judge.rubric)}
     batches = iter(lambda: list(islice(tasks, judge.batch_size)), [])
 
-    async def decide(batch: list[JudgeTask]) -> None:
-        cost: float | None = None
-        answered = False
-        try:
-            verdicts = await judge.judge(batch)
-            for task, verdict in zip(batch, verdicts, strict=True):
-                _check(judge, task.response, verdict)
-                if not _same(verdict, held.get(verdict.case_id)):
-                    run.append_verdict(verdict)
-                seen(verdict)
-            known = [v.cost for v in verdicts if v.cost is not None]
-            cost = sum(known) if known else None
-            answered = any(v.scored for v in verdicts)
-        finally:
-            await budget.settle(cost, answered=answered)
+    async def decide(batch: list[JudgeTask]) -> Spent:
+        verdicts = await judge.judge(batch)
+        for task, verdict in zip(batch, verdicts, strict=True):
+            _check(judge, task.response, verdict)
+            if not _same(verdict, held.get(verdict.case_id)):
+                run.append_verdict(verdict)
+            session.advance(seen(verdict))
+        return spent_on(verdicts)
 
     try:
-        return await work_through(batches, decide, concurrency=concurrency, admit=budget.admit)
+        return await session.work_through(batches, decide)
     finally:
         await judge.aclose()
+
+
+def spent_on(verdicts: Sequence[Verdict]) -> Spent:
+    """What some verdicts cost together, as far as known."""
+    known = [v.cost for v in verdicts if v.cost is not None]
+    return Spent(sum(known) if known else None, answered=any(v.scored for v in verdicts))
+
+
+def judging_session(
+    judge: Judge,
+    tasks: Iterable[JudgeTask],
+    total: int,
+    choice: ModelChoice,
+    spent: float = 0.0,
+    conditions: Conditions = USUAL,
+) -> Session:
+    """A sitting of a judge over ``total`` tasks; with an estimate where the judge asks a model.
+
+    Raises InputError where a budget cannot be kept.
+    """
+    estimate = None
+    choice = choice.of(model_of(judge.name))
+    if isinstance(judge, PaidJudge):
+        estimate = choice.estimate(map(judge.request_chars, tasks), judge.settings["max_tokens"], VERDICT_TOKENS)
+    return Session(judge.name, total, choice, estimate, spent, conditions)
+
+
+class Judging:
+    """What a judge has still to judge of some runs of one dataset: what it will take, and the work itself.
+
+    ``spec`` is the judge as the user named it. The answers are chosen as ``pending_answers`` does. Raises
+    InputError as that and ``resolve_judge`` do, and where a budget cannot be kept.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RunFolder],
+        spec: str,
+        options: JudgeOptions,
+        conditions: Conditions = USUAL,
+        **which: Any,
+    ) -> None:
+        self._spec, self._options = spec, options
+        self.judge = judge = self._judge_of(runs[0])
+        self.pending = [pending_answers(run, options.dataset, judge, **which) for run in runs]
+        self.given = Verdicts()
+        tasks = (task for pending in self.pending for task in self._tasks(pending))
+        total = sum(len(pending.case_ids) for pending in self.pending)
+        spent = sum(v.cost or 0.0 for run in runs for v in run.verdicts(judge.name, judge.rubric))
+        self.session = judging_session(judge, tasks, total, options.choice, spent, conditions)
+
+    def run(self) -> Stop | None:
+        """Judge what is pending; returns why it stopped early, or None. Raises as the judge does."""
+        return self.session.run(self._work)
+
+    async def _work(self) -> Stop | None:
+        for number, pending in enumerate(self.pending):
+            judge = self._judge_of(pending.run) if number else self.judge
+            with pending.run.writing():
+                stopped = await judge_run(pending.run, self._tasks(pending), judge, self.session, self._seen)
+            if stopped:
+                return stopped
+        return None
+
+    def _seen(self, verdict: Verdict) -> str:
+        self.given.add(verdict)
+        return self.given.detail() if self.session.estimate else ""
+
+    def _judge_of(self, run: RunFolder) -> Judge:
+        return resolve_judge(self._spec, replace(self._options, model=run.settings.model, run=run.path))
+
+    def _tasks(self, pending: Pending) -> Iterator[JudgeTask]:
+        return tasks_of(pending.run, self._options.dataset, pending.case_ids)
 
 
 def _check(judge: Judge, response: RunResponse, verdict: Verdict) -> None:

@@ -10,9 +10,13 @@ from typing import Any, Final
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.session import Session
+from dataset_builder.work.stopping import Spent, StoppedEarlyError
 from eval.agreement.known import known_agreement
 from eval.judges.interface import Judge, JudgeTask
 from eval.judging.registry import EMBEDDED, offline_judge
+from eval.judging.run import judging_session, spent_on
 from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
 from eval.repository.review import Audit
 from eval.runs.response import RunResponse
@@ -21,7 +25,6 @@ from eval.scores.labels import FIELDS
 from eval.scores.results import JudgeAgreement
 from eval.submissions.submission import Submission
 
-_AT_ONCE: Final = 16
 SAMPLE: Final = 200
 # Shares of equal response types. The study's reviewers agree with its judge, and with each other, on
 # some 0.93 of answers; the offline judge is a weaker yardstick and so only finds gross differences.
@@ -43,14 +46,19 @@ class Rejudged:
     agreement: list[JudgeAgreement] = field(default_factory=list)
 
 
-def rejudge(submission: Submission, dataset: OpenedDataset, judges: Sequence[Judge] = ()) -> list[Rejudged]:
+def rejudge(
+    submission: Submission, dataset: OpenedDataset, judges: Sequence[tuple[Judge, Session]] = ()
+) -> list[Rejudged]:
     """Judge every answer with the offline judge, then with each of ``judges``, which are closed afterwards.
 
-    Raises InputError where this installation has no offline judge, and as the judges do.
+    Raises InputError where this installation has no offline judge, StoppedEarlyError where a session's budget
+    ends, and as the judges do.
     """
     found = []
-    for judge in (offline_judge(), *judges):
-        verdicts = asyncio.run(_judge(judge, tasks_of(submission, dataset)))
+    tasks = tasks_of(submission, dataset)
+    offline = offline_judge()
+    for judge, session in ((offline, judging_session(offline, (), len(tasks), ModelChoice())), *judges):
+        verdicts = asyncio.run(_judge(judge, session, tasks))
         agreement = known_agreement(judge.name, judge.rubric)
         repeatable = judge.name == EMBEDDED
         found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement))
@@ -87,20 +95,21 @@ def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:
     ]
 
 
-async def _judge(judge: Judge, tasks: Sequence[JudgeTask]) -> list[Verdict]:
-    """All verdicts in the order of the tasks, some batches at once; the judge is closed afterwards."""
-    places = asyncio.Semaphore(_AT_ONCE)
+async def _judge(judge: Judge, session: Session, tasks: Sequence[JudgeTask]) -> list[Verdict]:
+    """All verdicts in the order of the tasks; the judge is closed afterwards."""
+    done: dict[int, list[Verdict]] = {}
 
-    async def one(batch: Sequence[JudgeTask]) -> list[Verdict]:
-        async with places:
-            return await judge.judge(batch)
+    async def one(start: int) -> Spent:
+        done[start] = verdicts = await judge.judge(tasks[start : start + judge.batch_size])
+        return spent_on(verdicts)
 
-    starts = range(0, len(tasks), judge.batch_size)
     try:
-        done = await asyncio.gather(*(one(tasks[start : start + judge.batch_size]) for start in starts))
+        stopped = await session.work_through(range(0, len(tasks), judge.batch_size), one)
     finally:
         await judge.aclose()
-    return [verdict for batch in done for verdict in batch]
+    if stopped:
+        raise StoppedEarlyError(stopped)
+    return [verdict for start in sorted(done) for verdict in done[start]]
 
 
 # The audit: a submitter's judge against ours on a random sample of the same answers.

@@ -12,7 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,11 @@ import msgspec
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import OK, PROVIDER_ERROR
 from dataset_builder.errors import BlindRefusalError, InputError, RemoteError
-from dataset_builder.models.chat import Retries, Timeouts
-from dataset_builder.models.local import engine_of, is_local_model
-from dataset_builder.models.providers import CUSTOM, resolve_endpoint
-from dataset_builder.net.secret import ApiKey
-from dataset_builder.work.asking import RETRY_HINT
+from dataset_builder.models.local import engine_of
+from dataset_builder.models.providers import CUSTOM
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.session import USUAL, Conditions
+from dataset_builder.work.stopping import Stop, StopKind
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS
 from eval.repository.request_queue import ClaimLostError, RequestQueue
@@ -34,13 +34,12 @@ from eval.reviews.maintainer import aggregate_repo
 from eval.reviews.report import report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
-from eval.runs.plan import RunPlan, Wishes, collect_run, plan_run
+from eval.runs.plan import RunOptions, RunPlan, collect_run, plan_run
 from eval.runs.response import REPEATABLE, RunResponse
 from eval.submissions.make import bundle_of_run
 
 # The thread that says a claim is alive.
 HEARTBEAT: Final = "heartbeat"
-_SPENT: Final = "the budget of"
 # How often a request is tried whose server, or the Hub, fails.
 _MOST_CLAIMS: Final = 3
 _LINES: Final = msgspec.json.Decoder(RunResponse)
@@ -58,22 +57,18 @@ class Outcome:
 class Worker:
     """A worker with its own folder, datasets and limits.
 
-    ``budget`` is in US dollars for all it does; ``base_url`` and ``key_env`` are for models of the provider
-    ``custom``, which only the worker's owner can name an address for. ``piece_size`` answers are kept in the
-    repository at a time, with a heartbeat.
+    ``choice`` holds its budget for all it does and its concurrency; address, key and price in it are for models
+    of the provider ``custom``, which only the worker's owner can name an address for. ``piece_size`` answers are
+    kept in the repository at a time, with a heartbeat.
     """
 
     queue: RequestQueue
     datasets: Sequence[OpenedDataset]
     work: Path
+    choice: ModelChoice = field(default_factory=ModelChoice)
     name: str = ""
-    budget: float | None = None
-    base_url: str | None = None
-    key_env: str | None = None
-    concurrency: int = 16
     piece_size: int = 100
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    retries: Retries = field(default_factory=Retries)
+    conditions: Conditions = USUAL
     rejudge: Rejudge = maintainers_verdicts
     say: Callable[[str], None] = lambda _: None
     spent: float = 0.0
@@ -81,9 +76,14 @@ class Worker:
     def __post_init__(self) -> None:
         self.name = self.name or f"{platform.node() or 'worker'}-{os.getpid()}"
 
+    @property
+    def has_money(self) -> bool:
+        """Whether anything is left of the budget."""
+        return self.choice.budget is None or self.spent < self.choice.budget
+
     def work_through(self, *, once: bool = False) -> Iterator[Outcome]:
         """Do what is in the queue, one request at a time, until it is empty or the budget is used up."""
-        while self.budget is None or self.spent < self.budget:
+        while self.has_money:
             mine = self.queue.claim(self.name, self._can_run)
             if mine is None:
                 return
@@ -98,13 +98,17 @@ class Worker:
         if not any(one.built.cases_hash == asked.cases_hash for one in self.datasets):
             return False
         provider = asked.model.partition("/")[0]
+        if provider == CUSTOM and self.choice.base_url is None:
+            return False
+        choice = self._choice_for(asked, policy)
         try:
-            if is_local_model(asked.model):
-                engine_of(asked.model)
+            if choice.is_local:
+                engine_of(choice.model)
             elif provider == CUSTOM:
-                return self.base_url is not None
-            elif key_env := resolve_endpoint(asked.model).key_env:
-                ApiKey(key_env)
+                choice.check()
+            else:
+                # A price that is not known is for the check of the model to refuse.
+                replace(choice, budget=None).check()
         except InputError as error:
             # A provider that the policy does not name is for the check of the model to refuse.
             if provider in policy.providers:
@@ -112,25 +116,42 @@ class Worker:
                 return False
         return True
 
+    def _choice_for(self, asked: EvalRequest, policy: Policy) -> ModelChoice:
+        """The model of a request, with what one request may cost at most as its budget."""
+        provider, _, name = asked.model.partition("/")
+        limited = ModelChoice(
+            model=asked.model,
+            concurrency=self.choice.concurrency,
+            budget=policy.most_usd_per_request,
+            tells_cost=provider in policy.cost_told_by,
+        )
+        if provider != CUSTOM:
+            return limited
+        mine = self.choice
+        return replace(limited, model=name, base_url=mine.base_url, key_env=mine.key_env, price=mine.price)
+
     def _serve(self, mine: EvalRequest) -> EvalRequest:
         policy = self.queue.read().policy
         self.say(f"{mine.id}: {mine.model}, asked for by {mine.by}")
         try:
             if problems := check_model(mine, policy):
                 return self.queue.fail(mine, "; ".join(map(str, problems)))
-            plan, kept = self._plan(mine)
+            plan, kept = self._plan(mine, policy)
             before = _cost(plan.run)
-            heart = _Heart(self.queue, mine, plan.run, kept, self.piece_size, policy.heartbeat_s)
+            heartbeat = _Heartbeat(self.queue, mine, plan.run, kept, self.piece_size, policy.heartbeat_s)
             try:
-                stopped = self._collect(plan, heart, policy)
+                stopped = self._collect(plan, heartbeat, policy)
             finally:
                 self.spent += max(0.0, _cost(plan.run) - before)
-            heart.beat()
-            if stopped is not None and stopped.startswith(_SPENT):
-                return self.queue.release(heart.mine, "the worker's budget is used up; the next worker goes on")
+            heartbeat.beat()
+            if stopped is not None and stopped.kind is StopKind.BUDGET:
+                if self._left(plan) < policy.most_usd_per_request:
+                    return self.queue.release(heartbeat.mine, "the worker's budget is used up; the next worker goes on")
+                why = f"it costs more than ${policy.most_usd_per_request:g}, the most that a request may"
+                return self.queue.fail(heartbeat.mine, why)
             if stopped is not None:
-                return self.queue.fail(heart.mine, stopped.removesuffix(RETRY_HINT).strip())
-            return self._submit(heart.mine, plan)
+                return self.queue.fail(heartbeat.mine, stopped.reason)
+            return self._submit(heartbeat.mine, plan)
         except ClaimLostError as error:
             self.say(str(error))
             return mine
@@ -146,45 +167,38 @@ class Worker:
         except BlindRefusalError as error:
             return self.queue.fail(self._mine(mine), str(error))
 
-    def _plan(self, mine: EvalRequest) -> tuple[RunPlan, set[str]]:
+    def _plan(self, mine: EvalRequest, policy: Policy) -> tuple[RunPlan, set[str]]:
         """The run of a request (begun here before, put together from its pieces, or new), and what the pieces hold."""
         dataset = next(one for one in self.datasets if one.built.cases_hash == mine.cases_hash)
         folder = self.work / mine.id
-        custom = mine.model.partition("/")[0] == CUSTOM
-        wishes = Wishes(
-            model=mine.model.partition("/")[2] if custom else mine.model,
-            base_url=self.base_url if custom else None,
-            key_env=self.key_env if custom else None,
+        options = RunOptions(
+            choice=self._choice_for(mine, policy),
             dataset=dataset.name if dataset.revision is None else f"{dataset.name}@{dataset.revision}",
             out=folder,
             reasoning=mine.reasoning,
-            concurrency=self.concurrency,
             retry_errors=True,
         )
-        plan = plan_run(wishes)
+        plan = plan_run(options)
         here = plan.run.statuses()
         held = [one for piece in self.queue.pieces(mine) for one in _LINES.decode_lines(piece)]
         if missing := [one for one in held if here.get(one.case_id, PROVIDER_ERROR) in REPEATABLE]:
             with plan.run.writing():
                 for response in missing:
                     plan.run.append_response(response)
-            plan = plan_run(wishes)
+            plan = plan_run(options)
         return plan, {one.case_id for one in held}
 
-    def _collect(self, plan: RunPlan, heart: _Heart, policy: Policy) -> str | None:
-        # What earlier workers paid for this run counts against the request's limit, not against ours.
-        ours = float("inf") if self.budget is None else _cost(plan.run) + self.budget - self.spent
-        with heart.beating():
+    def _collect(self, plan: RunPlan, heartbeat: _Heartbeat, policy: Policy) -> Stop | None:
+        choice = replace(plan.choice, budget=min(self._left(plan), policy.most_usd_per_request))
+        with heartbeat.beating():
             _, stopped = collect_run(
-                plan,
-                budget_usd=min(ours, policy.most_usd_per_request),
-                timeouts=self.timeouts,
-                retries=self.retries,
-                progress=heart.progress,
+                replace(plan, choice=choice), replace(self.conditions, progress=heartbeat.progress)
             )
-        if stopped and stopped.startswith(_SPENT) and policy.most_usd_per_request <= ours:
-            return f"it costs more than ${policy.most_usd_per_request:g}, the most that a request may"
         return stopped
+
+    def _left(self, plan: RunPlan) -> float:
+        """What a run may cost by our own budget: what earlier workers paid for it does not count against that."""
+        return float("inf") if self.choice.budget is None else _cost(plan.run) + self.choice.budget - self.spent
 
     def _submit(self, mine: EvalRequest, plan: RunPlan) -> EvalRequest:
         made = bundle_of_run(plan.run, plan.dataset, model_repo=mine.repo, note=mine.note)
@@ -210,7 +224,7 @@ class Worker:
             self.say(f"could not release {mine.id}: {error}")
 
 
-class _Heart:
+class _Heartbeat:
     """Says now and then that the claim is alive, and takes the new answers along.
 
     Beats come from a thread of its own, as an answer can take longer than the pause between two; a claim

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.request import ChatRequest, Message
 from dataset_builder.storage.files import now as now
-from dataset_builder.work.asking import RETRY_HINT as RETRY_HINT
-from dataset_builder.work.asking import Breaker as Breaker
-from dataset_builder.work.asking import work_through
-from dataset_builder.work.cost import Budget, Price, cost_of_answer
+from dataset_builder.work.asking import Asker
+from dataset_builder.work.session import Session
+from dataset_builder.work.stopping import Spent, Stop
 from eval.runs.folder import RunFolder
 from eval.runs.response import REPEATABLE, RunResponse, response_of
 from eval.runs.settings import RunSettings
@@ -47,37 +45,22 @@ def outstanding(run: RunFolder, queries: Iterable[Query], *, retry_errors: bool)
             yield query
 
 
-async def collect(
-    run: RunFolder,
-    queries: Iterable[Query],
-    client: ChatClient,
-    *,
-    concurrency: int,
-    budget: Budget,
-    price: Price | None = None,
-    seen: Callable[[RunResponse], None] = lambda response: None,
-) -> str | None:
+def collect(
+    run: RunFolder, queries: Iterable[Query], session: Session, seen: Callable[[RunResponse], str] = lambda _: ""
+) -> Stop | None:
     """Ask all queries and append each answer to the run, which is open for writing.
 
-    Memory does not grow with the number of queries. Returns why it stopped early, or None.
-    Raises RemoteError where the key is rejected, InputError where the disk is full; what was
-    answered until then is kept.
+    Memory does not grow with the number of queries. ``seen`` gives the words of the progress display. Returns
+    why it stopped early, or None. Raises RemoteError where the key is rejected, InputError where the disk is
+    full; what was answered until then is kept.
     """
-    breaker = Breaker()
 
-    async def admit() -> str | None:
-        return breaker.reason or await budget.admit()
+    async def ask(asker: Asker, query: Query) -> Spent:
+        answer = await asker.complete(request_of(run.settings, query.text))
+        cost = asker.cost(answer)
+        response = response_of(query.case_id, query.text, answer, cost, now())
+        run.append_response(response)
+        session.advance(seen(response))
+        return Spent(cost, answer.may_be_paid)
 
-    async def ask(query: Query) -> None:
-        cost, answered = None, False
-        try:
-            answer = await client.complete(request_of(run.settings, query.text))
-            cost, answered = cost_of_answer(answer, price), answer.may_be_paid
-            response = response_of(query.case_id, query.text, answer, cost, now())
-            run.append_response(response)
-            breaker.note(answer)
-            seen(response)
-        finally:
-            await budget.settle(cost, answered=answered)
-
-    return await work_through(queries, ask, concurrency=concurrency, admit=admit)
+    return session.ask_model(queries, ask, max_tokens=run.settings.max_tokens)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,11 +15,11 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw, parse_sample
 from dataset_builder.errors import InputError
-from dataset_builder.models.chat import ChatClient, Retries, Timeouts
-from dataset_builder.models.local import LOCAL_MAX_TOKENS, engine_of, is_local_model, serve_local_model
-from dataset_builder.models.providers import Endpoint, resolve_endpoint
-from dataset_builder.net.secret import ApiKey
-from dataset_builder.work.cost import FREE, Budget, Estimate, Price, estimate, parse_price, price_of
+from dataset_builder.models.local import LOCAL_MAX_TOKENS
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import Estimate
+from dataset_builder.work.session import USUAL, Conditions, Session
+from dataset_builder.work.stopping import Stop
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder
 from eval.runs.response import RunResponse
@@ -33,54 +30,33 @@ RUNS: Final = Path("runs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the command line says."""
+class RunOptions:
+    """What the user asks for: which model, about which cases, with which parameters."""
 
-    model: str
+    choice: ModelChoice
     dataset: str
-    base_url: str | None = None
-    key_env: str | None = None
     out: Path | None = None
     limit: int | None = None
     sample: str | None = None
     sample_seed: int = 0
-    concurrency: int = 16
     max_tokens: int | None = None
     temperature: float | None = 0.0
     reasoning: str | None = None
     seed: int | None = None
     providers: tuple[str, ...] = ()
     excluded_providers: tuple[str, ...] = ()
-    # Ask for event streams, for a server that takes no other calls.
-    stream: bool = False
-    price: str | None = None
     retry_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """A run that is ready to begin."""
+    """A run that is ready to begin; ``queries`` are those that have no answer yet."""
 
     run: RunFolder
     dataset: OpenedDataset
-    # None for a model that we serve ourselves.
-    endpoint: Endpoint | None
-    # Those that have no answer yet.
+    choice: ModelChoice
     queries: tuple[Query, ...]
-    price: Price | None
     estimate: Estimate
-    concurrency: int
-    stream: bool = False
-
-    @contextmanager
-    def reached(self) -> Iterator[Endpoint]:
-        """Where the model is, for as long as the block lasts."""
-        if self.endpoint is not None:
-            yield self.endpoint
-            return
-        settings = self.run.settings
-        with serve_local_model(settings.model, settings.max_tokens) as endpoint:
-            yield endpoint
 
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
@@ -93,76 +69,55 @@ class RunPlan:
             f"Run: {self.run.path}",
             *(f"Departs from the study's protocol: {departure}" for departure in self.run.record.departures),
         ]
-        if self.endpoint is not None and self.endpoint.sends_key_in_clear:
-            told.append("Careful: the key is sent to that address unencrypted (http, not https)")
-        return [*told, *(self.estimate.lines() if self.queries else ["Nothing is left to ask."])]
+        if not self.queries:
+            return [*told, "Nothing is left to ask."]
+        return [*told, *self.choice.warnings(), *self.estimate.lines()]
 
 
-def plan_run(wishes: Wishes) -> RunPlan:
+def plan_run(options: RunOptions) -> RunPlan:
     """Open the dataset, draw the cases, find the model, make or open the run's folder.
 
-    Raises InputError for anything in the wishes that cannot be done, before anything is asked of a
-    model; DataError where the folder holds a run with other settings.
+    Raises InputError for anything that cannot be done, before anything is asked of a model; DataError where
+    the folder holds a run with other settings.
     """
-    sample = parse_sample(wishes.sample, wishes.limit)
-    given_price = parse_price(wishes.price) if wishes.price is not None else None
-    endpoint = None if is_local_model(wishes.model) else _reachable(wishes)
-    dataset = locate_dataset(wishes.dataset)
-    cases = draw(dataset.built.cases(), sample, wishes.sample_seed, lambda case: case.cell)
+    sample = parse_sample(options.sample, options.limit)
+    # Better now than after the confirmation.
+    options.choice.check()
+    if (options.providers or options.excluded_providers) and not options.choice.routes:
+        raise InputError(
+            f"--provider and --exclude-provider choose among those that a router asks, and {options.choice.host} "
+            "is none. Leave them out, or name the model with openrouter/ in front."
+        )
+    dataset = locate_dataset(options.dataset)
+    cases = draw(dataset.built.cases(), sample, options.sample_seed, lambda case: case.cell)
     if not cases:
         raise InputError(f"{dataset.name}: holds no cases, so there is nothing to ask.")
-    settings = _settings(wishes, dataset, cases, sample, endpoint)
-    run = RunFolder.create(wishes.out or usual_folder(settings), settings, now())
-    queries = tuple(outstanding(run, (Query(c.case_id, c.user_query) for c in cases), retry_errors=wishes.retry_errors))
-    price = given_price or (price_of(endpoint) if endpoint else FREE)
-    return RunPlan(
-        run=run,
-        dataset=dataset,
-        endpoint=endpoint,
-        queries=queries,
-        price=price,
-        estimate=estimate(
-            (len(q.text) for q in queries), settings.max_tokens, price, price_is_given=given_price is not None
-        ),
-        # It answers one at a time.
-        concurrency=wishes.concurrency if endpoint else 1,
-        stream=wishes.stream,
-    )
+    settings = _settings(options, dataset, cases, sample)
+    run = RunFolder.create(options.out or usual_folder(settings), settings, now())
+    asked = (Query(case.case_id, case.user_query) for case in cases)
+    queries = tuple(outstanding(run, asked, retry_errors=options.retry_errors))
+    estimate = options.choice.estimate((len(query.text) for query in queries), settings.max_tokens)
+    return RunPlan(run, dataset, options.choice, queries, estimate)
 
 
-def _reachable(wishes: Wishes) -> Endpoint:
-    endpoint = resolve_endpoint(wishes.model, wishes.base_url, wishes.key_env)
-    if endpoint.key_env is not None:
-        # Better now than after the confirmation.
-        ApiKey(endpoint.key_env)
-    if (wishes.providers or wishes.excluded_providers) and not endpoint.provider.routes:
-        raise InputError(
-            f"--provider and --exclude-provider choose among those that a router asks, and {endpoint.host} is none. "
-            "Leave them out, or name the model with openrouter/ in front."
-        )
-    return endpoint
-
-
-def _settings(
-    wishes: Wishes, dataset: OpenedDataset, cases: list[Case], sample: str, endpoint: Endpoint | None
-) -> RunSettings:
-    local = endpoint is None
+def _settings(options: RunOptions, dataset: OpenedDataset, cases: list[Case], sample: str) -> RunSettings:
+    choice = options.choice
     return RunSettings(
         dataset=dataset.name,
         revision=dataset.revision,
         content_hash=dataset.built.cases_hash,
         sample=sample,
-        sample_seed=wishes.sample_seed,
+        sample_seed=options.sample_seed,
         case_ids=tuple(case.case_id for case in cases),
-        model=wishes.model,
-        endpoint=endpoint.host if endpoint else "this process",
-        engine=engine_of(wishes.model) if local else None,
-        temperature=wishes.temperature,
-        max_tokens=wishes.max_tokens or (LOCAL_MAX_TOKENS if local else PROTOCOL_MAX_TOKENS),
-        reasoning=wishes.reasoning,
-        seed=wishes.seed,
-        providers=wishes.providers,
-        excluded_providers=wishes.excluded_providers,
+        model=choice.model,
+        endpoint="this process" if choice.is_local else choice.endpoint.host,
+        engine=choice.engine,
+        temperature=options.temperature,
+        max_tokens=options.max_tokens or (LOCAL_MAX_TOKENS if choice.is_local else PROTOCOL_MAX_TOKENS),
+        reasoning=options.reasoning,
+        seed=options.seed,
+        providers=options.providers,
+        excluded_providers=options.excluded_providers,
         package_version=__version__,
     )
 
@@ -177,66 +132,23 @@ def usual_folder(settings: RunSettings) -> Path:
 # One sitting of a run, from the first request to the account of what came.
 
 
-_TIMEOUTS = Timeouts()
-_RETRIES = Retries()
-
-
-def collect_run(
-    plan: RunPlan,
-    *,
-    budget_usd: float | None = None,
-    timeouts: Timeouts = _TIMEOUTS,
-    retries: Retries = _RETRIES,
-    progress: Callable[[str, int], AbstractContextManager[Callable[[str], None]]],
-) -> tuple[Tally, str | None]:
+def collect_run(plan: RunPlan, conditions: Conditions = USUAL) -> tuple[Tally, Stop | None]:
     """Ask what is outstanding and keep every answer.
 
     Returns what this sitting came to, and why it stopped early, or None. Raises as ``collect`` does.
     """
-    paid = Tally()
+    sitting, paid = Tally(), Tally()
     for response in plan.run.every_response():
         paid.add(response)
-    sitting = Tally()
     if not plan.queries:
         return sitting, None
-    with (
-        plan.run.writing(),
-        plan.reached() as endpoint,
-        progress(plan.run.settings.model, len(plan.queries)) as move,
-    ):
 
-        def seen(response: RunResponse) -> None:
-            sitting.add(response)
-            move(_detail(paid.cost + sitting.cost, sitting))
+    def seen(response: RunResponse) -> str:
+        sitting.add(response)
+        money = f"${paid.cost + sitting.cost:.4f}" if sitting.priced else "cost not known"
+        return f"{money}, {sitting.failed} without an answer"
 
-        stopped = asyncio.run(_collect(plan, endpoint, budget_usd, paid.cost, timeouts, retries, seen))
-    return sitting, stopped
-
-
-async def _collect(
-    plan: RunPlan,
-    endpoint: Endpoint,
-    budget_usd: float | None,
-    paid: float,
-    timeouts: Timeouts,
-    retries: Retries,
-    seen: Callable[[RunResponse], None],
-) -> str | None:
-    budget = Budget(budget_usd, spent=paid, call_cost=plan.estimate.call_cost)
-    async with ChatClient(
-        endpoint, concurrency=plan.concurrency, timeouts=timeouts, retries=retries, stream=plan.stream
-    ) as client:
-        return await collect(
-            plan.run,
-            plan.queries,
-            client,
-            concurrency=plan.concurrency,
-            budget=budget,
-            price=plan.price,
-            seen=seen,
-        )
-
-
-def _detail(cost: float, sitting: Tally) -> str:
-    money = f"${cost:.4f}" if sitting.priced else "cost not known"
-    return f"{money}, {sitting.failed} without an answer"
+    title = plan.run.settings.model
+    session = Session(title, len(plan.queries), plan.choice, plan.estimate, paid.cost, conditions)
+    with plan.run.writing():
+        return sitting, collect(plan.run, plan.queries, session, seen)

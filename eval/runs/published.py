@@ -15,7 +15,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.models.answer import Usage
 from eval.runs.collect import now
 from eval.runs.folder import RunFolder
-from eval.runs.plan import Wishes, usual_folder
+from eval.runs.plan import RunOptions, usual_folder
 from eval.runs.response import RunResponse
 from eval.runs.settings import RunSettings
 from eval.runs.verdict import hash_text
@@ -28,16 +28,16 @@ def is_published(model: str) -> bool:
     return model.startswith(PREFIX)
 
 
-def copy_published(wishes: Wishes) -> RunFolder:
+def copy_published(options: RunOptions) -> RunFolder:
     """A run of the published answers of ``published/SLUG``; what it has already is not copied again.
 
     Raises InputError where the dataset holds no answers of that model.
     """
-    dataset = locate_dataset(wishes.dataset)
-    sample = parse_sample(wishes.sample, wishes.limit)
-    cases = draw(dataset.built.cases(), sample, wishes.sample_seed, lambda case: case.cell)
-    slug = wishes.model.removeprefix(PREFIX)
-    return copy_answers(dataset, slug, cases, sample=sample, seed=wishes.sample_seed, out=wishes.out)
+    dataset = locate_dataset(options.dataset)
+    sample = parse_sample(options.sample, options.limit)
+    cases = draw(dataset.built.cases(), sample, options.sample_seed, lambda case: case.cell)
+    slug = options.choice.model.removeprefix(PREFIX)
+    return copy_answers(dataset, slug, cases, sample=sample, seed=options.sample_seed, out=options.out)
 
 
 def copy_answers(

@@ -8,9 +8,11 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from dataset_builder.models.chat import Retries, Timeouts
-from dataset_builder.storage.progress import run_progress
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import FREE
+from dataset_builder.work.session import Conditions
 from eval.cli import eval_group
-from eval.runs.plan import Wishes, collect_run, plan_run
+from eval.runs.plan import RunOptions, collect_run, plan_run
 from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer
 
@@ -18,12 +20,14 @@ QUICK = Retries(attempts=8, first_wait_s=0.01, longest_wait_s=0.05)
 
 
 def command(*arguments: str) -> Result:
-    """``eval run`` without a judge."""
-    return CliRunner().invoke(eval_group, ["run", "--judge", "none", *arguments])
+    """``eval run`` without a judge; a server of the test's own is free unless it says otherwise."""
+    free = ("--price", "0,0") if "--base-url" in arguments and "--price" not in arguments else ()
+    return CliRunner().invoke(eval_group, ["run", "--judge", "none", *free, *arguments])
 
 
-def plan(server: ChatServer, dataset: str, out: Path, **wishes: Any) -> Any:
-    return plan_run(Wishes(model="m", base_url=server.base_url, dataset=dataset, out=out, **wishes))
+def plan(server: ChatServer, dataset: str, out: Path, choice: dict[str, Any] | None = None, **options: Any) -> Any:
+    chosen = {"model": "m", "base_url": server.base_url, "price": FREE} | (choice or {})
+    return plan_run(RunOptions(choice=ModelChoice(**chosen), dataset=dataset, out=out, **options))
 
 
 def collect(
@@ -32,8 +36,8 @@ def collect(
     out: Path,
     budget: float | None = None,
     timeouts: Timeouts = PATIENT,
-    **wishes: Any,
+    concurrency: int = 16,
+    **options: Any,
 ) -> Any:
-    return collect_run(
-        plan(server, dataset, out, **wishes), budget_usd=budget, timeouts=timeouts, retries=QUICK, progress=run_progress
-    )
+    choice = {"budget": budget, "concurrency": concurrency}
+    return collect_run(plan(server, dataset, out, choice, **options), Conditions(timeouts=timeouts, retries=QUICK))

@@ -5,15 +5,13 @@ Arguments: the run's folder, the server's address, the number of cases, of kills
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 from kills import Sittings
 
-from dataset_builder.models.chat import ChatClient
-from dataset_builder.models.providers import resolve_endpoint
-from dataset_builder.work.cost import Budget
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.session import Session
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder
 from eval.runs.settings import RunSettings
@@ -30,14 +28,9 @@ def sit(path: Path, url: str, cases: int, upto: int) -> None:
         package_version="1",
     )
     run = RunFolder.create(path, settings, now())
-
-    async def work() -> None:
-        async with ChatClient(resolve_endpoint("m", url), concurrency=8) as client:
-            todo = outstanding(run, queries[:upto], retry_errors=False)
-            await collect(run, todo, client, concurrency=8, budget=Budget(None))
-
+    session = Session("m", upto, ModelChoice(model="m", base_url=url, concurrency=8), None)
     with run.writing():
-        asyncio.run(work())
+        collect(run, outstanding(run, queries[:upto], retry_errors=False), session)
 
 
 def size(path: Path) -> int:

@@ -7,7 +7,6 @@ Prints the number of orders in the end.
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from kills import Sittings
@@ -21,13 +20,13 @@ from dataset_builder.work.choice import ModelChoice
 
 def sit(path: Path, url: str, orders: int) -> None:
     targets = {parse_cell("control:school"): orders // 2, parse_cell("content_defeat:club"): orders - orders // 2}
-    session = writing_session(targets, model="m", base_url=url, out=path, existing=("starter",), concurrency=4)
-    session.run(lambda title, total: nullcontext(lambda detail: None))
-    folder = session.folder
     choice = ModelChoice(model="m", base_url=url, concurrency=4)
+    session = writing_session(targets, choice, out=path, existing=("starter",))
+    session.run()
+    folder = session.folder
     tasks = gate_tasks(folder.lines(), ALL_GATES, folder.gates, "m")
     with folder.writing():
-        GateSession(folder.gates, tasks, choice, None).run(lambda title, total: nullcontext(lambda detail: None))
+        GateSession(folder.gates, tasks, choice).run()
 
 
 def lines(path: Path) -> int:

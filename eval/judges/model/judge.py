@@ -11,26 +11,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from dataset_builder.dataset.taxonomy import (
-    CONTENT_FILTER,
-    EMPTY,
-    FAILURES,
-    JUDGE_OUT_OF_TOKENS,
-    PROVIDER_ERROR,
-    TOOL_CALL,
-    TRUNCATED,
-)
-from dataset_builder.errors import RemoteError
-from dataset_builder.models.answer import ChatAnswer
+from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
 from dataset_builder.models.chat import ChatClient
-from dataset_builder.models.providers import Endpoint, resolve_endpoint
-from dataset_builder.models.request import ChatRequest
-from dataset_builder.work.cost import Price, cost_of_answer, price_of
+from dataset_builder.storage.files import now
+from dataset_builder.work.asking import Asker, Client, Prompt, Question, ReplyStatus
+from dataset_builder.work.cost import Price
+from dataset_builder.work.stopping import StoppedEarlyError
 from eval.judges.interface import JudgeOptions, JudgeTask
-from eval.judges.model.prompt import CaseContext, Prompt, build_prompt, prompt_hash
-from eval.judges.model.reply import LONGEST_REPLY, UnreadableReply, declines, read_reply
+from eval.judges.model.prompt import CaseContext, build_prompt, prompt_hash
+from eval.judges.model.reply import read_reply
 from eval.judges.model.rubric import RUBRIC_VERSION, SCHEMA_NAME, VERDICT_SCHEMA
-from eval.runs.collect import Breaker, now
 from eval.runs.verdict import Verdict
 
 JUDGE: Final = "model"
@@ -38,7 +28,12 @@ JUDGE_REFUSAL, JUDGE_FAILURE, UNREADABLE = "judge_refusal", "judge_failure", "un
 TEMPERATURE: Final = 0.0
 # A verdict takes about 150; the rest is for models that reason first.
 MAX_TOKENS: Final = 4000
-_TRIES: Final = 2
+_REASONS: Final = {
+    ReplyStatus.NO_REPLY: JUDGE_FAILURE,
+    ReplyStatus.REFUSED: JUDGE_REFUSAL,
+    ReplyStatus.UNREADABLE: UNREADABLE,
+    ReplyStatus.OUT_OF_TOKENS: JUDGE_OUT_OF_TOKENS,
+}
 
 
 class Host(Protocol):
@@ -50,16 +45,12 @@ class Host(Protocol):
         ...
 
 
-class Asked(Protocol):
+class JudgeClient(Client, Protocol):
     """What a model judge asks: a ChatClient, or whatever answers like one."""
 
     @property
     def endpoint(self) -> Host:
         """Where it is."""
-        ...
-
-    async def complete(self, request: ChatRequest) -> ChatAnswer:
-        """The end of one request."""
         ...
 
     async def aclose(self) -> None:
@@ -79,7 +70,7 @@ class ModelJudge:
     def __init__(
         self,
         model: str,
-        client: Asked,
+        client: JudgeClient,
         *,
         price: Price | None = None,
         show_reasoning: bool = False,
@@ -96,11 +87,8 @@ class ModelJudge:
             "left_out_where_refused": ["temperature", "response_format"],
         }
         self._client = client
-        self._price = price
+        self._asker = Asker(client, max_tokens=max_tokens, temperature=TEMPERATURE, price=price)
         self._show_reasoning = show_reasoning
-        self._max_tokens = max_tokens
-        self._takes_temperature = True
-        self._breaker = Breaker()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -130,107 +118,37 @@ class ModelJudge:
         return build_prompt(CaseContext.of(task.case), response.response or "", reasoning=thought, complaint=complaint)
 
     async def _judge_one(self, task: JudgeTask) -> Verdict:
-        costs: list[float | None] = []
-        complaint: str | None = None
-        raw: str | None = None
-        reason = UNREADABLE
-        for _ in range(_TRIES):
-            prompt = self._prompt(task, complaint)
-            answer = await self._ask(prompt)
-            if answer.status in FAILURES:
-                if answer.may_be_paid:
-                    costs.append(cost_of_answer(answer, self._price))
-                return self._unscored(task, JUDGE_FAILURE, raw, costs, f"no reply: {answer.error}")
-            costs.append(cost_of_answer(answer, self._price))
-            raw = answer.text[:LONGEST_REPLY] or raw
-            if answer.status == CONTENT_FILTER or answer.declined:
-                return self._unscored(task, JUDGE_REFUSAL, raw, costs, answer.error)
-            if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
-                # The same again would end the same way, and cost as much.
-                why = (
-                    f"the judge spent its {self._max_tokens:,} tokens on reasoning and came to no verdict; "
-                    "give it more with --judge-max-tokens"
-                )
-                return self._unscored(task, JUDGE_OUT_OF_TOKENS, answer.reasoning[:LONGEST_REPLY], costs, why)
-            if answer.status == EMPTY:
-                reason, complaint = JUDGE_FAILURE, "it was empty"
-            elif answer.status == TRUNCATED:
-                reason, complaint = UNREADABLE, "it was cut off before its end; keep the reasoning short"
-            elif answer.status == TOOL_CALL:
-                reason, complaint = UNREADABLE, "it called a tool, and there is none"
-            else:
-                # A verdict that can be read carries its end with it, whatever word the server ended it with.
-                try:
-                    read = read_reply(answer.text, prompt.code)
-                except UnreadableReply as fault:
-                    reason = JUDGE_REFUSAL if declines(answer.text) else UNREADABLE
-                    complaint = str(fault)
-                else:
-                    return Verdict(
-                        case_id=task.case.case_id,
-                        response_hash=task.response.response_hash,
-                        judge=self.name,
-                        rubric=self.rubric,
-                        response_type=read.response_type,
-                        engages_with_defeat=read.engages_with_defeat,
-                        independent_harm=read.independent_harm,
-                        reasoning=read.reasoning,
-                        cost=_total(costs),
-                        judged_at=now(),
-                    )
-        return self._unscored(task, reason, raw, costs, complaint)
-
-    async def _ask(self, prompt: Prompt) -> ChatAnswer:
-        temperature = TEMPERATURE if self._takes_temperature else None
-        answer = await self._client.complete(self._request(prompt, temperature))
-        # Some models that always reason take no temperature, and refuse every request that carries one.
-        refused = answer.status == PROVIDER_ERROR and answer.http_status in (400, 422)
-        if refused and temperature is not None and "temperature" in (answer.error or ""):
-            self._takes_temperature = False
-            answer = await self._client.complete(self._request(prompt, None))
-        self._breaker.note(answer)
-        if self._breaker.reason is not None:
-            raise RemoteError(f"{self._client.endpoint.host}: {self._breaker.reason}")
-        return answer
-
-    def _request(self, prompt: Prompt, temperature: float | None) -> ChatRequest:
-        return ChatRequest(
-            messages=prompt.messages,
-            max_tokens=self._max_tokens,
-            temperature=temperature,
-            schema=VERDICT_SCHEMA,
-            schema_name=SCHEMA_NAME,
+        reply = await self._asker.read(
+            Question(SCHEMA_NAME, VERDICT_SCHEMA, lambda complaint: self._prompt(task, complaint), read_reply)
         )
-
-    def _unscored(
-        self, task: JudgeTask, reason: str, raw: str | None, costs: list[float | None], why: str | None
-    ) -> Verdict:
+        if self._asker.stop is not None:
+            raise StoppedEarlyError(self._asker.stop)
+        read, why = reply.value, reply.why
+        if reply.status is ReplyStatus.OUT_OF_TOKENS:
+            why = f"the judge {why}; give it more with --judge-max-tokens"
         return Verdict(
             case_id=task.case.case_id,
             response_hash=task.response.response_hash,
             judge=self.name,
             rubric=self.rubric,
-            unscored_reason=reason,
-            reasoning=why,
-            raw_reply=raw,
-            cost=_total(costs),
+            response_type=read.response_type if read else None,
+            engages_with_defeat=read.engages_with_defeat if read else None,
+            independent_harm=read.independent_harm if read else None,
+            unscored_reason=_REASONS.get(reply.status),
+            reasoning=read.reasoning if read else why,
+            raw_reply=None if read else reply.raw,
+            cost=reply.cost,
             judged_at=now(),
         )
 
 
-def _total(costs: list[float | None]) -> float | None:
-    """US dollars of all tries; None where there was none, or one whose cost is not known."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known and len(known) == len(costs) else None
-
-
 def make(argument: str, options: JudgeOptions) -> ModelJudge:
     """The judge ``model:ARGUMENT``. Raises InputError for an unknown place or a key that is not set."""
-    endpoint: Endpoint = resolve_endpoint(argument, options.base_url, options.key_env)
+    choice = options.choice.of(argument)
     return ModelJudge(
         argument,
-        ChatClient(endpoint, concurrency=options.concurrency),
-        price=options.price or price_of(endpoint),
+        ChatClient(choice.endpoint, concurrency=choice.concurrency),
+        price=choice.known_price,
         show_reasoning=options.show_reasoning,
         max_tokens=options.max_tokens or MAX_TOKENS,
     )

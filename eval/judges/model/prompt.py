@@ -19,6 +19,7 @@ from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, CONTROL, FAMILIES
 from dataset_builder.errors import InputError
 from dataset_builder.models.quoted import escaped, shortened
 from dataset_builder.models.request import Message
+from dataset_builder.work.asking import Prompt
 from eval.judges.model.rubric import CODE, hash_prompt, rubric_text
 
 # Characters kept of an answer (2 of the study's 23,209 have more) and of any other text.
@@ -42,14 +43,6 @@ class CaseContext:
     def of(cls, case: Case) -> Self:
         """The context of a case."""
         return cls(case.defeat_family, case.authority_type, case.policy, case.defeat_condition, case.user_query)
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The messages of a request, and the code that its verdict must carry."""
-
-    code: str
-    messages: tuple[Message, ...]
 
 
 def new_code() -> str:

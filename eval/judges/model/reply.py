@@ -10,10 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
-from dataset_builder.models.reply import LONGEST_REPLY as LONGEST_REPLY
-from dataset_builder.models.reply import UnreadableReply as UnreadableReply
-from dataset_builder.models.reply import declines as declines
-from dataset_builder.models.reply import read_object
+from dataset_builder.models.reply import UnreadableReply, read_object
 from eval.judges.model.rubric import CODE, ENGAGES, HARM, REASONING, RESPONSE_TYPE, VERDICT_SCHEMA
 
 _MEMBERS: Final = frozenset(VERDICT_SCHEMA["required"])

@@ -247,7 +247,9 @@ def test_wishes_that_cannot_be_met(arguments: tuple[str, ...], tmp_path: Path) -
 
 def test_a_budget_stops_the_gates(tmp_path: Path) -> None:
     write(tmp_path / "g", count=8)
-    done, asked = gate(tmp_path / "g", writes_and_passes, "--budget", str(12 * COST / 4), "--concurrency", "1")
+    done, asked = gate(
+        tmp_path / "g", writes_and_passes, "--budget", str(12 * COST / 4), "--price", "0,0", "--concurrency", "1"
+    )
     assert isinstance(done.exception, RemoteError)
     assert len(asked) == 12
     assert sum(outcomes(tmp_path / "g").values()) == 16

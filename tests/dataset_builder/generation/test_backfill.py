@@ -107,8 +107,16 @@ def test_what_stays_short_is_said(tmp_path: Path) -> None:
 
 def test_the_budget_counts_writing_and_gates(tmp_path: Path) -> None:
     # A case costs COST and its three gates 3/4 of it; the writing of 20 leaves enough for 40 verdicts.
+    prices = ("--price", "0,0", "--gate-price", "0,0")
     done, asked = backfill(
-        writes_and_passes, tmp_path / "g", "control:school: 20", "--budget", str(30 * COST), "--concurrency", "1"
+        writes_and_passes,
+        tmp_path / "g",
+        "control:school: 20",
+        "--budget",
+        str(30 * COST),
+        "--concurrency",
+        "1",
+        *prices,
     )
     assert isinstance(done.exception, RemoteError)
     assert "is used up" in str(done.exception)
@@ -116,6 +124,28 @@ def test_the_budget_counts_writing_and_gates(tmp_path: Path) -> None:
     found = account(GenerationFolder.open(tmp_path / "g"))
     assert found.cost == 30 * COST
     assert f"control:school: {20 - found.kept_by_cell['control:school']} short" in str(done.exception)
+
+
+def test_the_estimate_holds_the_three_gates_of_each_case(tmp_path: Path) -> None:
+    prices = ("--price", "100,200", "--gate-price", "10,20")
+    done, _ = backfill(writes_and_passes, tmp_path / "g", "control:school: 2", *prices)
+    assert done.exit_code == 0, done.output
+    calls = re.findall(r"^Calls: (\d+)$", done.output, re.MULTILINE)
+    # Two cases to write, and three gates on each.
+    assert calls == ["2", "6"]
+    costs = [float(low) for low in re.findall(r"^Cost: \$([\d.]+) to", done.output, re.MULTILINE)]
+    (whole,) = re.findall(r"^Altogether: \$([\d.]+) to", done.output, re.MULTILINE)
+    assert float(whole) == pytest.approx(sum(costs), abs=0.011)
+    # Six verdicts of 150 tokens at 20 dollars a million are 0.018, and what is sent comes on top.
+    assert costs[1] > 0.018
+
+
+def test_a_budget_with_a_price_that_is_not_known_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for prices, option in ((("--gate-price", "0,0"), "--price"), (("--price", "0,0"), "--gate-price")):
+        done, asked = backfill(writes_and_passes, tmp_path / "g", "control:school: 2", "--budget", "1", *prices)
+        assert isinstance(done.exception, InputError)
+        assert f"Give {option} IN,OUT" in str(done.exception)
+        assert asked == []
 
 
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:

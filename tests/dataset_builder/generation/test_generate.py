@@ -215,7 +215,7 @@ def test_other_settings_need_another_folder(tmp_path: Path) -> None:
 
 
 def test_a_budget_ends_the_work_and_the_rest_goes_on_later(tmp_path: Path) -> None:
-    wish = ("--cell", "control:school", "--count", "30", "--concurrency", "1")
+    wish = ("--cell", "control:school", "--count", "30", "--concurrency", "1", "--price", "0,0")
     with ChatServer(case) as server:
         # Every answer costs COST, so twenty of them use the budget up.
         done = generate(server, tmp_path / "g", *wish, "--budget", str(20 * COST))

@@ -5,6 +5,7 @@ import pytest
 from dataset_builder.errors import InputError
 from dataset_builder.models.answer import Usage
 from dataset_builder.models.providers import resolve_endpoint
+from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import FREE, PRICES, Price, cost_of, estimate, parse_price, price_of
 
 
@@ -42,12 +43,43 @@ def test_what_is_said_of_the_cost(price: Price | None, said: str) -> None:
         ("openai/gpt-5.4", None, PRICES["openai/gpt-5.4"]),
         ("openrouter/nvidia/nemotron-3-nano-30b-a3b:free", None, FREE),
         ("ollama/llama3.2", None, FREE),
+        # What listens here may be a gateway to a model that costs money.
+        ("m", "http://localhost:4000/v1", None),
         ("openrouter/who/knows", None, None),
         ("openai/gpt-5.4", "https://cloud.example/v1", None),
     ],
 )
 def test_whose_price_is_known(model: str, base_url: str | None, price: Price | None) -> None:
     assert price_of(resolve_endpoint(model, base_url)) == price
+
+
+def test_a_server_of_the_users_on_this_machine_has_no_known_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-0123456789abcdef")
+    # The address that vLLM has by default proves nothing; the name vllm/… is the user's word.
+    assert ModelChoice(model="m", base_url="http://127.0.0.1:8000/v1").known_price is None
+    assert ModelChoice(model="vllm/m").known_price == FREE
+    keyed = ModelChoice(model="vllm/m", key_env="SOME_KEY")
+    assert keyed.known_price is None
+    assert "may pass requests on to a model that costs money" in keyed.warnings()[0]
+    assert ModelChoice(model="m", base_url="http://127.0.0.1:8000/v1", price=FREE).known_price == FREE
+
+
+def test_a_budget_needs_a_price_or_a_provider_that_tells_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-0123456789abcdef")
+    ModelChoice(model="openrouter/who/knows", budget=1.0).check()
+    local = ModelChoice(model="m", base_url="http://127.0.0.1:4000/v1", budget=0.01, prefix="judge-")
+    with pytest.raises(InputError, match=r"--budget 0\.01 cannot be kept.*Give --judge-price IN,OUT"):
+        local.check()
+
+
+def test_two_estimates_together() -> None:
+    # 108 and 208 tokens to send at 1 dollar, 10 to 20 to get at 2: costs add up, and an unknown one hides the sum.
+    known = estimate([400], 8000, Price(1, 2), answer_tokens=(10, 20)) + estimate(
+        [800], 8000, Price(1, 2), answer_tokens=(10, 20)
+    )
+    assert (known.calls, known.prompt_tokens, known.completion_tokens) == (2, 316, (20, 40))
+    assert known.cost == pytest.approx((356e-6, 396e-6))
+    assert (known + estimate([400], 8000, None)).cost is None
 
 
 @pytest.mark.parametrize(

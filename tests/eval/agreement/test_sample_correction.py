@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.sample import draw_labelled
 from dataset_builder.errors import DataError, InputError
+from dataset_builder.work.choice import ModelChoice
 from eval.agreement.sample import METHODS, sample_corrected
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
-from eval.runs.plan import Wishes
+from eval.runs.plan import RunOptions
 from eval.runs.published import copy_published
 from eval.runs.verdict import Verdict
 from eval.scores.answers import ScoredAnswers
@@ -202,7 +203,7 @@ def made(tmp_path_factory) -> Path:
     """A run with the published verdicts and a strict judge's."""
     folder = tmp_path_factory.mktemp("correct")
     dataset = build_small(folder / "dataset").path
-    copy_published(Wishes(model="published/alpha-1", dataset=str(dataset), out=folder / "run"))
+    copy_published(RunOptions(choice=ModelChoice(model="published/alpha-1"), dataset=str(dataset), out=folder / "run"))
     run("judge", str(folder / "run"), "--judge", "published")
     strict = []
     for place, verdict in enumerate(RunFolder.open(folder / "run").verdicts("published")):
@@ -258,8 +259,8 @@ def test_labels_come_as_a_sheet_as_verdicts_or_as_a_run(made, tmp_path, form):
     else:
         labels = tmp_path / "other"
         copy_published(
-            Wishes(
-                model="published/alpha-1",
+            RunOptions(
+                choice=ModelChoice(model="published/alpha-1"),
                 dataset=RunFolder.open(made).settings.dataset,
                 out=labels,
                 sample="stratified:60",

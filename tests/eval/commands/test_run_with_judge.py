@@ -36,6 +36,7 @@ def test_model_and_judge_at_different_addresses_in_one_command(
         done = run(
             *("--model", "m", "--base-url", model.base_url, "--api-key-env", "MODEL_KEY"),
             *("--judge", "model:j", "--judge-base-url", judge.base_url, "--judge-api-key-env", "JUDGE_KEY"),
+            *("--price", "0,0", "--judge-price", "0,0"),
             *("--dataset", dataset, "--limit", "5", "--out", str(out), "--concurrency", "2"),
         )
         assert done.exit_code == 0, done.output
@@ -52,7 +53,18 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with ChatServer() as model:
-        base = ("--model", "m", "--base-url", model.base_url, "--dataset", dataset, "--out", str(tmp_path / "run"))
+        base = (
+            "--model",
+            "m",
+            "--base-url",
+            model.base_url,
+            "--price",
+            "0,0",
+            "--dataset",
+            dataset,
+            "--out",
+            str(tmp_path / "run"),
+        )
         for judge, said in (("model:j", "no telling where it runs"), ("model:openai/gpt-5.4", "OPENAI_API_KEY")):
             done = run(*base, "--judge", judge)
             assert isinstance(done.exception, InputError)
@@ -60,6 +72,10 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
             assert str(done.exception).startswith(f"--judge {judge}: ")
             assert str(done.exception).endswith("For the judge these are --judge-base-url and --judge-api-key-env.")
         assert isinstance(run(*base, "--judge", "model:j", "--judge-price", "2").exception, InputError)
+        # A judge on this machine may be a gateway to one that costs money.
+        done = run(*base, "--judge", "model:j", "--judge-base-url", model.base_url, "--budget", "1")
+        assert isinstance(done.exception, InputError)
+        assert "Give --judge-price IN,OUT" in str(done.exception)
         # A judge that costs money, a model that does not, and nobody to ask.
         monkeypatch.setenv("OPENAI_API_KEY", JUDGE_KEY)
         done = run(*base, "--judge", "model:openai/gpt-5.4")
@@ -70,7 +86,18 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
 
 def test_without_a_whole_answer_there_is_nothing_to_score_and_that_is_said(dataset: str, tmp_path: Path) -> None:
     with ChatServer(lambda _: answer("First, take", finish="length")) as model:
-        base = ("--model", "m", "--base-url", model.base_url, "--dataset", dataset, "--out", str(tmp_path / "run"))
+        base = (
+            "--model",
+            "m",
+            "--base-url",
+            model.base_url,
+            "--price",
+            "0,0",
+            "--dataset",
+            dataset,
+            "--out",
+            str(tmp_path / "run"),
+        )
         done = run(*base, "--limit", "2")
     assert done.exit_code == 0, done.output
     assert "2 cases: 2 truncated_answer" in done.output

@@ -105,7 +105,12 @@ def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: Open
     command("submit", folder, "--results", results, "--dataset", dataset.name)
     with ChatServer(judge_script(response_type="helps")) as server:
         there = ("review", results, "--dataset", dataset.name, "--again", "--judge", "model:strict")
-        done = command(*there, "--judge-base-url", server.base_url)
+        there += ("--judge-base-url", server.base_url)
+        asked = command(*there)
+        assert "Cost: not known" in asked.output
+        assert "--yes" in str(asked.exception)
+        assert server.requests == []
+        done = command(*there, "--yes")
         assert done.exit_code == 0, done.output
         assert len(server.requests) == 72
     command("aggregate", results, "--dataset", dataset.name)

@@ -12,9 +12,10 @@ from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.records import Response
 from dataset_builder.dataset.tables import schema_of
 from dataset_builder.errors import InputError
+from dataset_builder.work.choice import ModelChoice
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
-from eval.runs.plan import Wishes
+from eval.runs.plan import RunOptions
 from eval.runs.published import copy_published
 from tests.support.small_dataset import build_small
 
@@ -31,7 +32,7 @@ def made(tmp_path_factory) -> Path:
     """A run of published answers, with the published verdicts."""
     folder = tmp_path_factory.mktemp("export")
     dataset = build_small(folder / "dataset").path
-    copy_published(Wishes(model="published/alpha-1", dataset=str(dataset), out=folder / "run"))
+    copy_published(RunOptions(choice=ModelChoice(model="published/alpha-1"), dataset=str(dataset), out=folder / "run"))
     run("judge", str(folder / "run"), "--judge", "published")
     return folder / "run"
 
@@ -67,7 +68,9 @@ def test_a_shared_record_holds_the_rates(made, tmp_path):
 
 def test_an_unjudged_run_has_rows_without_verdicts(made, tmp_path):
     dataset = RunFolder.open(made).settings.dataset
-    copy_published(Wishes(model="published/beta-2", dataset=dataset, out=tmp_path / "run", limit=6))
+    copy_published(
+        RunOptions(choice=ModelChoice(model="published/beta-2"), dataset=dataset, out=tmp_path / "run", limit=6)
+    )
     run("export", str(tmp_path / "run"), "--format", "jsonl", "--out", str(tmp_path / "rows.jsonl"))
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
     # The sixth got no answer.

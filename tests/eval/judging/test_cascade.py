@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import ChatClient, Retries
 from dataset_builder.models.providers import resolve_endpoint
-from dataset_builder.work.cost import Budget
+from dataset_builder.work.choice import ModelChoice
 from eval.judges.embedded.judge import manifest
 from eval.judges.interface import JudgeOptions, JudgeTask, PaidJudge
 from eval.judges.model.judge import ModelJudge
@@ -23,6 +23,7 @@ from eval.runs.settings import RunSettings
 from eval.runs.verdict import Verdict
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.scripted_judge import code_of, make_task, read_prompt, verdict_json
+from tests.support.sessions import session
 
 # As the manifest of the embedded judge has it; the figures are made up.
 TABLE: list[dict[str, Any]] = [
@@ -145,7 +146,7 @@ def test_a_run_records_threshold_target_and_what_it_means(tmp_path: Path) -> Non
         for task in tasks:
             run.append_response(task.response)
         # A budget is not blind to what is decided offline: that costs nothing, and is known to.
-        work = judge_run(run, iter(tasks), cascade(server), concurrency=1, budget=Budget(5.0, call_cost=0.5))
+        work = judge_run(run, iter(tasks), cascade(server), session(5.0, 0.5, 1))
         assert asyncio.run(work) is None
     assert [v.decided_by for v in run.verdicts()] == ["embedded", "model:some/m", "embedded"]
     (record,) = RunFolder.open(tmp_path / "run").record.judges
@@ -177,8 +178,8 @@ def test_a_target_out_of_reach_is_an_error(table: list[dict[str, Any]]) -> None:
         choose_threshold(table, 0.99)
 
 
-def options(**changes: Any) -> JudgeOptions:
-    return JudgeOptions(dataset=cast(Any, None), **{"base_url": "http://127.0.0.1:9/v1"} | changes)
+def options(base_url: str = "http://127.0.0.1:9/v1", **changes: Any) -> JudgeOptions:
+    return JudgeOptions(dataset=cast(Any, None), choice=ModelChoice(base_url=base_url), **changes)
 
 
 def test_the_threshold_comes_from_the_manifest_of_the_weights() -> None:

@@ -12,13 +12,14 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import BlindRefusalError, DataError, InputError
-from dataset_builder.work.cost import Budget
+from dataset_builder.work.stopping import Stop
 from eval.cli import eval_group
 from eval.judges.human.sheet import write_sheet
 from eval.judges.interface import JudgeTask
-from eval.judging.run import docket_of, judge_run, tasks_of
+from eval.judging.run import judge_run, pending_answers, tasks_of
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import Verdict
+from tests.support.sessions import session
 from tests.support.small_dataset import small_cases
 
 CASES = len(small_cases())
@@ -77,12 +78,12 @@ def command(*arguments: Any) -> Result:
 
 def sit(
     run: RunFolder, dataset: OpenedDataset, judge: Scripted, budget: float | None = None, **options: Any
-) -> str | None:
-    docket = docket_of(run, dataset, judge, **options)
+) -> Stop | None:
+    pending = pending_answers(run, dataset, judge, **options)
 
-    async def work() -> str | None:
-        tasks = tasks_of(run, dataset, docket.case_ids)
-        return await judge_run(run, tasks, judge, concurrency=3, budget=Budget(budget, call_cost=0.01))
+    async def work() -> Stop | None:
+        tasks = tasks_of(run, dataset, pending.case_ids)
+        return await judge_run(run, tasks, judge, session(budget, 0.01))
 
     with run.writing():
         return asyncio.run(work())

@@ -15,15 +15,17 @@ import pytest
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.providers import resolve_endpoint
-from dataset_builder.work.cost import Budget
+from dataset_builder.work.session import Session
+from dataset_builder.work.stopping import Stop, StopKind
 from eval.judges.model.judge import ModelJudge
 from eval.judges.model.prompt import prompt_hash
-from eval.judging.run import docket_of, judge_run, tasks_of
+from eval.judging.run import judge_run, pending_answers, tasks_of
 from eval.runs.folder import RunFolder
 from eval.runs.settings import RunSettings
 from eval.runs.verdict import Verdict
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.scripted_judge import QUICK, code_of, judge_script, judge_with, make_task, read_prompt, verdict_json
+from tests.support.sessions import session
 
 KEY = "sk-test-0123456789abcdefghij"
 
@@ -48,15 +50,21 @@ class Court:
             for task in self.tasks.values():
                 self.run.append_response(msgspec.structs.replace(task.response, cost=7.0))
 
-    def judge(self, server: ChatServer, *, retry_errors: bool = False, **options: Any) -> str | None:
-        async def work() -> str | None:
-            client = ChatClient(resolve_endpoint("m", server.base_url, options.get("key_env")), retries=QUICK)
+    def judge(
+        self,
+        server: ChatServer,
+        *,
+        retry_errors: bool = False,
+        within: Session | None = None,
+        key_env: str | None = None,
+    ) -> Stop | None:
+        async def work() -> Stop | None:
+            client = ChatClient(resolve_endpoint("m", server.base_url, key_env), retries=QUICK)
             judge = ModelJudge("m", client)
-            docket = docket_of(self.run, self.dataset, judge, retry_errors=retry_errors)
-            tasks = tasks_of(self.run, self.dataset, docket.case_ids)
-            budget = options.get("budget") or Budget(None)
+            pending = pending_answers(self.run, self.dataset, judge, retry_errors=retry_errors)
+            tasks = tasks_of(self.run, self.dataset, pending.case_ids)
             with self.run.writing():
-                return await judge_run(self.run, tasks, judge, concurrency=2, budget=budget)
+                return await judge_run(self.run, tasks, judge, within or session(concurrency=2))
 
         return asyncio.run(work())
 
@@ -127,11 +135,11 @@ def test_a_budget_stops_judging_cleanly_and_counts_judging_alone(tmp_path: Path)
     court = Court(tmp_path / "run", [f"No {i}" for i in range(8)])
     # Each verdict costs 0.002 and is expected to; each answer had cost 7 dollars, which do not count here.
     with ChatServer(judge_script()) as server:
-        reason = court.judge(server, budget=Budget(0.007, call_cost=0.002))
-        assert reason is not None
-        assert "budget" in reason
+        stopped = court.judge(server, within=session(0.007, 0.002, 2))
+        assert stopped is not None
+        assert stopped.kind is StopKind.BUDGET
         assert len(server.requests) == len(court.verdicts()) == 3
-        assert court.judge(server, budget=Budget(1.0, call_cost=0.002)) is None
+        assert court.judge(server, within=session(1.0, 0.002, 2)) is None
         assert len(server.requests) == 8
     assert all(v.cost == 0.002 for v in court.verdicts().values())
     assert {r.cost for r in court.run.responses()} == {7.0}

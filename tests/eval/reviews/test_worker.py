@@ -20,6 +20,9 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import RemoteError
 from dataset_builder.hub.client import Hub
 from dataset_builder.models.chat import Retries
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import FREE
+from dataset_builder.work.session import Conditions
 from eval.cli import eval_group
 from eval.repository.hub import ResultsRepo
 from eval.repository.leaderboard import read_leaderboard
@@ -69,14 +72,14 @@ def ask(
 
 
 def worker(queue: RequestQueue, dataset: OpenedDataset, work: Path, server: ChatServer, **more: Any) -> Worker:
-    options: dict[str, Any] = {"name": "w1", "concurrency": 4, "piece_size": 10}
+    limits = {name: more.pop(name) for name in ("budget", "concurrency") if name in more}
+    options: dict[str, Any] = {"name": "w1", "piece_size": 10}
     return Worker(
         queue,
         [dataset],
         work,
-        base_url=server.base_url,
-        retries=QUICK,
-        timeouts=PATIENT,
+        ModelChoice(base_url=server.base_url, price=FREE, **({"concurrency": 4} | limits)),
+        conditions=Conditions(retries=QUICK, timeouts=PATIENT),
         rejudge=judge_again,
         **(options | more),
     )
@@ -124,10 +127,10 @@ def test_another_worker_elsewhere_finishes_with_nothing_repeated(
         first = worker(queue, dataset, first_work, server, concurrency=1)
         mine = queue.claim("w1", lambda *_: True)
         assert mine is not None
-        plan, kept = first._plan(mine)
-        from eval.reviews.worker import _Heart
+        plan, kept = first._plan(mine, queue.read().policy)
+        from eval.reviews.worker import _Heartbeat
 
-        heart = _Heart(queue, mine, plan.run, kept, 10, 300)
+        heartbeat = _Heartbeat(queue, mine, plan.run, kept, 10, 300)
         count = 0
 
         def dying(title: str, total: int) -> Any:
@@ -139,7 +142,7 @@ def test_another_worker_elsewhere_finishes_with_nothing_repeated(
                     nonlocal count
                     count += 1
                     if count == 30:
-                        heart.beat()
+                        heartbeat.beat()
                         raise Dies
 
                 yield move
@@ -149,7 +152,7 @@ def test_another_worker_elsewhere_finishes_with_nothing_repeated(
         from eval.runs.plan import collect_run
 
         with pytest.raises(Dies):
-            collect_run(plan, retries=QUICK, progress=dying)
+            collect_run(plan, Conditions(retries=QUICK, progress=dying))
         assert len(asked) == 30
         clock.time += timedelta(seconds=2)
         (done,) = worker(queue, dataset, tmp_path / "second", server, name="w2").work_through()
@@ -173,7 +176,16 @@ def test_a_killed_worker_goes_on_in_its_folder(
 
     with ChatServer(script) as server:
         arguments = ["worker", "--results", REPO, "--dataset", dataset.name, "--once", "--name", "w1"]
-        arguments += ["--base-url", server.base_url, "--work", str(tmp_path / "work"), "--concurrency", "1"]
+        arguments += [
+            "--base-url",
+            server.base_url,
+            "--price",
+            "0,0",
+            "--work",
+            str(tmp_path / "work"),
+            "--concurrency",
+            "1",
+        ]
         program = f"from eval.cli import eval_group; eval_group({arguments!r})"
         environment = os.environ | hub.environment(str(tmp_path / "home"))
         process = subprocess.Popen([sys.executable, "-c", program], env=environment, cwd=Path(__file__).parents[3])
@@ -321,7 +333,9 @@ def test_from_the_command_line(queue: RequestQueue, dataset: OpenedDataset, tmp_
     assert request_path(asked.id) in hub.repo(REPO).files
     assert asked.by == "alice"
     with ChatServer(sure) as server:
-        did = command("worker", *there, "--once", "--base-url", server.base_url, "--work", tmp_path / "work")
+        did = command(
+            "worker", *there, "--once", "--base-url", server.base_url, "--price", "0,0", "--work", tmp_path / "work"
+        )
     assert did.exit_code == 0, did.output
     assert f"{asked.id}: done; acme__model-1/" in did.output
     assert "nothing to do" in command("worker", *there, "--once", "--work", tmp_path / "work").output

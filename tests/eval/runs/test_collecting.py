@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import DataError, InputError
-from dataset_builder.storage.progress import run_progress
+from dataset_builder.work.cost import Price
+from dataset_builder.work.session import Conditions
+from dataset_builder.work.stopping import StopKind
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
 from eval.runs.plan import collect_run
@@ -54,7 +56,8 @@ def test_a_stopped_run_is_resumed_and_asks_nothing_twice(dataset: str, tmp_path:
     with ChatServer(lambda r: answer(cost=0.01)) as server:
         _, stopped = collect(server, dataset, tmp_path / "run", budget=0.2)
         first = len(server.requests)
-        assert "budget of $0.2 is used up" in str(stopped)
+        assert stopped.kind is StopKind.BUDGET
+        assert "budget of $0.2" in str(stopped)
         assert 0 < first < CASES
         _, stopped = collect(server, dataset, tmp_path / "run")
         assert stopped is None
@@ -74,11 +77,36 @@ def test_the_budget_holds_over_sittings(dataset: str, tmp_path: Path) -> None:
 
 
 def test_a_budget_that_cannot_be_kept_stops_the_run(dataset: str, tmp_path: Path) -> None:
-    with ChatServer() as server:
-        made = plan(server, dataset, tmp_path / "run")
-        blind = type(made)(**{n: getattr(made, n) for n in made.__slots__} | {"price": None})
-        _, stopped = collect_run(blind, budget_usd=1.0, timeouts=PATIENT, retries=QUICK, progress=run_progress)
+    # Its answers carry no usage, so that a price is of no help.
+    with ChatServer(
+        lambda r: Reply(b'{"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}')
+    ) as server:
+        made = plan(server, dataset, tmp_path / "run", {"price": Price(1, 1), "budget": 1.0})
+        _, stopped = collect_run(made, Conditions(timeouts=PATIENT, retries=QUICK))
+    assert stopped is not None
+    assert stopped.kind is StopKind.UNKNOWN_COST
     assert "does not tell what an answer costs" in str(stopped)
+
+
+def test_a_server_on_this_machine_is_not_taken_for_free(dataset: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """A gateway such as LiteLLM listens on localhost and passes requests on to a model that costs money."""
+    monkeypatch.setenv("SOME_KEY", KEY)
+    with ChatServer(lambda r: answer(cost=0.01)) as server:
+        base = ["run", "--judge", "none", "--dataset", dataset, "--out", str(tmp_path / "run"), "--limit", "30"]
+        base += ["--model", "m", "--base-url", server.base_url]
+        asked = CliRunner().invoke(eval_group, [*base, "--api-key-env", "SOME_KEY"])
+        limited = CliRunner().invoke(eval_group, [*base, "--budget", "0.01", "--yes"])
+        assert server.requests == []
+        priced = CliRunner().invoke(eval_group, [*base, "--budget", "0.05", "--yes", "--price", "1,1"])
+        spent = len(server.requests)
+    assert "Cost: not known" in asked.output
+    assert "may pass requests on to a model that costs money" in asked.output
+    assert "--yes" in str(asked.exception)
+    assert isinstance(limited.exception, InputError)
+    assert "Give --price IN,OUT" in str(limited.exception)
+    # By the price an answer costs 0.000012 to 0.0029; the server says 0.01, and that counts.
+    assert "the budget of $0.05" in str(priced.exception)
+    assert 1 <= spent <= 16 + 5
 
 
 def test_settings_are_not_mixed(dataset: str, tmp_path: Path) -> None:

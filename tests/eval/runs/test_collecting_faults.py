@@ -12,7 +12,7 @@ import pytest
 
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.chat import Retries, Timeouts
-from dataset_builder.storage.progress import run_progress
+from dataset_builder.work.session import Conditions
 from eval.runs.folder import RunFolder
 from eval.runs.plan import collect_run
 from tests.support.chat_server import STALL, ChatServer, Reply, Request, answer, completion, error, flaky
@@ -114,7 +114,7 @@ def test_an_answer_that_takes_too_long_is_an_error(dataset: str, tmp_path: Path)
         limited = plan(server, dataset, tmp_path / "run", limit=2)
         tries = Retries(attempts=1)
         short = Timeouts.within(0.2)
-        tally, _ = collect_run(limited, timeouts=short, retries=tries, progress=run_progress)
+        tally, _ = collect_run(limited, Conditions(timeouts=short, retries=tries))
     assert tally.statuses == {"provider_error": 2}
     assert all("within 0.2 s" in str(r.error) for r in RunFolder.open(tmp_path / "run").responses())
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES
-from eval.judges.model.reply import LONGEST_REPLY, ReadVerdict, UnreadableReply, declines, read_reply
+from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
+from eval.judges.model.reply import ReadVerdict, read_reply
 from eval.judges.model.rubric import VERDICT_SCHEMA
 
 CODE = "00ff00ff00ff00ff"

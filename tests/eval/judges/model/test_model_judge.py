@@ -10,6 +10,7 @@ import pytest
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.models.chat import ChatClient
 from dataset_builder.models.providers import resolve_endpoint
+from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Price
 from eval.judges.interface import JudgeOptions, PaidJudge
 from eval.judges.model.judge import ModelJudge, make
@@ -194,7 +195,7 @@ def test_a_judge_that_sees_the_reasoning_is_another_judge() -> None:
 
 def test_settings_say_what_decides_a_verdict_and_hold_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", KEY)
-    judge = make("m", _options(base_url="https://example.org/v1", key_env="JUDGE_KEY"))
+    judge = make("m", _options(choice=ModelChoice(base_url="https://example.org/v1", key_env="JUDGE_KEY")))
     assert judge.settings == {
         "endpoint": "example.org",
         "left_out_where_refused": ["temperature", "response_format"],

@@ -1,0 +1,201 @@
+"""One sitting of paid work: say what it takes, ask, then work through items a few at a time.
+
+Everything that asks a model many things goes this way: collecting, judging, measuring, writing cases and
+gating. Each result is kept as it comes, so that a sitting may be stopped or killed at any moment and the
+next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import click
+
+from dataset_builder.errors import InputError
+from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.local import QUERY_TOKENS
+from dataset_builder.storage.progress import run_progress
+from dataset_builder.work.asking import Asker
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import Estimate
+from dataset_builder.work.stopping import NOTHING, RETRY_ERRORS, Budget, Spent, Stop, StoppedEarlyError
+
+T = TypeVar("T")
+Progress = Callable[[str, int], AbstractContextManager[Callable[[str], None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What a sitting runs under beside what the user chose: how it shows progress, how long it waits."""
+
+    progress: Progress = run_progress
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: Retries = field(default_factory=Retries)
+
+
+USUAL: Final = Conditions()
+
+
+@dataclass
+class Session:
+    """One sitting with one budget.
+
+    ``title`` and ``total`` are for the progress display. ``estimate`` is None for work that costs nothing;
+    ``spent`` are the US dollars of earlier sittings that count against the budget. Raises InputError where
+    a budget is given that cannot be kept, or a key is not set.
+    """
+
+    title: str
+    total: int
+    choice: ModelChoice
+    estimate: Estimate | None
+    spent: float = 0.0
+    conditions: Conditions = USUAL
+    remedy: str = RETRY_ERRORS
+
+    def __post_init__(self) -> None:
+        paid = self.estimate is not None
+        if self.total and paid:
+            self.choice.check()
+        self.budget = Budget(
+            self.choice.budget if paid else None,
+            spent=self.spent,
+            call_cost=self.estimate.call_cost if self.estimate else None,
+        )
+        self._move: Callable[[str], None] = lambda detail: None
+
+    def lines(self) -> list[str]:
+        """What it will take, in words, with warnings; nothing for work that costs nothing."""
+        if self.estimate is None or not self.total:
+            return []
+        return [*self.choice.warnings(), *self.estimate.lines()]
+
+    def confirm(self, *, err: bool = False) -> None:
+        """Say what it will take (on standard error with ``err``) and ask whether to begin, where it may cost money.
+
+        Raises as the function ``confirm`` does.
+        """
+        for line in self.lines():
+            click.echo(line, err=err)
+        if self.estimate is not None and self.total:
+            confirm(self.estimate, yes=self.choice.yes)
+
+    def advance(self, detail: str) -> None:
+        """Move the progress display on by one item; ``detail`` is a few words such as the cost so far."""
+        self._move(detail)
+
+    def ask_model(
+        self,
+        items: Iterable[T],
+        ask: Callable[[Asker, T], Awaitable[Spent]],
+        *,
+        max_tokens: int,
+        temperature: float | None = None,
+        query_tokens: int = QUERY_TOKENS,
+    ) -> Stop | None:
+        """Ask the chosen model about each item; ``ask`` keeps the result and returns what it cost.
+
+        ``query_tokens`` are what a request may take, for a model that we serve. Returns why it stopped early,
+        or None. Raises what ``ask`` raises: RemoteError where the key is rejected, InputError where the disk is
+        full. What is done by then is kept.
+        """
+
+        async def work() -> Stop | None:
+            under = self.conditions
+            async with ChatClient(
+                endpoint,
+                concurrency=self.choice.at_once,
+                timeouts=under.timeouts,
+                retries=under.retries,
+                stream=self.choice.stream,
+            ) as client:
+                asker = Asker(
+                    client,
+                    max_tokens=max_tokens,
+                    temperature=temperature,
+                    price=self.choice.known_price,
+                    remedy=self.remedy,
+                )
+                return await self.work_through(items, lambda item: ask(asker, item), lambda: asker.stop)
+
+        with self.choice.serving(max_tokens, query_tokens) as endpoint:
+            return self.run(work)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, Stop | None]]) -> Stop | None:
+        """Do the work in an event loop, with the progress display."""
+        with self.conditions.progress(self.title, self.total) as self._move:
+            return asyncio.run(work())
+
+    async def work_through(
+        self, items: Iterable[T], do: Callable[[T], Awaitable[Spent]], stop: Callable[[], Stop | None] = lambda: None
+    ) -> Stop | None:
+        """Do something with each item, some at once and within the budget; items are drawn as they are needed.
+
+        ``stop`` is asked before each item. A stop ends the work, and so does an exception of ``do``; in both
+        cases what is under way is finished first, as it is paid for. Returns the stop, None where all items
+        were done; raises the first exception, but for a StoppedEarlyError, whose stop is returned.
+        """
+        remaining = iter(items)
+        stopped: Stop | None = None
+        failure: Exception | None = None
+
+        async def worker() -> None:
+            nonlocal stopped, failure
+            while stopped is None and failure is None:
+                # Drawn first: whoever is let in must come out again, or others wait for the place.
+                try:
+                    item = next(remaining)
+                except StopIteration:
+                    return
+                refused = stop() or await self.budget.admit()
+                if refused is not None:
+                    stopped = stopped or refused
+                    return
+                spent = NOTHING
+                try:
+                    # Others may have stopped while this one waited for money.
+                    if stopped is None and failure is None:
+                        spent = await do(item)
+                except StoppedEarlyError as error:
+                    stopped = stopped or error.stop
+                except Exception as error:
+                    failure = failure or error
+                finally:
+                    await self.budget.settle(spent)
+
+        await asyncio.gather(*(worker() for _ in range(self.choice.at_once)))
+        if failure is not None:
+            raise failure
+        return stopped
+
+
+def confirm(estimate: Estimate, *, yes: bool) -> None:
+    """Ask whether to begin, unless ``yes`` or it costs nothing.
+
+    Raises InputError where there is nobody to ask, click.Abort where the answer is no.
+    """
+    if yes or not estimate.calls or (estimate.cost is not None and estimate.cost[1] == 0):
+        return
+    may_ask(yes=yes)
+    click.confirm("Begin?", abort=True)
+
+
+def may_ask(*, yes: bool) -> None:
+    """Raise InputError where money may be spent, nobody said ``yes`` and there is nobody to ask."""
+    if not yes and not sys.stdin.isatty():
+        raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")
+
+
+@contextmanager
+def stoppable(kept: str) -> Iterator[None]:
+    """End the process with code 130 where the user stops it, and say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"Stopped. {kept} is kept; the same command goes on from there.", err=True)
+        sys.exit(130)
