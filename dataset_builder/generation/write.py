@@ -10,7 +10,16 @@ from typing import Final
 from dataset_builder.batch.folder import TRIES, GenerationFolder, History, new_batch
 from dataset_builder.batch.records import FAULTY, REFUSED, STATUSES, UNREADABLE, WRITTEN, Order, Settings, Try
 from dataset_builder.batch.targets import Cell
-from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, OK, PROVIDER_ERROR, TRUNCATED
+from dataset_builder.dataset.taxonomy import (
+    CONTENT_FILTER,
+    CONTROL_MARKS,
+    EMPTY,
+    FAILURES,
+    OK,
+    PROVIDER_ERROR,
+    TRUNCATED,
+    UNKNOWN_FINISH,
+)
 from dataset_builder.generation.checks import check_case
 from dataset_builder.generation.language import check_code
 from dataset_builder.generation.plan import plan_orders
@@ -72,7 +81,8 @@ def _try(order: Order, number: int, answer: ChatAnswer, cost: float | None, inde
     status = answer.status
     if answer.declined:
         status = REFUSED
-    elif status == OK:
+    elif status in (OK, CONTROL_MARKS, UNKNOWN_FINISH):
+        # An object that can be read is whole, whatever stands in its texts and whatever word it ended with.
         try:
             case = read_case(answer.text, order)
         except UnreadableReply as fault:

@@ -164,7 +164,7 @@ def test_faults_of_the_connection_are_tried_again_and_a_gone_server_stops(tmp_pa
         done = generate(server, tmp_path / "a", "--cell", "control:school", "--count", "3")
     assert "3 written" in done.output
     assert "to be tried again" not in (tmp_path / "a" / "report.md").read_text()
-    with ChatServer(lambda r: error(400, "no such model")) as server:
+    with ChatServer(lambda r: error(400, "nothing here")) as server:
         done = generate(server, tmp_path / "b", "--cell", "control:school", "--count", "40")
         assert len(server.requests) < 40
     assert isinstance(done.exception, RemoteError)
