@@ -166,7 +166,8 @@ def test_faults_of_the_connection_are_tried_again_and_a_gone_server_stops(tmp_pa
     assert "to be tried again" not in (tmp_path / "a" / "report.md").read_text()
     with ChatServer(lambda r: error(400, "nothing here")) as server:
         done = generate(server, tmp_path / "b", "--cell", "control:school", "--count", "40")
-        assert len(server.requests) < 40
+        # Each is sent once more without its schema, in case that is what the server cannot do.
+        assert len({request.query for request in server.requests}) < 40
     assert isinstance(done.exception, RemoteError)
     assert "the last 5 requests all failed" in str(done.exception)
     assert "400" in str(done.exception)
