@@ -88,7 +88,7 @@ def test_tokens_that_are_not_counted_cost_money_all_the_same(dataset: str, tmp_p
 def test_a_budget_bites_where_the_server_counts_nothing(dataset: str, tmp_path: Path) -> None:
     done, sent = run(lambda _: uncounted(), dataset, tmp_path / "run", "--price", "0,100000", "--budget", "284")
     # A call may cost 2,816 tokens, $281.60, and costs 19, $1.90: the third would pass the limit.
-    assert "budget of $284 is used up ($3.8000 spent)" in str(done.exception)
+    assert "budget of $284 leaves too little for another request ($3.8000 spent" in str(done.exception)
     assert len(sent) == 2
 
 
@@ -96,7 +96,7 @@ def test_replies_that_cannot_be_read_count_towards_the_budget(dataset: str, tmp_
     page = Reply(b"<html>" + b"x" * 4000, headers={"content-type": "text/html"})
     done, sent = run(lambda _: page, dataset, tmp_path / "run", "--price", "0,1000", "--budget", "5")
     # Each page of 4,006 characters may have been a thousand tokens, a dollar.
-    assert "budget of $5 is used up" in str(done.exception)
+    assert "budget of $5 leaves too little for another request ($4.0080 spent" in str(done.exception)
     assert len(sent) <= 8
     costs = [r.cost for r in RunFolder.open(tmp_path / "run").responses()]
     assert all(cost == pytest.approx(2 * 1.002) for cost in costs)
