@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import DataError, InputError
-from dataset_builder.work.cost import Price
 from dataset_builder.work.session import Conditions
 from dataset_builder.work.stopping import StopKind
 from eval.cli import eval_group
@@ -77,11 +76,9 @@ def test_the_budget_holds_over_sittings(dataset: str, tmp_path: Path) -> None:
 
 
 def test_a_budget_that_cannot_be_kept_stops_the_run(dataset: str, tmp_path: Path) -> None:
-    # Its answers carry no usage, so that a price is of no help.
-    with ChatServer(
-        lambda r: Reply(b'{"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}')
-    ) as server:
-        made = plan(server, dataset, tmp_path / "run", {"price": Price(1, 1), "budget": 1.0})
+    # It was said to tell what each answer costs, and does not.
+    with ChatServer() as server:
+        made = plan(server, dataset, tmp_path / "run", {"price": None, "tells_cost": True, "budget": 1.0})
         _, stopped = collect_run(made, Conditions(timeouts=PATIENT, retries=QUICK))
     assert stopped is not None
     assert stopped.kind is StopKind.UNKNOWN_COST
