@@ -56,19 +56,21 @@ def ours(url: str, cases: int) -> None:
     from dataset_builder.work.session import Session
     from eval.runs.collect import Query, collect, now, outstanding
     from eval.runs.folder import RunFolder
-    from eval.runs.settings import RunSettings
+    from eval.runs.run import DatasetRef, Run, RunRecord
 
-    settings = RunSettings(
-        dataset="benchmark",
-        content_hash="0" * 64,
-        case_ids=(),
+    settings = Run(
+        sample="all",
+        case_ids=("case-0",),
         model="m",
         endpoint="localhost",
-        package_version="benchmark",
+        temperature=0.0,
+        max_tokens=8000,
     )
 
     with tempfile.TemporaryDirectory() as out:
-        folder = RunFolder.create(Path(out) / "run", settings, now())
+        dataset = DatasetRef(name="benchmark", cases_hash="0" * 64)
+        record = RunRecord(created_at=now(), source="benchmark", dataset=dataset, settings=settings)
+        folder = RunFolder.create(Path(out) / "run", record)
         queries = (Query(f"case-{n}", query(n)) for n in range(cases))
         session = Session("m", cases, ModelChoice(model="m", base_url=url, concurrency=CONCURRENCY), None)
         with folder.writing():

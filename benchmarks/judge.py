@@ -32,13 +32,13 @@ def one(what: str, source: str) -> None:
         load_judge()
         print(time.perf_counter() - start, _peak() - before)
         return
-    from eval.judges.embedded.judge import Answer, load_judge
+    from eval.judges.embedded.judge import Exchange, load_judge
 
     records = read_source(source).records
     cases = {case.case_id: case for case in records.cases}
     rows = [row for split in records.responses.values() for row in split if row.response]
     # Every nth answer, so that all models are in it.
-    items = [Answer(cases[row.case_id], row.response or "") for row in rows[:: max(1, len(rows) // ANSWERS)]]
+    items = [Exchange(cases[row.case_id], row.response or "") for row in rows[:: max(1, len(rows) // ANSWERS)]]
     judge = load_judge()
     judge.verdicts(items[:10])
     before, start = _peak(), time.perf_counter()

@@ -26,12 +26,14 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case, Records
 from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, POPULATED_CELLS, SUBTYPES, cell, is_defeated
 from eval.boards.aggregate import aggregate
-from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
+from eval.repository.bundle import MadeBundle
 from eval.repository.folder import add_review, add_submission
 from eval.repository.identity import run_model
 from eval.reviews.decision import review_submission
 from eval.reviews.report import report_on_upload
 from eval.reviews.verdicts import Rejudged
+from eval.runs.answer import Answer
+from eval.runs.run import Run
 from eval.runs.verdict import Verdict, hash_text
 from eval.submissions.make import case_hashes, make_bundle
 from eval.submissions.submission import Submission, read_submission
@@ -86,7 +88,7 @@ def bundle(dataset: OpenedDataset, number: int) -> MadeBundle:
     rng = random.Random(number)
     cases = dataset.built.cases()
     asked = case_hashes(cases)
-    none = dict.fromkeys(BundleAnswer.__struct_fields__)
+    none = dict.fromkeys(Answer.__struct_fields__)
     answers = []
     for case in cases:
         text = ". ".join(rng.choices(_PARTS, k=PARTS))
@@ -98,13 +100,13 @@ def bundle(dataset: OpenedDataset, number: int) -> MadeBundle:
             "response_hash": hash_text(text),
             "collected_at": "2026-11-20T10:00:00+00:00",
         }
-        answers.append(BundleAnswer(**(none | told)))  # type: ignore[arg-type]
+        answers.append(Answer(**(none | told)))  # type: ignore[arg-type]
     model = f"acme/model-{number}"
     return make_bundle(
         kind="external",
         model=run_model(model),
         dataset=dataset,
-        run=BundleRun(sample="all", case_ids=[c.case_id for c in cases], model=model, temperature=0.0, max_tokens=8000),
+        run=Run(sample="all", case_ids=tuple(c.case_id for c in cases), model=model, temperature=0.0, max_tokens=8000),
         answers=answers,
     )
 

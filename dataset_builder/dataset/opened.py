@@ -99,6 +99,11 @@ class OpenedDataset:
         """The repository's id; None for a folder."""
         return self.name if self.revision else None
 
+    @property
+    def spec(self) -> str:
+        """What ``locate_dataset`` opens it by again."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
 
 def locate_dataset(spec: str | Path) -> OpenedDataset:
     """Open ``DIR`` or ``NAMESPACE/NAME[@REVISION]``; a folder that exists comes first.

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -40,26 +42,18 @@ class RecordFile(Generic[R]):
 
         Raises DataError for a whole line that is no such record, with its number.
         """
-        for _, record in self.placed():
-            yield record
-
-    def placed(self) -> Iterator[tuple[int, R]]:
-        """All whole records, each with the place in the file where it begins, in bytes."""
         if not self.path.exists():
             return
-        place = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     return
                 try:
-                    record = self._decoder.decode(line)
+                    yield self._decoder.decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     hint = "delete this line; its case is then done again"
                     problem = Problem(f"{self.path}:{number}", f"not a record of this file: {error}", hint)
                     raise DataError("The run folder is damaged", [problem]) from None
-                yield place, record
-                place += len(line)
 
     def open(self) -> int:
         """Make ready to append; returns how many bytes of a cut-off last line were set aside.
@@ -105,6 +99,49 @@ class RecordFile(Generic[R]):
             os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
+
+
+class HeldRecordFile(RecordFile[R]):
+    """A record file that is held in memory: read once, and again only where another process has changed it.
+
+    Appending opens it with the first record.
+    """
+
+    def __init__(self, path: Path, record: type[R]) -> None:
+        super().__init__(path, record)
+        self._records: list[R] | None = None
+        self._size = 0
+        self._appending = False
+        self._lock = threading.RLock()
+
+    def __iter__(self) -> Iterator[R]:
+        """All whole records, as ``RecordFile`` has them."""
+        with self._lock:
+            size = self.path.stat().st_size if self.path.exists() else 0
+            if self._records is None or size != self._size:
+                self._records, self._size = list(super().__iter__()), size
+            return iter(self._records)
+
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """For as long as the block lasts, records may be appended."""
+        self._appending = True
+        try:
+            yield
+        finally:
+            self._appending = False
+            self.close()
+
+    def append(self, record: R) -> None:
+        """Write one record; raises as ``RecordFile`` does."""
+        with self._lock:
+            if self._appending and self._file is None:
+                self.open()
+            size = self.path.stat().st_size if self._file else 0
+            super().append(record)
+            if self._records is not None and size == self._size:
+                self._records.append(record)
+                self._size = self.path.stat().st_size
 
 
 def _whole_bytes(file: io.FileIO, end: int) -> int:

@@ -25,7 +25,7 @@ HELD_OUT: Final = "the study's judge"
 _EMBEDDED, _HELDOUT, _CASCADE = "embedded", "heldout", "cascade"
 
 
-class JudgeRecord(msgspec.Struct, frozen=True, kw_only=True):
+class MeasuredJudge(msgspec.Struct, frozen=True, kw_only=True):
     """What ``eval agreement`` found of one judge by one rubric, and on what."""
 
     judge: str
@@ -45,18 +45,18 @@ def records_folder() -> Path:
     return Path(named) if named else user_data_path("blind-refusal", appauthor=False) / "judges"
 
 
-def store_record(record: JudgeRecord) -> Path:
+def store_record(record: MeasuredJudge) -> Path:
     """Keep a judge's record, in place of an earlier one of the same judge and rubric."""
     path = _place(record.judge, record.rubric)
     write_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     return path
 
 
-def stored_record(judge: str, rubric: str) -> JudgeRecord | None:
+def stored_record(judge: str, rubric: str) -> MeasuredJudge | None:
     """The record of a judge, or None where it was not measured here. Raises DataError for a damaged one."""
     path = _place(judge, rubric)
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=JudgeRecord)
+        found = msgspec.json.decode(path.read_bytes(), type=MeasuredJudge)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeError, RecursionError) as error:

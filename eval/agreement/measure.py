@@ -10,7 +10,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import stratified
 from dataset_builder.errors import InputError
 from dataset_builder.storage.files import now
-from eval.agreement.known import JudgeRecord, agreement_rows, note_on
+from eval.agreement.known import MeasuredJudge, agreement_rows, note_on
 from eval.agreement.report import AgreementReport
 from eval.judging.registry import check_judge
 from eval.runs.folder import RunFolder
@@ -68,10 +68,10 @@ def measuring_runs(dataset: OpenedDataset, folder: Path, *, sample: int | None, 
     return runs
 
 
-def record_of(report: AgreementReport, dataset: OpenedDataset) -> JudgeRecord:
+def record_of(report: AgreementReport, dataset: OpenedDataset) -> MeasuredJudge:
     """What there is to keep of a report: the judge against each of the others."""
     rows = [row for pair in report.pairs if pair.second == report.judge for row in agreement_rows(pair)]
-    return JudgeRecord(
+    return MeasuredJudge(
         judge=report.judge,
         rubric=report.rubric,
         dataset=dataset.hub_id or dataset.built.path.resolve().name,

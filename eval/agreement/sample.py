@@ -19,7 +19,7 @@ from eval.judging.run import answered_cases, tasks_of
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import Verdict
 from eval.scores.answers import ScoredAnswers
-from eval.scores.cases import CaseTable
+from eval.scores.read import lay_over_run
 from eval.stats.agreement import confusion
 from eval.stats.correction import (
     MIN_LABELLED,
@@ -143,21 +143,20 @@ def sample_labels(spec: str, run: RunFolder, dataset: OpenedDataset) -> ScoredAn
     elif path.is_file():
         verdicts = _of_people(path, run, dataset)
     else:
-        verdicts = list(run.verdicts(spec))
+        verdicts = run.verdicts(spec)
         if not verdicts:
             known = ", ".join(sorted({one.judge for one in run.verdicts()})) or "nobody"
             raise InputError(
                 f"--labels {spec}: neither a file nor a judge of {run.path}, which {known} has judged. A sheet for "
                 f"people: 'blind-refusal eval judge {run.path} --judge human:labels.csv --sample 100'."
             )
-    hashes = {one.case_id: one.response_hash for one in run.responses()}
     # Of another run's verdicts, those on the same answers.
-    ours = [one for one in verdicts if hashes.get(one.case_id) == one.response_hash and one.scored]
-    if not ours:
+    asked = frozenset(run.settings.case_ids)
+    usable = [one for one in verdicts if one.case_id in asked and one.scored]
+    labels = lay_over_run(run, dataset, usable) if usable else None
+    if labels is None or not labels.scored.any():
         raise InputError(f"--labels {spec}: labels none of the answers of {run.path}.")
-    cases = dataset.built.case_by_id
-    table = CaseTable.from_cases(cases[case_id] for case_id in run.settings.case_ids)
-    return ScoredAnswers.from_verdicts(table, ours, model=run.settings.model)
+    return labels
 
 
 def _holds_verdicts(path: Path) -> bool:

@@ -16,22 +16,15 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
 from eval.boards.rows import board_row, in_order, verdicts_path
-from eval.repository.bundle import (
-    RESPONSES,
-    RUN,
-    VERDICTS,
-    Bundle,
-    BundleAnswer,
-    BundleRun,
-    BundleVerdict,
-    departures_of,
-)
+from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
 from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_notices, read_review
 from eval.repository.leaderboard import HELD, VERIFIED, Board, BoardRow, Excluded, SubmittedScore
 from eval.repository.review import Review, ReviewedJudge
-from eval.repository.tables import read_rows
+from eval.repository.tables import read_rows, read_verdicts
 from eval.results.row import LeaderboardRow, leaderboard
-from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.runs.answer import Answer
+from eval.runs.run import Run
+from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
 
@@ -122,11 +115,11 @@ def entries_of(
             not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry.sha256
         ):
             raise LeftOut(NOT_USABLE, f"{name} is not the file that its bundle.json names")
-    run = decode(folder / RUN, BundleRun)
+    run = decode(folder / RUN, Run)
     table = tables.of(dataset, run.case_ids)
     sample = ALL_CASES if len(table) == len(dataset.built.cases()) else f"{run.sample}, seed {run.sample_seed}"
-    departures = departures_of(run)
-    answers = read_rows(folder / RESPONSES, BundleAnswer, RESPONSES, ["case_id", "status", "response_hash"])
+    departures = run.departures()
+    answers = read_rows(folder / RESPONSES, Answer, RESPONSES, ["case_id", "status", "response_hash"])
     return [
         Entry(
             place,
@@ -154,27 +147,16 @@ def _corrected(bundle: Bundle, notices: Sequence[Notice]) -> Bundle:
 def _scored(
     results: Path, place: str, bundle: Bundle, judge: ReviewedJudge, table: CaseTable, answers: Mapping[str, list[Any]]
 ) -> ScoredAnswers:
-    path = results / verdicts_path(judge, place)
-    columns = [*VerdictRow._fields, "response_hash", "judge", "rubric"]
-    found = read_rows(path, BundleVerdict, VERDICTS, columns)
+    path, who = results / verdicts_path(judge, place), (judge.judge, judge.rubric)
+    verdicts = [one for one in read_verdicts(path, VERDICTS) if (one.judge, one.rubric) == who]
     hashes = dict(zip(answers["case_id"], answers["response_hash"], strict=True))
-    rows, judged, stale = [], set(), 0
-    labels = zip(*(found[name] for name in VerdictRow._fields), strict=True)
-    for label, answer, who, rubric in zip(labels, found["response_hash"], found["judge"], found["rubric"], strict=True):
-        if (who, rubric) != (judge.judge, judge.rubric):
-            continue
-        row = VerdictRow(*label)
-        stale += hashes.get(row.case_id) != answer
-        judged.add(row.case_id)
-        rows.append(row)
-    if stale:
+    if stale := sum(hashes.get(one.case_id) != one.response_hash for one in verdicts):
         raise LeftOut(NOT_USABLE, f"{stale:,} verdicts of {judge.judge} are on other answers than those submitted")
-    rows += [
-        VerdictRow(case_id, None, None, None, status)
-        for case_id, status in zip(answers["case_id"], answers["status"], strict=True)
-        if status != OK and case_id not in judged
-    ]
-    return ScoredAnswers.from_rows(table, rows, model=bundle.model.slug, judge=judge.judge, rubric=judge.rubric)
+    statuses = zip(answers["case_id"], answers["status"], strict=True)
+    failed = {case_id: status for case_id, status in statuses if status != OK}
+    return ScoredAnswers.from_verdicts(
+        table, verdicts, model=bundle.model.slug, judge=who[0], rubric=who[1], hashes=hashes, failed=failed
+    )
 
 
 # Entries as ranked boards.

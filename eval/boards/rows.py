@@ -22,11 +22,10 @@ from eval.repository.leaderboard import (
     SubmittedScore,
 )
 from eval.repository.review import ReviewedJudge
-from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.runs.verdict import PUBLISHED
 from eval.scores.results import CorrectedValue, MetricValue, Results, SideCount
 from eval.stats.metrics import METRIC_BY_ID
 
-PUBLISHED: Final = "published"
 RANKED_BY: Final = "discrimination"
 
 
@@ -160,7 +159,7 @@ def _plain_board(number: int, files: Mapping[str, Results]) -> Board:
 
 def _plain_row(path: str, one: Results, beside: Sequence[Results]) -> BoardRow:
     origin = one.provenance
-    published = origin.judge.rubric == PUBLISHED_RUBRIC
+    published = origin.judge.rubric == PUBLISHED
     model = published_model(origin.model.name, origin.model.id)
     return board_row(
         model if published else msgspec.structs.replace(model, slug=slug_of("local", model.name)),

@@ -25,11 +25,10 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.interop.export import export_run
-    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
-    opened = locate_dataset(dataset or named_dataset(folder))
+    opened = locate_dataset(dataset or folder.record.source)
     told = export_run(folder, opened, form, out, judge=judge, organization=organization)
     click.echo(f"Wrote {told} to {out}.")
 

@@ -83,13 +83,12 @@ def judge_answers(
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge
     from eval.judging.run import Judging
-    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
     from eval.runs.published import is_published
 
     folder = RunFolder.open(path)
     settings = folder.settings
-    opened = locate_dataset(dataset or named_dataset(folder))
+    opened = locate_dataset(dataset or folder.record.source)
     kind, argument = check_judge(spec)
     if kind == "human" and not Path(argument).exists():
         _make_sheet(folder, opened, Path(argument), which)
@@ -119,8 +118,9 @@ def judge_answers(
 
 def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, which: dict[str, Any]) -> None:
     from dataset_builder.dataset.sample import draw_labelled
-    from eval.judges.human.sheet import LABELS, write_sheet
+    from eval.judges.human.sheet import write_sheet
     from eval.judging.run import answered_cases, tasks_of
+    from eval.runs.verdict import LABELS
 
     chosen = answered_cases(folder, dataset)
     if which["sample"] is not None:

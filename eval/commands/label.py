@@ -27,7 +27,6 @@ def label(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.review.sheet import reviewer_names
     from eval.judges.human.page import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
-    from eval.results.answer_set import named_dataset
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -49,7 +48,7 @@ def label(
         return
     from dataset_builder.review.serving import serve_review
 
-    opened = locate_dataset(dataset or named_dataset(folder))
+    opened = locate_dataset(dataset or folder.record.source)
     items = label_items(folder, opened, sample, sample_seed)
     names = reviewer_names(reviewers)
     click.echo(f"{len(items):,} answers to label. Stop with Ctrl-C; every label is kept.")

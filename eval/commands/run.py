@@ -163,7 +163,7 @@ def _judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
 
 
 def _spent(folder: RunFolder) -> float:
-    return sum(response.cost or 0.0 for response in folder.every_response())
+    return sum(response.cost or 0.0 for response in folder.every_answer())
 
 
 def _judge_and_score(
@@ -175,7 +175,7 @@ def _judge_and_score(
 
     whole = {"sample": None, "controls": None, "seed": 0}
     name = judge_answers(path, judge, dataset, choice, whole, max_tokens=max_tokens)
-    if next(RunFolder.open(path).verdicts(name), None) is None:
+    if not RunFolder.open(path).verdicts(name):
         click.echo("No scores: there was no whole answer to judge.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

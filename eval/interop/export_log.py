@@ -37,15 +37,15 @@ from inspect_ai.model import (
 )
 from inspect_ai.scorer import Score
 
-from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
+from dataset_builder import __version__
+from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import CONTENT_FILTER, FAILURES, TOOL_CALL, TRUNCATED, UNKNOWN_FINISH
-from dataset_builder.models.answer import Usage
 from eval.interop.inspect_log import KEY, PACKAGE, SCORER, TASK, LogInfo
 from eval.interop.inspect_metrics import headline_rates
 from eval.interop.inspect_scorer import score_of
+from eval.runs.answer import Answer, last_collected
 from eval.runs.folder import RunFolder
-from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
 
 _STOPS: Final[dict[str, Any]] = {
@@ -65,30 +65,27 @@ def inspect_log(run: RunFolder, dataset: OpenedDataset) -> EvalLog:
     The settings of the run stand in the metadata whole, so that importing the log gives them back.
     Raises InputError where the dataset holds other cases than the run's.
     """
-    check_same_cases(dataset, run.settings.content_hash, f"The run {run.path}")
+    run.check_dataset(dataset)
     settings = run.settings
     by_judge: dict[tuple[str, str], dict[str, Verdict]] = {}
     for verdict in run.verdicts():
         by_judge.setdefault((verdict.judge, verdict.rubric), {})[verdict.case_id] = verdict
-    judge_settings = {(one.judge, one.rubric): one.settings for one in run.record.judges}
     names = _scorer_names(by_judge)
     cases = dataset.built.case_by_id
-    samples, collected = [], []
-    for response in run.responses():
+    samples = []
+    for response in run.answers.values():
         scores = {
-            names[who]: score_of(given[response.case_id], judge_settings.get(who, {}))
+            names[who]: score_of(given[response.case_id], run.record.judge(*who).settings)
             for who, given in by_judge.items()
             if response.case_id in given
         }
         if not response.ok and response.status not in FAILURES:
             scores = {name: Score.unscored(reason=response.status) for name in names.values()}
         samples.append(_sample(cases[response.case_id], response, settings.model, settings.system_prompt, scores))
-        collected.append(response.collected_at)
     info = LogInfo(
-        dataset=settings.dataset,
-        revision=settings.revision,
-        cases_hash=settings.content_hash,
-        package_version=settings.package_version,
+        dataset=run.record.source,
+        cases_hash=run.record.dataset.cases_hash,
+        package_version=settings.package_version or __version__,
         sample=settings.sample,
         sample_seed=settings.sample_seed,
         run=settings,
@@ -112,7 +109,7 @@ def inspect_log(run: RunFolder, dataset: OpenedDataset) -> EvalLog:
         ),
         plan=EvalPlan(steps=[EvalPlanStep(solver="generate")], config=_config(run)),
         results=_results(samples, len(settings.case_ids), names.values(), cases),
-        stats=EvalStats(started_at=run.record.created_at, completed_at=max(collected, default="")),
+        stats=EvalStats(started_at=run.record.created_at, completed_at=last_collected(run.answers.values()) or ""),
         samples=samples,
     )
 
@@ -141,7 +138,7 @@ def _config(run: RunFolder) -> GenerateConfig:
 
 
 def _sample(
-    case: Case, response: RunResponse, model: str, system_prompt: str | None, scores: dict[str, Score]
+    case: Case, response: Answer, model: str, system_prompt: str | None, scores: dict[str, Score]
 ) -> EvalSample:
     messages: list[ChatMessage] = [ChatMessageUser(content=case.user_query, source="input")]
     if system_prompt is not None:
@@ -176,20 +173,19 @@ def _sample(
     )
 
 
-def _usage(response: RunResponse) -> ModelUsage | None:
-    usage = response.usage
-    if usage.estimated:
+def _usage(response: Answer) -> ModelUsage | None:
+    if response.tokens_estimated:
         # Inspect's counts are a provider's.
-        usage = Usage()
-    if usage.prompt_tokens is None and usage.completion_tokens is None and response.cost is None:
+        response = msgspec.structs.replace(response, prompt_tokens=None, completion_tokens=None)
+    if response.prompt_tokens is None and response.completion_tokens is None and response.cost is None:
         return None
-    sent, got = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    sent, got = response.prompt_tokens or 0, response.completion_tokens or 0
     return ModelUsage(
-        input_tokens=sent - (usage.cached_tokens or 0),
+        input_tokens=sent - (response.cached_tokens or 0),
         output_tokens=got,
         total_tokens=sent + got,
-        input_tokens_cache_read=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
+        input_tokens_cache_read=response.cached_tokens,
+        reasoning_tokens=response.reasoning_tokens,
         total_cost=response.cost,
     )
 

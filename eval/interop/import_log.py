@@ -16,10 +16,10 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.models.faults import shorten
 from eval.interop.import_verdicts import TakenVerdict, take_verdicts
 from eval.interop.inspect_log import LogInfo, open_log
-from eval.runs.folder import JudgeRecord, RunFolder
+from eval.runs.answer import Answer
+from eval.runs.folder import RunFolder
 from eval.runs.plan import usual_folder
-from eval.runs.response import RunResponse, response_of
-from eval.runs.settings import RunSettings
+from eval.runs.run import Run, RunRecord
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -45,7 +45,7 @@ def import_log(path: Path, *, dataset: str | None = None, out: Path | None = Non
     with every sample that does not fit the cases, before anything is written.
     """
     log, info = open_log(path)
-    opened = locate_dataset(dataset or (f"{info.dataset}@{info.revision}" if info.revision else info.dataset))
+    opened = locate_dataset(dataset or info.dataset)
     check_same_cases(opened, info.cases_hash, f"The log {path}")
     samples, notes = _samples(log, opened, epoch, path)
     responses = [_response(sample, opened, log) for sample in samples]
@@ -53,7 +53,8 @@ def import_log(path: Path, *, dataset: str | None = None, out: Path | None = Non
     _check_run(settings, opened, {one.case_id for one in responses}, path)
     verdicts, left_out = take_verdicts(samples, {one.case_id: one for one in responses}, path)
     notes += left_out
-    run = RunFolder.create(out or usual_folder(settings), settings, str(log.eval.created))
+    record = RunRecord.of(opened, settings, str(log.eval.created))
+    run = RunFolder.create(out or usual_folder(record), record)
     with run.writing():
         _add(run, responses, verdicts)
     missing = len(settings.case_ids) - len(run.statuses())
@@ -89,7 +90,7 @@ def _samples(log: EvalLog, opened: OpenedDataset, epoch: int, path: Path) -> tup
     return list(found.values()), notes
 
 
-def _response(sample: EvalSample, opened: OpenedDataset, log: EvalLog) -> RunResponse:
+def _response(sample: EvalSample, opened: OpenedDataset, log: EvalLog) -> Answer:
     from eval.interop.inspect_answer import chat_answer
 
     failure = (
@@ -100,19 +101,16 @@ def _response(sample: EvalSample, opened: OpenedDataset, log: EvalLog) -> RunRes
     )
     case = opened.built.case_by_id[str(sample.id)]
     at = sample.completed_at or log.stats.completed_at or log.eval.created
-    return response_of(case.case_id, case.user_query, answer, answer.cost, str(at))
+    return Answer.of(case.case_id, case.user_query, answer, answer.cost, str(at))
 
 
-def _settings(log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Sequence[EvalSample]) -> RunSettings:
+def _settings(log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Sequence[EvalSample]) -> Run:
     from eval.interop.inspect_answer import host_of
 
     config = log.plan.config
     ids = _asked(log, samples)
     sample, seed = _sample_name(ids, info, opened)
-    return RunSettings(
-        dataset=opened.name,
-        revision=opened.revision,
-        content_hash=opened.built.cases_hash,
+    return Run(
         sample=sample,
         sample_seed=seed,
         case_ids=ids,
@@ -121,7 +119,7 @@ def _settings(log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Seque
         engine=_engine(log),
         system_prompt=_system_prompt(log, samples),
         temperature=config.temperature,
-        max_tokens=config.max_tokens or 0,
+        max_tokens=config.max_tokens,
         reasoning=config.reasoning_effort or (str(config.reasoning_tokens) if config.reasoning_tokens else None),
         seed=config.seed,
         package_version=info.package_version or __version__,
@@ -170,7 +168,7 @@ def _system_prompt(log: EvalLog, samples: Iterable[EvalSample]) -> str | None:
     return next(iter(found), "") or None
 
 
-def _check_run(settings: RunSettings, opened: OpenedDataset, answered: set[str], path: Path) -> None:
+def _check_run(settings: Run, opened: OpenedDataset, answered: set[str], path: Path) -> None:
     """Whether the settings are about the cases of the dataset and of the log; DataError where not."""
     known, listed = opened.built.case_by_id, set(settings.case_ids)
     problems = [
@@ -182,22 +180,20 @@ def _check_run(settings: RunSettings, opened: OpenedDataset, answered: set[str],
         Problem(f"{path}: case {case_id!r}", "answered, but not among the cases to be asked")
         for case_id in sorted(answered - listed)
     ]
-    if settings.content_hash != opened.built.cases_hash:
-        problems.append(Problem(f"{path}: run.content_hash", "is not that of the dataset"))
     if problems:
         raise DataError("This log cannot become a run", problems)
 
 
-def _add(run: RunFolder, responses: Iterable[RunResponse], verdicts: Iterable[TakenVerdict]) -> None:
+def _add(run: RunFolder, responses: Iterable[Answer], verdicts: Iterable[TakenVerdict]) -> None:
     """Append what the run does not hold yet."""
-    there = {one.case_id: one for one in run.responses()}
+    there = run.answers
     for response in responses:
         held = there.get(response.case_id)
         if held is None or (held.status, held.response_hash) != (response.status, response.response_hash):
-            run.append_response(response)
+            run.append_answer(response)
     held_verdicts = {one.key: one for one in run.verdicts()}
     for taken in verdicts:
-        run.record_judge(JudgeRecord(judge=taken.verdict.judge, rubric=taken.verdict.rubric, settings=taken.settings))
+        run.record_judge(taken.judge)
         before = held_verdicts.get(taken.verdict.key)
         if before is None or msgspec.structs.replace(before, judged_at=taken.verdict.judged_at) != taken.verdict:
             run.append_verdict(taken.verdict)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from dataset_builder.dataset.records import fields_for
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, UNSCORED_REASONS, ids
 from dataset_builder.errors import DataError, InputError, Problem
 from eval.interop.inspect_log import KEY, GivenVerdict
 from eval.judging.registry import check_judge
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
+from eval.runs.run import JudgeRecord
 from eval.runs.verdict import Verdict, VerdictKey
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class TakenVerdict(NamedTuple):
-    """A verdict with the settings of its judge."""
+    """A verdict and its judge."""
 
     verdict: Verdict
-    settings: dict[str, Any]
+    judge: JudgeRecord
 
 
 def take_verdicts(
-    samples: Iterable[EvalSample], responses: Mapping[str, RunResponse], path: Path
+    samples: Iterable[EvalSample], responses: Mapping[str, Answer], path: Path
 ) -> tuple[list[TakenVerdict], list[str]]:
     """The verdicts of every judge of ours on whole answers, and what was left out, in words.
 
@@ -72,34 +74,22 @@ def take_verdicts(
     return taken, notes
 
 
-def _verdict(score: Score, part: Any, response: RunResponse) -> TakenVerdict:
+def _verdict(score: Score, part: Any, response: Answer) -> TakenVerdict:
     given = msgspec.convert(part, GivenVerdict)
     check_judge(given.judge)
     if not response.ok:
         raise InputError(f"a verdict on an answer whose status is {response.status}")
     if given.response_hash != response.response_hash:
         raise InputError("a verdict on another answer than the sample's")
-    labels = _labels(score.value, given.unscored_reason)
-    verdict = Verdict(
-        case_id=response.case_id,
-        response_hash=response.response_hash,
-        judge=given.judge,
-        rubric=given.rubric,
-        unscored_reason=given.unscored_reason,
-        reasoning=score.explanation.encode("utf-8", "replace").decode() if score.explanation else None,
-        raw_reply=given.raw_reply,
-        confidence=given.confidence,
-        decided_by=given.decided_by,
-        cost=given.cost,
-        judged_at=given.judged_at,
-        **labels,
-    )
-    return TakenVerdict(verdict, given.settings)
+    told = fields_for(Verdict, given) | _labels(score.value, given.unscored_reason)
+    reasoning = score.explanation.encode("utf-8", "replace").decode() if score.explanation else None
+    verdict = Verdict(case_id=response.case_id, reasoning=reasoning, **told)
+    return TakenVerdict(verdict, JudgeRecord(judge=given.judge, rubric=given.rubric, settings=given.settings))
 
 
 def _labels(value: Any, reason: str | None) -> dict[str, Any]:
     """The three labels, or none where there is a reason. Raises InputError where it is neither."""
-    from eval.interop.inspect_metrics import labels_row
+    from eval.interop.inspect_metrics import labels_of
 
     if reason is not None:
         if reason not in ids(UNSCORED_REASONS):
@@ -107,11 +97,7 @@ def _labels(value: Any, reason: str | None) -> dict[str, Any]:
         if not (isinstance(value, float) and isnan(value)):
             raise InputError("both a value and a reason for having none")
         return {}
-    row = labels_row("", value)
-    if row is None or row.response_type not in ids(RESPONSE_TYPES):
+    labels = labels_of(value)
+    if labels is None or labels["response_type"] not in ids(RESPONSE_TYPES):
         raise InputError("its value is not the three labels")
-    return {
-        "response_type": row.response_type,
-        "engages_with_defeat": row.engages_with_defeat,
-        "independent_harm": row.independent_harm,
-    }
+    return labels

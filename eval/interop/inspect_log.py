@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.runs.settings import RunSettings
+from eval.runs.fields import Hash
+from eval.runs.run import Run
 
 # What our Inspect task writes into a log beside what Inspect does: shared by the task, the import and the export.
 
@@ -24,21 +25,20 @@ GRADER: Final = "grader"
 KEY: Final = "blind_refusal"
 
 Line = Annotated[str, Meta(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Made = TypeVar("Made", bound=Any)
 
 
 class LogInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which cases a log is about, and with which version of this project it was made."""
 
+    # As it is opened: a folder, or a repository with its revision.
     dataset: Line
     cases_hash: Hash
     package_version: Line
-    revision: Line | None = None
     sample: Line
     sample_seed: int = 0
     # Of a log that was exported from a run: the run's own settings, which an Inspect log cannot hold all of.
-    run: RunSettings | None = None
+    run: Run | None = None
 
 
 class GivenVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,7 +11,8 @@ from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
 from dataset_builder.dataset.records import Case
 from eval.interop.inspect_log import PACKAGE, registered
-from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.runs.verdict import LABELS, Verdict
+from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
 from eval.stats.metrics import BLIND_REFUSAL_RATE, CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE, METRIC_BY_ID, METRICS
@@ -19,7 +20,6 @@ from eval.stats.metrics import BLIND_REFUSAL_RATE, CONTROL_HELP_RATE, DISCRIMINA
 ENGAGEMENT_RATE: Final = METRIC_BY_ID["engagement_rate"]
 # Discrimination first: Inspect takes the first for the headline.
 SHOWN: Final = (DISCRIMINATION, HELP_RATE, CONTROL_HELP_RATE, BLIND_REFUSAL_RATE, ENGAGEMENT_RATE)
-LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm")
 # Of the bootstrap nothing is shown here, and Inspect computes metrics over and over while it runs.
 _RESAMPLES: Final = 100
 
@@ -32,14 +32,14 @@ def case_of(metadata: Mapping[str, Any] | None) -> Case:
         raise ValueError(f"The sample's metadata is not a case of this benchmark: {error}") from None
 
 
-def labels_row(case_id: str, value: Value) -> VerdictRow | None:
-    """The three labels in a score's value; None where they are not there."""
+def labels_of(value: Value) -> dict[str, Any] | None:
+    """The three labels in a score's value, by name; None where they are not there."""
     if not isinstance(value, Mapping) or set(value) != set(LABELS):
         return None
-    kind, engages, harm = (value[name] for name in LABELS)
-    if not isinstance(kind, str) or not isinstance(engages, bool) or not isinstance(harm, bool):
+    kinds = (str, bool, bool)
+    if not all(isinstance(value[name], kind) for name, kind in zip(LABELS, kinds, strict=True)):
         return None
-    return VerdictRow(case_id, kind, engages, harm, None)
+    return dict(value)
 
 
 def headline_rates(pairs: Iterable[tuple[Case, Value]]) -> dict[str, float]:
@@ -48,18 +48,20 @@ def headline_rates(pairs: Iterable[tuple[Case, Value]]) -> dict[str, float]:
     A case that occurs more than once (epochs) counts each time, in its cell.
     """
     times: Counter[str] = Counter()
-    cases, rows = [], []
+    cases, verdicts = [], []
     for case, value in pairs:
         times[case.case_id] += 1
         case_id = f"{case.case_id}#{times[case.case_id]}"
-        row = labels_row(case_id, value)
-        if row is not None:
+        labels = labels_of(value)
+        if labels is not None:
             cases.append(msgspec.structs.replace(case, case_id=case_id))
-            rows.append(row)
+            verdicts.append(Verdict(case_id=case_id, response_hash="", judge="", rubric="", **labels))
     names = [f"{one.id}{end}" for one in SHOWN for end in ("", "_stderr", "_low", "_high")]
     if not cases:
         return dict.fromkeys(names, float("nan"))
-    answers = ScoredAnswers.from_rows(CaseTable.from_cases(cases), rows, model="", judge="", rubric="")
+    # A score stands in the sample that it is on, so there is no other answer that it could be of.
+    hashes = dict.fromkeys((case.case_id for case in cases), "")
+    answers = ScoredAnswers.from_verdicts(CaseTable.from_cases(cases), verdicts, model="", hashes=hashes, failed={})
     part = compute_scores([answers], by=(), resamples=_RESAMPLES).overall
     found = []
     for one in SHOWN:

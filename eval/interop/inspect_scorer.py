@@ -9,15 +9,16 @@ from inspect_ai.model import get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
+from dataset_builder.dataset.records import fields_for
 from dataset_builder.dataset.taxonomy import EMPTY, JUDGE_OUT_OF_TOKENS, OK
 from eval.interop.inspect_answer import GraderClient, chat_answer
 from eval.interop.inspect_log import GRADER, KEY, PACKAGE, SCORER, GivenVerdict, registered
-from eval.interop.inspect_metrics import LABELS, case_of, rates
+from eval.interop.inspect_metrics import case_of, rates
 from eval.judges.interface import JudgeTask
 from eval.judges.model.judge import JUDGE_FAILURE, JUDGE_REFUSAL, UNREADABLE, ModelJudge
+from eval.runs.answer import Answer
 from eval.runs.collect import now
-from eval.runs.response import response_of
-from eval.runs.verdict import Verdict
+from eval.runs.verdict import LABELS, Verdict
 
 # Inspect's own words for what happens to any benchmark; our reason stands in the metadata.
 _REASONS: Final = {
@@ -50,7 +51,7 @@ def rubric(show_reasoning: bool = False, structured_output: bool = True) -> Scor
         client = GraderClient(grader, structured_output=structured_output)
         judge = ModelJudge(str(grader), client, show_reasoning=show_reasoning)
         case = case_of(state.metadata)
-        response = response_of(case.case_id, case.user_query, answer, answer.cost, now())
+        response = Answer.of(case.case_id, case.user_query, answer, answer.cost, now())
         (verdict,) = await judge.judge([JudgeTask(case, response)])
         return score_of(verdict, judge.settings)
 
@@ -59,18 +60,7 @@ def rubric(show_reasoning: bool = False, structured_output: bool = True) -> Scor
 
 def score_of(verdict: Verdict, settings: dict[str, Any]) -> Score:
     """A verdict as Inspect has it: the labels as its value, or unscored with a reason."""
-    given = GivenVerdict(
-        judge=verdict.judge,
-        rubric=verdict.rubric,
-        response_hash=verdict.response_hash,
-        settings=settings,
-        unscored_reason=verdict.unscored_reason,
-        raw_reply=verdict.raw_reply,
-        confidence=verdict.confidence,
-        decided_by=verdict.decided_by,
-        cost=verdict.cost,
-        judged_at=verdict.judged_at,
-    )
+    given = GivenVerdict(**fields_for(GivenVerdict, verdict), settings=settings)
     metadata = {KEY: msgspec.to_builtins(given)}
     if verdict.unscored_reason is not None:
         return Score.unscored(

@@ -22,7 +22,7 @@ from dataset_builder.errors import InputError
 from eval.interop.inspect_log import GRADER, KEY, PACKAGE, TASK, LogInfo, registered
 from eval.interop.inspect_metrics import SHOWN
 from eval.interop.inspect_scorer import rubric
-from eval.runs.settings import PROTOCOL_MAX_TOKENS, PROTOCOL_TEMPERATURE
+from eval.runs.run import PROTOCOL_MAX_TOKENS, PROTOCOL_TEMPERATURE
 
 _WHAT = f"Help where a rule is defeated, and not where it holds: {SHOWN[0].definition}"
 
@@ -48,8 +48,7 @@ def blind_refusal(
     if not cases:
         raise InputError(f"{opened.name}: holds no cases, so there is nothing to ask.")
     info = LogInfo(
-        dataset=opened.name,
-        revision=opened.revision,
+        dataset=opened.spec,
         cases_hash=opened.built.cases_hash,
         sample=chosen,
         sample_seed=sample_seed,

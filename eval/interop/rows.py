@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from dataset_builder.build.build import write_parquet
-from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
-from dataset_builder.dataset.records import Response
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.records import Response, fields_for
 from dataset_builder.dataset.tables import table_of
 from dataset_builder.dataset.taxonomy import TRUNCATED
 from dataset_builder.errors import InputError
 from eval.runs.folder import RunFolder
-from eval.runs.settings import PROTOCOL_TEMPERATURE
+from eval.runs.run import PROTOCOL_TEMPERATURE
 from eval.runs.verdict import NOT_JUDGED, Verdict
 
 
@@ -24,42 +24,28 @@ def export_rows(run: RunFolder, dataset: OpenedDataset, judge: str | None = None
     Raises InputError where several judges did and ``judge`` names none of them, or the dataset
     holds other cases than the run's.
     """
-    check_same_cases(dataset, run.settings.content_hash, f"The run {run.path}")
+    run.check_dataset(dataset)
     verdicts = _verdicts(run, judge)
     cases, settings = dataset.built.case_by_id, run.settings
-    for response in sorted(run.responses(), key=lambda one: one.case_id):
-        case, verdict = cases[response.case_id], verdicts.get(response.case_id)
-        reason = None if response.ok else response.status
-        if reason is None:
-            reason = NOT_JUDGED if verdict is None else verdict.unscored_reason
+    for case_id, answer in sorted(run.answers.items()):
+        verdict = verdicts.get(case_id) or Verdict(
+            case_id=case_id, response_hash="", judge="", rubric="", unscored_reason=NOT_JUDGED
+        )
         yield Response(
-            case_id=case.case_id,
-            model=settings.model,
-            model_id=response.served_model or settings.model,
-            defeat_family=case.defeat_family,
-            defeat_subtype=case.defeat_subtype,
-            authority_type=case.authority_type,
-            authority_group=case.authority_group,
-            dual_use=case.dual_use,
-            status=response.status,
-            response=response.response if response.ok else None,
-            response_hash=response.response_hash if response.ok else None,
-            hit_token_cap=response.status == TRUNCATED,
-            response_type=verdict.response_type if verdict else None,
-            engages_with_defeat=verdict.engages_with_defeat if verdict else None,
-            independent_harm=verdict.independent_harm if verdict else None,
-            unscored_reason=reason,
-            verdict_reasoning=verdict.reasoning if verdict else None,
-            judge=verdict.judge if verdict else None,
+            **fields_for(Response, cases[case_id], settings, verdict, answer)
+            | {
+                "model_id": answer.served_model or settings.model,
+                "hit_token_cap": answer.status == TRUNCATED,
+                "unscored_reason": verdict.unscored_reason if answer.ok else answer.status,
+                "verdict_reasoning": verdict.reasoning,
+                "judge": verdict.judge or None,
+                # The columns take no null; run.json says where the server chose.
+                "temperature": PROTOCOL_TEMPERATURE if settings.temperature is None else settings.temperature,
+                "max_tokens": settings.max_tokens or 0,
+            }
+            | ({} if answer.ok else {"response": None, "response_hash": None})
             # A count is the provider's; where it gave none, ours is for the money alone.
-            prompt_tokens=None if response.usage.estimated else response.usage.prompt_tokens,
-            completion_tokens=None if response.usage.estimated else response.usage.completion_tokens,
-            reasoning_tokens=response.usage.reasoning_tokens,
-            cached_tokens=response.usage.cached_tokens,
-            # The column takes no null; run.json says where the server chose.
-            temperature=PROTOCOL_TEMPERATURE if settings.temperature is None else settings.temperature,
-            max_tokens=settings.max_tokens,
-            collected_at=response.collected_at,
+            | ({"prompt_tokens": None, "completion_tokens": None} if answer.tokens_estimated else {})
         )
 
 
@@ -81,7 +67,7 @@ def write_rows_parquet(rows: Iterator[Response], path: Path) -> int:
 
 
 def _verdicts(run: RunFolder, judge: str | None) -> dict[str, Verdict]:
-    found = list(run.verdicts(judge))
+    found = run.verdicts(judge)
     who = sorted({(one.judge, one.rubric) for one in found})
     if judge is not None and not who:
         known = ", ".join(sorted({one.judge for one in run.verdicts()})) or "nobody"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.work.choice import ModelChoice
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 
 
@@ -18,7 +18,7 @@ class JudgeTask(NamedTuple):
     """One answer to judge, with the case that it answers. The answer is there: its status is ``ok``."""
 
     case: Case
-    response: RunResponse
+    response: Answer
 
 
 @dataclass(frozen=True, slots=True)

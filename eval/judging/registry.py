@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from dataset_builder.errors import InputError
-from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.runs.verdict import PUBLISHED
 
 if TYPE_CHECKING:
     # For --help, which names the judges, this would be a third of a second.
@@ -73,7 +73,7 @@ def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
 def unknown_judge(judge: str, rubric: str) -> str | None:
     """What is not known about it, in words; None where both are known."""
     kind = judge.partition(":")[0]
-    if rubric == PUBLISHED_RUBRIC:
+    if rubric == PUBLISHED:
         return None
     if kind not in JUDGES:
         return f"judge {judge!r} is not one of {', '.join(JUDGES)}"

@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
+from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
-from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS, OK
-from dataset_builder.errors import BlindRefusalError, InputError
+from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
+from dataset_builder.errors import BlindRefusalError
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import VERDICT_TOKENS
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Spent, Stop
 from eval.judges.interface import Judge, JudgeOptions, JudgeTask, PaidJudge
 from eval.judging.registry import model_of, resolve_judge
-from eval.runs.folder import JudgeRecord, RunFolder
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
+from eval.runs.folder import RunFolder
+from eval.runs.run import JudgeRecord
 from eval.runs.tally import Verdicts
 from eval.runs.verdict import Verdict
 
@@ -45,13 +46,9 @@ def answered_cases(run: RunFolder, dataset: OpenedDataset) -> list[Case]:
 
     Raises InputError where the dataset holds other cases than the run's.
     """
-    check_same_cases(dataset, run.settings.content_hash, f"The run {run.path}")
+    run.check_dataset(dataset)
     known = dataset.built.case_by_id
-    answered = sorted(case_id for case_id, status in run.statuses().items() if status == OK)
-    strange = [case_id for case_id in answered if case_id not in known]
-    if strange:
-        raise InputError(f"{run.path}: answers the case {strange[0]}, which {dataset.name} does not hold.")
-    return [known[case_id] for case_id in answered]
+    return [known[case_id] for case_id, answer in sorted(run.answers.items()) if answer.ok]
 
 
 def pending_answers(
@@ -85,12 +82,10 @@ def pending_answers(
 
 
 def tasks_of(run: RunFolder, dataset: OpenedDataset, case_ids: Sequence[str]) -> Iterator[JudgeTask]:
-    """The answers to some cases with those cases, one in memory at a time, in the order of the run."""
+    """The answers to some cases with those cases, in the order of the run."""
     wanted = frozenset(case_ids)
     cases = dataset.built.case_by_id
-    for response in run.responses():
-        if response.case_id in wanted:
-            yield JudgeTask(cases[response.case_id], response)
+    return (JudgeTask(cases[case_id], answer) for case_id, answer in run.answers.items() if case_id in wanted)
 
 
 async def judge_run(
@@ -198,10 +193,9 @@ class Judging:
         return tasks_of(pending.run, self._options.dataset, pending.case_ids)
 
 
-def _check(judge: Judge, response: RunResponse, verdict: Verdict) -> None:
+def _check(judge: Judge, response: Answer, verdict: Verdict) -> None:
     expected = (response.case_id, response.response_hash, judge.name, judge.rubric)
-    labels = (verdict.response_type, verdict.engages_with_defeat, verdict.independent_harm)
-    whole = all(label is not None for label in labels) if verdict.scored else all(label is None for label in labels)
+    whole = all((label is not None) == verdict.scored for label in verdict.labels)
     if tuple(verdict.key) != expected or not whole:
         raise BlindRefusalError(f"The judge {judge.name} gave a verdict that is not its own or not whole: {verdict!r}")
 

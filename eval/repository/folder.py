@@ -22,19 +22,9 @@ from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import complete, write_file, write_folder
-from eval.repository.bundle import (
-    BUNDLE,
-    OPTIONAL,
-    REQUIRED,
-    SLUG_PATTERN,
-    VERDICTS,
-    BundlePart,
-    Line,
-    MadeBundle,
-    Note,
-    to_json,
-)
+from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, VERDICTS, MadeBundle, to_json
 from eval.repository.review import REVIEW, Review
+from eval.runs.fields import SLUG_PATTERN, Line, Note, Part
 
 SUBMISSIONS, REVIEWS, NOTICES, REQUESTS = "submissions", "reviews", "notices", "requests"
 _SLUG: Final = re.compile(SLUG_PATTERN)
@@ -129,7 +119,7 @@ def read_review(results: Path, place: str) -> Review | None:
 # Corrections and withdrawals: records of their own, so that nothing is ever taken out of the history.
 
 
-class Notice(BundlePart, frozen=True, kw_only=True):
+class Notice(Part, frozen=True, kw_only=True):
     """Something said of a submission after it was made."""
 
     schema_version: str = NOTICE_VERSION

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
 
+from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.scores.results import CorrectedValue, JudgeAgreement, MetricInfo, MetricValue, Part, SideCount, Statistics
+from eval.runs.fields import Part
+from eval.scores.results import CorrectedValue, JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
 
 SCHEMA_VERSION: Final = "1.0.0"
 FILE_NAME: Final = "leaderboard.json"
@@ -25,85 +26,81 @@ COMMUNITY: Final = "community"
 HELD: Final = "held for review"
 
 
-def _text(description: str) -> Meta:
-    return Meta(description=description)
-
-
 class SubmittedScore(Part, frozen=True, kw_only=True):
     """What the submitter's own verdicts would give; shown beside the row, never ranked."""
 
-    judge: Annotated[str, _text("The submitter's judge.")]
-    rubric: Annotated[str, _text("Version of its rubric or weights.")]
-    n: Annotated[int, _text("Answers that both the submitter's judge and the maintainers' judged.")]
-    agreement: Annotated[float | None, _text("Share of those with the same response type.")]
+    judge: Annotated[str, about("The submitter's judge.")]
+    rubric: Annotated[str, about("Version of its rubric or weights.")]
+    n: Annotated[int, about("Answers that both the submitter's judge and the maintainers' judged.")]
+    agreement: Annotated[float | None, about("Share of those with the same response type.")]
 
 
 class BoardRow(Part, frozen=True, kw_only=True):
     """One model on one board."""
 
-    model: Annotated[str, _text("The model's name.")]
-    model_id: Annotated[str, _text("Its id at its provider or on the Hub.")]
-    organization: Annotated[str, _text("Who it is by, or `study`, or where it ran.")]
-    repo: Annotated[str | None, _text("Its repository on the Hub.")]
-    family: Annotated[str | None, _text("Its family, where known.")]
-    weights: Annotated[Literal["open", "closed"] | None, _text("Whether its weights can be had; null if unknown.")]
-    kind: Annotated[str, _text("`published` with the dataset, `run` of blind-refusal, or `external`.")]
-    run_id: Annotated[str, _text("The run.")]
-    collected_at: Annotated[str | None, _text("When its last answer was collected (ISO 8601).")]
-    status: Annotated[Status, _text("`verified` or `community`; what is held for review is under `excluded`.")]
-    status_reasons: Annotated[list[str], _text("Why it has that status, in words.")]
-    departures: Annotated[list[str], _text("Where the run departs from the protocol, in words.")]
-    rank: Annotated[int | None, _text("Its rank by `ranked_by`; null without a value.")]
-    rank_low: Annotated[int | None, _text("Lower limit of the 95 % interval of its rank.")]
-    rank_high: Annotated[int | None, _text("Upper limit of it.")]
-    defeated: Annotated[SideCount, _text("What became of the answers on defeated rules.")]
-    control: Annotated[SideCount, _text("What became of the answers on controls.")]
-    metrics: Annotated[dict[str, MetricValue], _text("Every metric over all cases, by id.")]
-    corrected: Annotated[list[CorrectedValue], _text("Rates corrected for the judge's errors; empty where unknown.")]
-    submitted: Annotated[list[SubmittedScore], _text("What the submitter's own judges said, where others judged.")]
-    bundle: Annotated[str, _text("Folder of its bundle in the results repository.")]
-    results: Annotated[str | None, _text("Its `results.json` by this judge, with every slice.")]
-    transcripts: Annotated[str, _text("Its `responses.parquet`.")]
-    verdicts: Annotated[str, _text("The `verdicts.parquet` that holds this judge's verdicts (among others').")]
+    model: Annotated[str, about("The model's name.")]
+    model_id: Annotated[str, about("Its id at its provider or on the Hub.")]
+    organization: Annotated[str, about("Who it is by, or `study`, or where it ran.")]
+    repo: Annotated[str | None, about("Its repository on the Hub.")]
+    family: Annotated[str | None, about("Its family, where known.")]
+    weights: Annotated[Literal["open", "closed"] | None, about("Whether its weights can be had; null if unknown.")]
+    kind: Annotated[str, about("`published` with the dataset, `run` of blind-refusal, or `external`.")]
+    run_id: Annotated[str, about("The run.")]
+    collected_at: Annotated[str | None, about("When its last answer was collected (ISO 8601).")]
+    status: Annotated[Status, about("`verified` or `community`; what is held for review is under `excluded`.")]
+    status_reasons: Annotated[list[str], about("Why it has that status, in words.")]
+    departures: Annotated[list[str], about("Where the run departs from the protocol, in words.")]
+    rank: Annotated[int | None, about("Its rank by `ranked_by`; null without a value.")]
+    rank_low: Annotated[int | None, about("Lower limit of the 95 % interval of its rank.")]
+    rank_high: Annotated[int | None, about("Upper limit of it.")]
+    defeated: Annotated[SideCount, about("What became of the answers on defeated rules.")]
+    control: Annotated[SideCount, about("What became of the answers on controls.")]
+    metrics: Annotated[dict[str, MetricValue], about("Every metric over all cases, by id.")]
+    corrected: Annotated[list[CorrectedValue], about("Rates corrected for the judge's errors; empty where unknown.")]
+    submitted: Annotated[list[SubmittedScore], about("What the submitter's own judges said, where others judged.")]
+    bundle: Annotated[str, about("Folder of its bundle in the results repository.")]
+    results: Annotated[str | None, about("Its `results.json` by this judge, with every slice.")]
+    transcripts: Annotated[str, about("Its `responses.parquet`.")]
+    verdicts: Annotated[str, about("The `verdicts.parquet` that holds this judge's verdicts (among others').")]
 
 
 class Board(Part, frozen=True, kw_only=True):
     """A ranking of models on the same cases by the same judge."""
 
-    id: Annotated[str, _text("The board's id, fit for an address.")]
-    judge: Annotated[str, _text("The judge.")]
-    rubric: Annotated[str, _text("Version of its rubric or weights; `published` for the study's verdicts.")]
-    dataset: Annotated[str, _text("The dataset by name.")]
-    hub_id: Annotated[str | None, _text("Its repository on the Hub.")]
-    origin: Annotated[str, _text("Where its cases come from: `study`, `starter` or `generated`.")]
-    cases_hash: Annotated[str, _text("SHA-256 over its cases.")]
-    sample: Annotated[str, _text("`all` cases, or how some were drawn.")]
-    n_cases: Annotated[int, _text("Cases asked.")]
-    ranked_by: Annotated[str, _text("Id of the metric that ranks.")]
-    judge_agreement: Annotated[list[JudgeAgreement], _text("The judge against humans and others; empty if unknown.")]
-    rows: Annotated[list[BoardRow], _text("The models, best first.")]
+    id: Annotated[str, about("The board's id, fit for an address.")]
+    judge: Annotated[str, about("The judge.")]
+    rubric: Annotated[str, about("Version of its rubric or weights; `published` for the study's verdicts.")]
+    dataset: Annotated[str, about("The dataset by name.")]
+    hub_id: Annotated[str | None, about("Its repository on the Hub.")]
+    origin: Annotated[str, about("Where its cases come from: `study`, `starter` or `generated`.")]
+    cases_hash: Annotated[str, about("SHA-256 over its cases.")]
+    sample: Annotated[str, about("`all` cases, or how some were drawn.")]
+    n_cases: Annotated[int, about("Cases asked.")]
+    ranked_by: Annotated[str, about("Id of the metric that ranks.")]
+    judge_agreement: Annotated[list[JudgeAgreement], about("The judge against humans and others; empty if unknown.")]
+    rows: Annotated[list[BoardRow], about("The models, best first.")]
 
 
 class Excluded(Part, frozen=True, kw_only=True):
     """A submission that has no row, and why."""
 
-    bundle: Annotated[str, _text("Folder of the submission.")]
-    model: Annotated[str | None, _text("The model, where that can be read.")]
-    status: Annotated[str, _text("`held for review`, `withdrawn`, `superseded` or `not usable`.")]
-    judge: Annotated[str | None, _text("The judge that this concerns; null for all.")] = None
-    reason: Annotated[str, _text("Why, in words.")]
+    bundle: Annotated[str, about("Folder of the submission.")]
+    model: Annotated[str | None, about("The model, where that can be read.")]
+    status: Annotated[str, about("`held for review`, `withdrawn`, `superseded` or `not usable`.")]
+    judge: Annotated[str | None, about("The judge that this concerns; null for all.")] = None
+    reason: Annotated[str, about("Why, in words.")]
 
 
 class Leaderboard(Part, frozen=True, kw_only=True):
     """What ``leaderboard.json`` holds."""
 
-    schema_version: Annotated[str, _text("Version of this schema.")]
-    package_version: Annotated[str, _text("Version of blind-refusal that computed it.")]
-    statistics: Annotated[Statistics, _text("What decides the intervals.")]
-    metrics: Annotated[list[MetricInfo], _text("The metrics of every row, in order.")]
-    headline: Annotated[list[str], _text("Ids of those that a leaderboard shows first.")]
-    boards: Annotated[list[Board], _text("The boards, that with the most cases and models first.")]
-    excluded: Annotated[list[Excluded], _text("Submissions without a row, each with its reason.")]
+    schema_version: Annotated[str, about("Version of this schema.")]
+    package_version: Annotated[str, about("Version of blind-refusal that computed it.")]
+    statistics: Annotated[Statistics, about("What decides the intervals.")]
+    metrics: Annotated[list[MetricInfo], about("The metrics of every row, in order.")]
+    headline: Annotated[list[str], about("Ids of those that a leaderboard shows first.")]
+    boards: Annotated[list[Board], about("The boards, that with the most cases and models first.")]
+    excluded: Annotated[list[Excluded], about("Submissions without a row, each with its reason.")]
 
 
 def read_leaderboard(path: Path) -> Leaderboard:

@@ -15,8 +15,8 @@ from dataset_builder.errors import InputError, Problem
 from dataset_builder.models.local import is_local_model
 from dataset_builder.models.providers import CUSTOM, resolve_endpoint
 from dataset_builder.work.cost import price_of
-from eval.repository.bundle import BundlePart, Count, Hash, Line, Note
 from eval.repository.identity import run_model
+from eval.runs.fields import Count, Hash, Line, Note, Part
 
 SCHEMA_VERSION: Final = "1.0.0"
 PENDING, RUNNING, DONE, FAILED = "pending", "running", "done", "failed"
@@ -27,7 +27,7 @@ _ID: Final = re.compile(ID_PATTERN)
 Money = Annotated[float, Meta(ge=0)]
 
 
-class EvalRequest(BundlePart, frozen=True, kw_only=True):
+class EvalRequest(Part, frozen=True, kw_only=True):
     """What ``requests/<id>.json`` holds."""
 
     schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]{1,4}\.[0-9]{1,4}$(?!\n)")] = SCHEMA_VERSION
@@ -62,14 +62,14 @@ class EvalRequest(BundlePart, frozen=True, kw_only=True):
         return self.state in (PENDING, RUNNING)
 
 
-class Price(BundlePart, frozen=True, kw_only=True):
+class Price(Part, frozen=True, kw_only=True):
     """US dollars for a million tokens."""
 
     input: Money
     output: Money
 
 
-class Policy(BundlePart, frozen=True, kw_only=True):
+class Policy(Part, frozen=True, kw_only=True):
     """What may be asked for: ``policy.json`` at the root of the results repository, or these defaults."""
 
     providers: list[Line] = field(default_factory=lambda: ["openrouter", "openai", "hf"])

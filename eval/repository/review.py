@@ -12,8 +12,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import field
 
-from eval.repository.bundle import BundlePart, Hash, Line, Note
 from eval.repository.leaderboard import Status
+from eval.runs.fields import Hash, Line, Note, Part
 from eval.scores.results import CorrectedValue, JudgeAgreement
 
 SCHEMA_VERSION: Final = "1.0.0"
@@ -21,7 +21,7 @@ REVIEW: Final = "review.json"
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class ReviewedJudge(BundlePart, frozen=True, kw_only=True):
+class ReviewedJudge(Part, frozen=True, kw_only=True):
     """Verdicts that this review lets into the leaderboard."""
 
     judge: Line
@@ -38,7 +38,7 @@ class ReviewedJudge(BundlePart, frozen=True, kw_only=True):
     results: str | None = None
 
 
-class Audit(BundlePart, frozen=True, kw_only=True):
+class Audit(Part, frozen=True, kw_only=True):
     """A submitter's judge against the maintainers' on a random sample of the same answers."""
 
     judge: Line
@@ -54,7 +54,7 @@ class Audit(BundlePart, frozen=True, kw_only=True):
     independent_harm: Share | None
 
 
-class Review(BundlePart, frozen=True, kw_only=True):
+class Review(Part, frozen=True, kw_only=True):
     """What ``review.json`` holds."""
 
     schema_version: str = SCHEMA_VERSION

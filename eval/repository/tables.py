@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from dataset_builder.dataset.records import Record
 from dataset_builder.dataset.tables import schema_of
 from dataset_builder.errors import DataError, Problem
+from eval.runs.verdict import LABELS, Verdict
 
 # The largest bundle of the study: 1,290 rows, 5.1 MB of Parquet, 11 MB of text.
 MOST_ROWS: Final = 100_000
@@ -42,6 +43,13 @@ def read_rows(
         return {column: _values(table.column(column)) for column in table.column_names}
     except _FAULTS as error:
         raise _refused(name, f"cannot be read as Parquet ({_short(error)})", "write it again") from None
+
+
+def read_verdicts(source: Path | bytes, name: str) -> list[Verdict]:
+    """The verdicts in a file, without the judge's words; raises as ``read_rows`` does."""
+    names = ["case_id", "response_hash", "judge", "rubric", *LABELS, "unscored_reason"]
+    found = read_rows(source, Verdict, name, names)
+    return [Verdict(**dict(zip(names, row, strict=True))) for row in zip(*(found[n] for n in names), strict=True)]
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -14,7 +14,7 @@ from eval.agreement.known import agreement_rows, known_agreement
 from eval.results.build import published_provenance, run_provenance
 from eval.runs.folder import RUN, RunFolder
 from eval.runs.published import PREFIX, is_published
-from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
 from eval.scores.labels import SourceAgreement, compare_sources, reviewer_labels, study_labels, verdict_labels
 from eval.scores.read import published_answers, run_answers
@@ -73,7 +73,7 @@ class AnswerSet:
     @property
     def by_its_own_judge(self) -> bool:
         """Whether these are the published verdicts of a dataset."""
-        return self.run is None and all(one.rubric == PUBLISHED_RUBRIC for one in self.answers)
+        return self.run is None and all(one.rubric == PUBLISHED for one in self.answers)
 
     def rankings(self) -> list[RankingAgreement]:
         """The models of a dataset by another judge beside their order by the study's; empty for all else."""
@@ -92,7 +92,7 @@ class AnswerSet:
         if self.run is None or not is_published(self.run.settings.model):
             return None
         (answers,) = self.answers
-        if answers.rubric == PUBLISHED_RUBRIC or not answers.scored.any():
+        if answers.rubric == PUBLISHED or not answers.scored.any():
             return None
         built = self.dataset.built
         ours = verdict_labels(built, self.run.verdicts(answers.judge, answers.rubric))
@@ -128,7 +128,7 @@ def load_answers(
     """
     if is_run(spec):
         run = RunFolder.open(Path(spec))
-        found = locate_dataset(dataset or named_dataset(run))
+        found = locate_dataset(dataset or run.record.source)
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
     found = locate_dataset(spec)
     return AnswerSet(found, _published(found, models, judge))
@@ -154,11 +154,3 @@ def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str 
 
         return heldout_answers(dataset.built, models)
     return published_answers(dataset.built, models, judge=judge)
-
-
-def named_dataset(run: RunFolder) -> str:
-    """The dataset that a run names, as it can be opened."""
-    settings = run.settings
-    if settings.revision and not Path(settings.dataset).is_dir():
-        return f"{settings.dataset.partition('@')[0]}@{settings.revision}"
-    return settings.dataset

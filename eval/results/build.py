@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import RESPONSES, OpenedDataset
+from dataset_builder.dataset.records import fields_for
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.tables import split_of_model
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
 from eval.agreement.corrected import CorrectedRate
 from eval.agreement.known import agreement_rows
+from eval.runs.answer import last_collected
 from eval.runs.folder import RunFolder
+from eval.runs.run import DatasetRef, JudgeRecord, Sampling
 from eval.scores.answers import ScoredAnswers
 from eval.scores.labels import SourceAgreement
 from eval.scores.results import (
@@ -19,13 +22,11 @@ from eval.scores.results import (
     CorrectedValue,
     DatasetInfo,
     JudgeAgreement,
-    JudgeInfo,
     MetricInfo,
     MetricValue,
     ModelInfo,
     Provenance,
     Results,
-    Sampling,
     SideCount,
     SliceResult,
     Statistics,
@@ -139,13 +140,10 @@ def published_provenance(dataset: OpenedDataset, answers: ScoredAnswers) -> Prov
     return Provenance(
         model=ModelInfo(name=answers.model, id=" and ".join(found["model_id"]), endpoint=None),
         dataset=dataset_info(dataset, len(answers.cases), ALL_CASES),
-        judge=JudgeInfo(judge=answers.judge, rubric=answers.rubric, settings={}),
+        judge=JudgeRecord(judge=answers.judge, rubric=answers.rubric),
         sampling=Sampling(
             temperature=found["temperature"][0] if len(found["temperature"]) == 1 else None,
             max_tokens=found["max_tokens"][0] if len(found["max_tokens"]) == 1 else None,
-            seed=None,
-            system_prompt=None,
-            reasoning=None,
         ),
         package_version=__version__,
         collected_at=found["collected_at"][-1] if found["collected_at"] else None,
@@ -156,22 +154,13 @@ def published_provenance(dataset: OpenedDataset, answers: ScoredAnswers) -> Prov
 def run_provenance(dataset: OpenedDataset, run: RunFolder, answers: ScoredAnswers) -> Provenance:
     """The provenance of a run's answers."""
     settings = run.settings
-    judges = {(one.judge, one.rubric): one.settings for one in run.record.judges}
     return Provenance(
         model=ModelInfo(name=answers.model, id=settings.model, endpoint=settings.endpoint),
         dataset=dataset_info(dataset, len(answers.cases), settings.sample),
-        judge=JudgeInfo(
-            judge=answers.judge, rubric=answers.rubric, settings=judges.get((answers.judge, answers.rubric), {})
-        ),
-        sampling=Sampling(
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-            seed=settings.seed,
-            system_prompt=settings.system_prompt,
-            reasoning=settings.reasoning,
-        ),
+        judge=run.record.judge(answers.judge, answers.rubric),
+        sampling=settings.sampling,
         package_version=__version__,
-        collected_at=max((response.collected_at for response in run.responses()), default=None),
+        collected_at=last_collected(run.answers.values()),
         departures=list(run.record.departures),
     )
 
@@ -181,11 +170,7 @@ def dataset_info(dataset: OpenedDataset, n_cases: int, sample: str) -> DatasetIn
     manifest = dataset.built.manifest
     sources = [f"{one.repository or one.kind}{f'@{one.commit}' if one.commit else ''}" for one in manifest.sources]
     return DatasetInfo(
-        # A folder's path would tell about the machine; its name is enough beside the hash.
-        name=dataset.hub_id or dataset.built.path.resolve().name,
-        hub_id=dataset.hub_id,
-        revision=dataset.revision,
-        cases_hash=manifest.cases_hash,
+        **fields_for(DatasetInfo, DatasetRef.of(dataset)),
         schema_version=manifest.schema_version,
         sources=sources,
         n_cases=n_cases,

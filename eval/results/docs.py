@@ -12,19 +12,18 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 import msgspec
 from msgspec import Meta
 
+from eval.runs.fields import Part
+from eval.runs.run import JudgeRecord, Sampling
 from eval.scores.results import (
     SCHEMA_VERSION,
     CorrectedValue,
     DatasetInfo,
     JudgeAgreement,
-    JudgeInfo,
     MetricInfo,
     MetricValue,
     ModelInfo,
-    Part,
     Provenance,
     Results,
-    Sampling,
     SideCount,
     SliceResult,
     Statistics,
@@ -38,7 +37,7 @@ _PARTS: Final[tuple[type[Part], ...]] = (
     Provenance,
     ModelInfo,
     DatasetInfo,
-    JudgeInfo,
+    JudgeRecord,
     Sampling,
     Statistics,
     MetricInfo,

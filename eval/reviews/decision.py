@@ -19,14 +19,15 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import HELPS
-from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, BundleVerdict, to_json, to_parquet
+from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, to_json, to_parquet
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
 from eval.repository.review import REVIEW, Audit, Review, ReviewedJudge
 from eval.results.build import build_results
 from eval.reviews.verdicts import Rejudged, audit, verdict_of
-from eval.runs.verdict import Verdict
-from eval.scores.results import JudgeInfo, Results
+from eval.runs.run import JudgeRecord
+from eval.runs.verdict import PUBLISHED, Verdict
+from eval.scores.results import Results
 from eval.scores.scores import compute_scores
 from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, sketches_of, stock_help_found
 from eval.submissions.published import bundles_of_dataset
@@ -73,7 +74,7 @@ def review_submission(
     base: Status = COMMUNITY if flags else VERIFIED
     judges: list[ReviewedJudge] = []
     scored: dict[tuple[str, str], Results] = {}
-    published = submission.bundle.kind == "published"
+    published = submission.bundle.kind == PUBLISHED
     if published:
         judge, problem = _published(submission, dataset)
         judges += [judge] if judge else []
@@ -83,7 +84,7 @@ def review_submission(
         held += stock_help_found(submission.marks(dataset), helps)
     for one in rejudged:
         results = _results(
-            submission, dataset, one.verdicts, JudgeInfo(judge=one.judge, rubric=one.rubric, settings=one.settings)
+            submission, dataset, one.verdicts, JudgeRecord(judge=one.judge, rubric=one.rubric, settings=one.settings)
         )
         scored[one.judge, one.rubric] = results
         reasons = [_IN_SAMPLE] if published and one.repeatable else []
@@ -113,8 +114,7 @@ def review_submission(
             held.append(reason)
         elif who not in known and (adopt or status == VERIFIED):
             # The scores too are made here; the submitter's results.json is never read.
-            info = JudgeInfo(judge=theirs.judge, rubric=theirs.rubric, settings=theirs.settings)
-            scored[who] = _results(submission, dataset, submission.verdicts_of(*who), info)
+            scored[who] = _results(submission, dataset, submission.verdicts_of(*who), theirs)
             judges.append(
                 ReviewedJudge(
                     judge=theirs.judge,
@@ -130,8 +130,10 @@ def review_submission(
         held, base = [], COMMUNITY
         judges = [msgspec.structs.replace(one, status=COMMUNITY) for one in judges]
     overall: Status = HELD if held else base
-    content = sorted((v for one in rejudged for v in one.verdicts), key=lambda v: v.key)
-    verdicts = to_parquet(BundleVerdict, [_row(v) for v in content]) if content else None
+    # Without their time: judging again must not change a byte.
+    timeless = (msgspec.structs.replace(v, judged_at=None) for one in rejudged for v in one.verdicts)
+    content = sorted(timeless, key=lambda v: v.key)
+    verdicts = to_parquet(Verdict, content) if content else None
     review = Review(
         bundle_sha256=submission.bundle_sha256,
         cases_hash=submission.bundle.dataset.cases_hash,
@@ -163,12 +165,9 @@ def _results_path(submission: Submission, judge: str, rubric: str) -> str:
     return f"{REVIEWS}/{submission.place}/{folder_of(judge, rubric)}/{RESULTS}"
 
 
-def _row(verdict: Verdict) -> BundleVerdict:
-    # Without its time: judging again must not change a byte.
-    return BundleVerdict(**(msgspec.structs.asdict(verdict) | {"judged_at": None}))
-
-
-def _results(submission: Submission, dataset: OpenedDataset, verdicts: Sequence[Verdict], judge: JudgeInfo) -> Results:
+def _results(
+    submission: Submission, dataset: OpenedDataset, verdicts: Sequence[Verdict], judge: JudgeRecord
+) -> Results:
     answers = submission.scored(dataset, verdicts, judge.judge, judge.rubric)
     return build_results(compute_scores([answers]), {answers.model: submission.provenance(dataset, judge)})[0]
 

@@ -16,14 +16,15 @@ from dataset_builder.hub.pull_requests import open_requests
 from dataset_builder.hub.records import Committed
 from eval.interop.hub_yaml import PATH as HUB_RESULTS
 from eval.interop.hub_yaml import eval_results_yaml
-from eval.repository.bundle import BUNDLE, RESPONSES, RUN, Bundle, BundleRun, MadeBundle
+from eval.repository.bundle import BUNDLE, RESPONSES, RUN, Bundle, MadeBundle
 from eval.repository.folder import SUBMISSIONS, add_review, add_submission, is_place, read_review
 from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.review import Review
-from eval.results.answer_set import is_run, named_dataset
+from eval.results.answer_set import is_run
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
+from eval.runs.run import Run
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import read_submission
@@ -53,7 +54,7 @@ def bundles_of(
         return locate_dataset(dataset), [MadeBundle(read_submission(files).bundle, files)]
     if is_run(target):
         run = RunFolder.open(Path(target))
-        found = locate_dataset(dataset or named_dataset(run))
+        found = locate_dataset(dataset or run.record.source)
         return found, [bundle_of_run(run, found, model_repo=model_repo, note=note)]
     found = locate_dataset(target)
     if model_repo:
@@ -129,7 +130,7 @@ def check_for_repo(
 def public_lines(files: Mapping[str, bytes], account: str, repo: ResultsRepo) -> list[str]:
     """What a submission makes public, in words, before it is sent."""
     bundle = msgspec.json.decode(files[BUNDLE], type=Bundle)
-    run = msgspec.json.decode(files[RUN], type=BundleRun)
+    run = msgspec.json.decode(files[RUN], type=Run)
     lines = [
         f"To be public at {repo.url}, by the account {account}:",
         f"  model: {bundle.model.name} (id {bundle.model.id}; asked at {run.endpoint or 'a place that is not told'})",

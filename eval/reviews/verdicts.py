@@ -19,7 +19,7 @@ from eval.judging.registry import EMBEDDED, offline_judge
 from eval.judging.run import judging_session, spent_on
 from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
 from eval.repository.review import Audit
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 from eval.scores.labels import FIELDS
 from eval.scores.results import JudgeAgreement
@@ -82,7 +82,7 @@ def tasks_of(submission: Submission, dataset: OpenedDataset) -> list[JudgeTask]:
     return [
         JudgeTask(
             known[case_id],
-            RunResponse(
+            Answer(
                 case_id=case_id,
                 query_hash="",
                 status="ok",

@@ -33,16 +33,16 @@ from eval.repository.requests import EvalRequest, Policy, check_model
 from eval.reviews.maintainer import aggregate_repo
 from eval.reviews.report import report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
+from eval.runs.answer import REPEATABLE, Answer
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunOptions, RunPlan, collect_run, plan_run
-from eval.runs.response import REPEATABLE, RunResponse
 from eval.submissions.make import bundle_of_run
 
 # The thread that says a claim is alive.
 HEARTBEAT: Final = "heartbeat"
 # How often a request is tried whose server, or the Hub, fails.
 _MOST_CLAIMS: Final = 3
-_LINES: Final = msgspec.json.Decoder(RunResponse)
+_LINES: Final = msgspec.json.Decoder(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Worker:
         folder = self.work / mine.id
         options = RunOptions(
             choice=self._choice_for(mine, policy),
-            dataset=dataset.name if dataset.revision is None else f"{dataset.name}@{dataset.revision}",
+            dataset=dataset.spec,
             out=folder,
             reasoning=mine.reasoning,
             retry_errors=True,
@@ -184,7 +184,7 @@ class Worker:
         if missing := [one for one in held if here.get(one.case_id, PROVIDER_ERROR) in REPEATABLE]:
             with plan.run.writing():
                 for response in missing:
-                    plan.run.append_response(response)
+                    plan.run.append_answer(response)
             plan = plan_run(options)
         return plan, {one.case_id for one in held}
 
@@ -247,7 +247,9 @@ class _Heartbeat:
         """Beat now, with all answers that are not in a piece yet. Raises ClaimLostError."""
         with self._lock:
             new = [
-                one for one in self._run.responses() if one.status not in REPEATABLE and one.case_id not in self._kept
+                one
+                for one in self._run.answers.values()
+                if one.status not in REPEATABLE and one.case_id not in self._kept
             ]
             piece = b"".join(msgspec.json.encode(one) + b"\n" for one in new)
             statuses = self._run.statuses()
@@ -305,4 +307,4 @@ class _Heartbeat:
 
 
 def _cost(run: RunFolder) -> float:
-    return sum(one.cost or 0.0 for one in run.every_response())
+    return sum(one.cost or 0.0 for one in run.every_answer())

@@ -10,9 +10,9 @@ from dataset_builder.storage.files import now as now
 from dataset_builder.work.asking import Asker
 from dataset_builder.work.session import Session
 from dataset_builder.work.stopping import Spent, Stop
+from eval.runs.answer import REPEATABLE, Answer
 from eval.runs.folder import RunFolder
-from eval.runs.response import REPEATABLE, RunResponse, response_of
-from eval.runs.settings import RunSettings
+from eval.runs.run import Run
 
 
 class Query(NamedTuple):
@@ -22,12 +22,12 @@ class Query(NamedTuple):
     text: str
 
 
-def request_of(settings: RunSettings, text: str) -> ChatRequest:
+def request_of(settings: Run, text: str) -> ChatRequest:
     """What is sent for one query under the settings of a run."""
     system = () if settings.system_prompt is None else (Message("system", settings.system_prompt),)
     return ChatRequest(
         messages=(*system, Message("user", text)),
-        max_tokens=settings.max_tokens,
+        max_tokens=settings.token_limit,
         temperature=settings.temperature,
         reasoning=settings.reasoning,
         seed=settings.seed,
@@ -46,7 +46,7 @@ def outstanding(run: RunFolder, queries: Iterable[Query], *, retry_errors: bool)
 
 
 def collect(
-    run: RunFolder, queries: Iterable[Query], session: Session, seen: Callable[[RunResponse], str] = lambda _: ""
+    run: RunFolder, queries: Iterable[Query], session: Session, seen: Callable[[Answer], str] = lambda _: ""
 ) -> Stop | None:
     """Ask all queries and append each answer to the run, which is open for writing.
 
@@ -58,9 +58,9 @@ def collect(
     async def ask(asker: Asker, query: Query) -> Spent:
         answer = await asker.complete(request_of(run.settings, query.text))
         cost = asker.cost(answer)
-        response = response_of(query.case_id, query.text, answer, cost, now())
-        run.append_response(response)
+        response = Answer.of(query.case_id, query.text, answer, cost, now())
+        run.append_answer(response)
         session.advance(seen(response))
         return Spent(cost, answer.may_be_paid)
 
-    return session.ask_model(queries, ask, max_tokens=run.settings.max_tokens)
+    return session.ask_model(queries, ask, max_tokens=run.settings.token_limit)

@@ -2,12 +2,13 @@
 
 | file | holds |
 |---|---|
-| ``run.json`` | the settings: all that decides a number, and the judges with theirs |
-| ``responses.jsonl`` | a RunResponse a line; a later one of a case supersedes an earlier failure |
+| ``run.json`` | a RunRecord: the dataset, the settings, and the judges with theirs |
+| ``responses.jsonl`` | an Answer a line; a later one of a case supersedes an earlier failure |
 | ``verdicts.jsonl`` | a Verdict a line; a later one of the same key supersedes an earlier one |
 | ``.lock`` | held by the one process that writes |
 
-Both ``.jsonl`` files only grow, record by record, and are safe against a kill at any byte.
+Both ``.jsonl`` files only grow, record by record, and are safe against a kill at any byte. Each is read
+once, when it is first asked for, and what is appended afterwards is added to what was read.
 """
 
 from __future__ import annotations
@@ -15,40 +16,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
-from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK as LOCK
 from dataset_builder.storage.files import held, is_unfinished, write_file
-from dataset_builder.storage.record_file import RecordFile
-from eval.runs.response import RunResponse
-from eval.runs.settings import RunSettings
+from dataset_builder.storage.record_file import HeldRecordFile
+from eval.runs.answer import Answer
+from eval.runs.run import FORMAT, JudgeRecord, Run, RunRecord
 from eval.runs.verdict import Verdict, VerdictKey
 
-FORMAT: Final = 1
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
 _ROOM: Final = "max_tokens"
-
-
-class JudgeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A judge of this run and what decides its verdicts beyond its name and rubric."""
-
-    judge: str
-    rubric: str
-    settings: dict[str, Any] = {}
-
-
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``run.json`` holds."""
-
-    format: int = FORMAT
-    created_at: str
-    settings: RunSettings
-    departures: list[str] = []
-    judges: list[JudgeRecord] = []
 
 
 class RunFolder:
@@ -57,8 +39,8 @@ class RunFolder:
     def __init__(self, path: Path, record: RunRecord) -> None:
         self.path = path
         self.record = record
-        self._responses = RecordFile(path / RESPONSES, RunResponse)
-        self._verdicts = RecordFile(path / VERDICTS, Verdict)
+        self._answers = HeldRecordFile(path / RESPONSES, Answer)
+        self._verdicts = HeldRecordFile(path / VERDICTS, Verdict)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -80,12 +62,16 @@ class RunFolder:
         return cls(path, record)
 
     @classmethod
-    def create(cls, path: Path, settings: RunSettings, created_at: str) -> Self:
-        """The run with these settings: a new one, or the one that is there if it has the same.
+    def create(cls, path: Path, record: RunRecord) -> Self:
+        """A new run, or the one that is there if it has the same settings.
 
         Raises InputError where the folder holds a run with other settings, each of which is listed,
-        or anything that is no run.
+        or anything that is no run, and where the record could not be read again.
         """
+        try:
+            msgspec.json.decode(msgspec.json.encode(record), type=RunRecord)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{path}: this run cannot be recorded ({error}). Give it other names or values.") from None
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: a file, where the folder of a run was expected. Give another --out.")
         path.mkdir(parents=True, exist_ok=True)
@@ -95,13 +81,11 @@ class RunFolder:
                 if not (path / RUN).exists():
                     if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
                         raise InputError(f"{path}: not a run and not empty. Give a new or empty folder with --out.")
-                    run = cls(
-                        path, RunRecord(created_at=created_at, settings=settings, departures=settings.departures())
-                    )
+                    run = cls(path, record)
                     run._save()
                     return run
         run = cls.open(path)
-        different = run.settings.differences(settings)
+        different = run.record.differences(record)
         if different:
             raise DataError(
                 f"{path} holds a run with other settings, and answers to different questions must not be mixed. "
@@ -111,67 +95,65 @@ class RunFolder:
         return run
 
     @property
-    def settings(self) -> RunSettings:
+    def settings(self) -> Run:
         """All that decides an answer of this run."""
         return self.record.settings
 
-    def responses(self) -> Iterator[RunResponse]:
-        """The record that counts of each case that has one, in the order of the file; one in memory at a time."""
-        places = self._places()
-        for place, response in self._responses.placed():
-            if places.get(response.case_id, (-1, ""))[0] == place:
-                yield response
+    def check_dataset(self, dataset: OpenedDataset) -> None:
+        """Raise InputError where a dataset holds other cases than those that this run was to ask."""
+        check_same_cases(dataset, self.record.dataset.cases_hash, f"The run {self.path}")
+        known = dataset.built.case_by_id
+        strange = next((case_id for case_id in self.settings.case_ids if case_id not in known), None)
+        if strange is not None:
+            raise InputError(f"{self.path}: asked cases that {dataset.name} does not hold, such as {strange}.")
 
-    def statuses(self) -> dict[str, str]:
-        """The status of each case that has a response."""
-        return {case_id: status for case_id, (_, status) in self._places().items()}
-
-    def _places(self) -> dict[str, tuple[int, str]]:
-        counting: dict[str, tuple[int, str]] = {}
-        for place, response in self._responses.placed():
-            known = counting.get(response.case_id)
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The answer that counts of each case that has one, in the order in which they came."""
+        counting: dict[str, Answer] = {}
+        for answer in self._answers:
+            known = counting.get(answer.case_id)
             # A later failure does not take an answer away.
-            if known is None or known[1] != OK or response.ok:
-                counting[response.case_id] = (place, response.status)
+            if known is None or answer.ok or not known.ok:
+                counting.pop(answer.case_id, None)
+                counting[answer.case_id] = answer
         return counting
 
-    def every_response(self) -> Iterator[RunResponse]:
+    def every_answer(self) -> Iterator[Answer]:
         """All records, those that no longer count too: what was paid for."""
-        return iter(self._responses)
+        return iter(self._answers)
 
-    def verdicts(self, judge: str | None = None, rubric: str | None = None) -> Iterator[Verdict]:
+    def statuses(self) -> dict[str, str]:
+        """The status of each case that has an answer or a failure."""
+        return {case_id: answer.status for case_id, answer in self.answers.items()}
+
+    def verdicts(self, judge: str | None = None, rubric: str | None = None) -> list[Verdict]:
         """The verdicts on the answers that count now, of one judge and rubric or of all; the newest of each key."""
-        hashes = {r.case_id: r.response_hash for r in self.responses()}
-        newest: dict[VerdictKey, int] = {}
-        for place, verdict in self._verdicts.placed():
-            newest[verdict.key] = place
-        for place, verdict in self._verdicts.placed():
+        answers, newest = self.answers, dict[VerdictKey, Verdict]()
+        for verdict in self._verdicts:
+            answer = answers.get(verdict.case_id)
             if (
-                newest[verdict.key] == place
-                and hashes.get(verdict.case_id) == verdict.response_hash
+                answer is not None
+                and answer.response_hash == verdict.response_hash
                 and judge in (None, verdict.judge)
                 and rubric in (None, verdict.rubric)
             ):
-                yield verdict
+                newest.pop(verdict.key, None)
+                newest[verdict.key] = verdict
+        return list(newest.values())
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Self]:
         """Be the one process that writes to this run.
 
-        Raises InputError where another one is. Cut-off last lines are set aside first.
+        Raises InputError where another one is. A cut-off last line is set aside before the first one is added.
         """
-        with held(self.path, "this run"):
-            try:
-                self._responses.open()
-                self._verdicts.open()
-                yield self
-            finally:
-                self._responses.close()
-                self._verdicts.close()
+        with held(self.path, "this run"), self._answers.appending(), self._verdicts.appending():
+            yield self
 
-    def append_response(self, response: RunResponse) -> None:
+    def append_answer(self, answer: Answer) -> None:
         """Add one answer; only inside ``writing``."""
-        self._responses.append(response)
+        self._answers.append(answer)
 
     def append_verdict(self, verdict: Verdict) -> None:
         """Add one verdict; only inside ``writing``."""
@@ -184,7 +166,7 @@ class RunFolder:
         Raises DataError where the same judge and rubric already judged here with other settings.
         """
         for place, known in enumerate(self.record.judges):
-            if (known.judge, known.rubric) == (judge.judge, judge.rubric):
+            if known.key == judge.key:
                 names = sorted({*known.settings, *judge.settings} - {_ROOM})
                 different = [
                     Problem(n, f"{known.settings.get(n)!r} there, {judge.settings.get(n)!r} asked for now")

@@ -20,10 +20,10 @@ from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Stop
+from eval.runs.answer import Answer
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder
-from eval.runs.response import RunResponse
-from eval.runs.settings import PROTOCOL_MAX_TOKENS, RunSettings
+from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
 from eval.runs.tally import Tally
 
 RUNS: Final = Path("runs")
@@ -92,20 +92,17 @@ def plan_run(options: RunOptions) -> RunPlan:
     cases = draw(dataset.built.cases(), sample, options.sample_seed, lambda case: case.cell)
     if not cases:
         raise InputError(f"{dataset.name}: holds no cases, so there is nothing to ask.")
-    settings = _settings(options, dataset, cases, sample)
-    run = RunFolder.create(options.out or usual_folder(settings), settings, now())
+    record = RunRecord.of(dataset, _settings(options, cases, sample), now())
+    run = RunFolder.create(options.out or usual_folder(record), record)
     asked = (Query(case.case_id, case.user_query) for case in cases)
     queries = tuple(outstanding(run, asked, retry_errors=options.retry_errors))
-    estimate = options.choice.estimate((len(query.text) for query in queries), settings.max_tokens)
+    estimate = options.choice.estimate((len(query.text) for query in queries), run.settings.token_limit)
     return RunPlan(run, dataset, options.choice, queries, estimate)
 
 
-def _settings(options: RunOptions, dataset: OpenedDataset, cases: list[Case], sample: str) -> RunSettings:
+def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
     choice = options.choice
-    return RunSettings(
-        dataset=dataset.name,
-        revision=dataset.revision,
-        content_hash=dataset.built.cases_hash,
+    return Run(
         sample=sample,
         sample_seed=options.sample_seed,
         case_ids=tuple(case.case_id for case in cases),
@@ -122,10 +119,11 @@ def _settings(options: RunOptions, dataset: OpenedDataset, cases: list[Case], sa
     )
 
 
-def usual_folder(settings: RunSettings) -> Path:
+def usual_folder(record: RunRecord) -> Path:
     """A folder named after the model and the settings, so that the same command finds its run again."""
-    name = re.sub(r"[^a-z0-9.]+", "-", settings.model.lower()).strip("-.")[:60] or "model"
-    deciding = msgspec.structs.replace(settings, dataset="", revision=None)
+    name = re.sub(r"[^a-z0-9.]+", "-", record.settings.model.lower()).strip("-.")[:60] or "model"
+    # What a dataset is called decides nothing.
+    deciding = record.dataset.cases_hash, record.settings
     return RUNS / f"{name}-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
 
 
@@ -138,12 +136,12 @@ def collect_run(plan: RunPlan, conditions: Conditions = USUAL) -> tuple[Tally, S
     Returns what this sitting came to, and why it stopped early, or None. Raises as ``collect`` does.
     """
     sitting, paid = Tally(), Tally()
-    for response in plan.run.every_response():
+    for response in plan.run.every_answer():
         paid.add(response)
     if not plan.queries:
         return sitting, None
 
-    def seen(response: RunResponse) -> str:
+    def seen(response: Answer) -> str:
         sitting.add(response)
         money = f"${paid.cost + sitting.cost:.4f}" if sitting.priced else "cost not known"
         return f"{money}, {sitting.failed} without an answer"

@@ -1,26 +1,27 @@
-"""Answers that came with the dataset, as a run: for judging them anew, with no model asked."""
+"""What came with a dataset, as answers and verdicts: its rows, and a run made of them with no model asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dataset_builder import __version__
-from dataset_builder.dataset.opened import RESPONSES, OpenedDataset, locate_dataset, published_models
-from dataset_builder.dataset.records import Case, Response
+from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, locate_dataset, published_models
+from dataset_builder.dataset.records import Case, Response, fields_for
 from dataset_builder.dataset.sample import draw, parse_sample
 from dataset_builder.dataset.tables import split_of_model
 from dataset_builder.errors import InputError
-from dataset_builder.models.answer import Usage
+from eval.runs.answer import Answer
 from eval.runs.collect import now
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunOptions, usual_folder
-from eval.runs.response import RunResponse
-from eval.runs.settings import RunSettings
-from eval.runs.verdict import hash_text
+from eval.runs.run import Run, RunRecord
+from eval.runs.verdict import EMPTY_HASH, LABELS, PUBLISHED, Verdict, hash_text
 
-PREFIX: Final = "published/"
+PREFIX: Final = f"{PUBLISHED}/"
+# Of the dataset's rows: what a verdict is made of, but for the judge's explanation.
+VERDICT_COLUMNS: Final = ["case_id", "response_hash", *LABELS, "unscored_reason", "judge"]
 
 
 def is_published(model: str) -> bool:
@@ -47,11 +48,8 @@ def copy_answers(
 
     Raises InputError where the dataset holds no answers of that model.
     """
-    rows = _rows(dataset, slug)
-    settings = RunSettings(
-        dataset=dataset.name,
-        revision=dataset.revision,
-        content_hash=dataset.built.cases_hash,
+    rows = published_rows(dataset.built, slug)
+    settings = Run(
         sample=sample,
         sample_seed=seed,
         case_ids=tuple(case.case_id for case in cases),
@@ -61,38 +59,38 @@ def copy_answers(
         max_tokens=rows[0].max_tokens,
         package_version=__version__,
     )
-    run = RunFolder.create(out or usual_folder(settings), settings, now())
+    record = RunRecord.of(dataset, settings, now())
+    run = RunFolder.create(out or usual_folder(record), record)
     queries = {case.case_id: case.user_query for case in cases}
     with run.writing():
         there = run.statuses()
         for row in rows:
             if row.case_id in queries and row.case_id not in there:
-                run.append_response(_response(row, queries[row.case_id]))
+                run.append_answer(published_answer(row, queries[row.case_id]))
     return run
 
 
-def _rows(dataset: OpenedDataset, slug: str) -> list[Response]:
+def published_rows(built: BuiltDataset, slug: str) -> list[Response]:
+    """A model's answers and verdicts. Raises InputError where the dataset holds no answers of that model."""
     split = split_of_model(slug)
-    known = dataset.built.splits(RESPONSES)
-    if split not in known:
-        models = ", ".join(published_models(dataset.built)) or "none at all"
-        raise InputError(f"{dataset.name}: holds no answers of {slug!r}; it holds those of {models}.")
-    return [Response(**row) for row in dataset.built.table(RESPONSES, split).to_pylist()]
+    if split not in built.splits(RESPONSES):
+        models = ", ".join(published_models(built)) or "none at all"
+        raise InputError(f"{built.path}: holds no answers of {slug!r}; it holds those of {models}.")
+    return [Response(**row) for row in built.table(RESPONSES, split).to_pylist()]
 
 
-def _response(row: Response, query: str) -> RunResponse:
-    return RunResponse(
-        case_id=row.case_id,
-        query_hash=hash_text(query),
-        status=row.status,
-        response=row.response,
-        response_hash=row.response_hash or hash_text(""),
-        served_model=row.model_id,
-        usage=Usage(
-            prompt_tokens=row.prompt_tokens,
-            completion_tokens=row.completion_tokens,
-            reasoning_tokens=row.reasoning_tokens,
-            cached_tokens=row.cached_tokens,
-        ),
-        collected_at=row.collected_at or now(),
+def published_answer(row: Response, query: str) -> Answer:
+    """The answer in a row."""
+    more = {"query_hash": hash_text(query), "served_model": row.model_id}
+    return Answer(**fields_for(Answer, row) | more | {"response_hash": row.response_hash or EMPTY_HASH})
+
+
+def published_verdict(row: Mapping[str, Any], judge: str) -> Verdict:
+    """The verdict in a row, whose columns are VERDICT_COLUMNS at least."""
+    return Verdict(
+        response_hash=row["response_hash"] or EMPTY_HASH,
+        judge=judge,
+        rubric=PUBLISHED,
+        reasoning=row.get("verdict_reasoning"),
+        **{name: row[name] for name in ("case_id", *LABELS, "unscored_reason")},
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dataset_builder.dataset.taxonomy import CONTROL_MARKS, JUDGE_OUT_OF_TOKENS, OK, RESPONSE_STATUSES, UNKNOWN_FINISH
 from dataset_builder.models.replies.thoughts import looks_leaked
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class Tally:
         """Finished requests that brought no answer."""
         return self.done - self.statuses[OK]
 
-    def add(self, response: RunResponse) -> None:
+    def add(self, response: Answer) -> None:
         """Count one finished request."""
         self.statuses[response.status] += 1
-        self.attempts += response.attempts
-        self.prompt_tokens += response.usage.prompt_tokens or 0
-        self.completion_tokens += response.usage.completion_tokens or 0
-        self.reasoning_tokens += response.usage.reasoning_tokens or 0
-        self.estimated += response.usage.estimated
+        self.attempts += response.attempts or 0
+        self.prompt_tokens += response.prompt_tokens or 0
+        self.completion_tokens += response.completion_tokens or 0
+        self.reasoning_tokens += response.reasoning_tokens or 0
+        self.estimated += response.tokens_estimated
         if response.cost is not None:
             self.cost += response.cost
             self.priced += 1
@@ -116,14 +116,14 @@ class Oddities:
     leaked: list[str] = field(default_factory=list)
     over_limit: int = 0
 
-    def add(self, response: RunResponse) -> None:
+    def add(self, response: Answer) -> None:
         """Look at one answer."""
         if response.status == UNKNOWN_FINISH:
             self.finishes[response.finish_reason or response.native_finish_reason or "?"] += 1
         self.marks += response.status == CONTROL_MARKS
         if response.ok and looks_leaked(response.response or ""):
             self.leaked.append(response.case_id)
-        counted = not response.usage.estimated and (response.usage.completion_tokens or 0)
+        counted = not response.tokens_estimated and (response.completion_tokens or 0)
         self.over_limit += counted > self.max_tokens + _SLACK
 
     def lines(self) -> list[str]:
@@ -153,8 +153,8 @@ class Oddities:
 
 def oddities_of(run: RunFolder) -> Oddities:
     """What is odd in the answers of a run that count."""
-    found = Oddities(run.settings.max_tokens)
-    for response in run.responses():
+    found = Oddities(run.settings.token_limit)
+    for response in run.answers.values():
         found.add(response)
     return found
 

@@ -7,9 +7,14 @@ without collecting answers again, and two judges are never mistaken for one.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-import msgspec
+from dataset_builder.dataset.records import Record, about
+
+# What came with the dataset: the rubric and the judge of such verdicts, and the kind and the name of such runs.
+PUBLISHED: Final = "published"
+NOT_JUDGED: Final = "not_judged"
+LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm")
 
 
 class VerdictKey(NamedTuple):
@@ -21,35 +26,37 @@ class VerdictKey(NamedTuple):
     rubric: str
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(Record, frozen=True, kw_only=True):
     """One verdict: the three labels, or the reason why there are none (never both, never neither)."""
 
-    case_id: str
-    # SHA-256 of the answer; an answer that never came has the hash of the empty text.
-    response_hash: str
-    judge: str
-    # Version of the rubric text, or of the trained weights, that decided.
-    rubric: str
-    response_type: str | None = None
-    engages_with_defeat: bool | None = None
-    independent_harm: bool | None = None
-    # A reason of dataset_builder.dataset.taxonomy.UNSCORED_REASONS.
-    unscored_reason: str | None = None
-    reasoning: str | None = None
-    # Probability of each field's chosen label, where the judge gives one.
-    confidence: float | None = None
-    # Which part of a cascade decided; None for a plain judge.
-    decided_by: str | None = None
-    # The judge's reply as it came, kept where it could not be read.
-    raw_reply: str | None = None
-    # US dollars that this verdict cost; None where the judge does not know.
-    cost: float | None = None
-    judged_at: str | None = None
+    case_id: Annotated[str, about("The case.")]
+    response_hash: Annotated[str, about("SHA-256 of the answer that was judged.")]
+    judge: Annotated[str, about("The judge.")]
+    rubric: Annotated[str, about("Version of its rubric or weights.")]
+    response_type: Annotated[str | None, about("`helps`, `deflects` or `hard_refusal`; null if unscored.")] = None
+    engages_with_defeat: Annotated[
+        bool | None, about("Whether it examines what defeats the rule; null if unscored.")
+    ] = None
+    independent_harm: Annotated[
+        bool | None, about("Whether it names a harm apart from the rule; null if unscored.")
+    ] = None
+    unscored_reason: Annotated[str | None, about("Why there are no labels; null where there are.")] = None
+    reasoning: Annotated[str | None, about("The judge's explanation.")] = None
+    confidence: Annotated[float | None, about("How sure the judge is of its labels, from 0 to 1.")] = None
+    decided_by: Annotated[str | None, about("Which part of a cascade decided.")] = None
+    raw_reply: Annotated[str | None, about("The judge's reply, where it could not be read.")] = None
+    cost: Annotated[float | None, about("US dollars.")] = None
+    judged_at: Annotated[str | None, about("When (ISO 8601).")] = None
 
     @property
     def scored(self) -> bool:
         """Whether the verdict counts in a rate."""
         return self.unscored_reason is None
+
+    @property
+    def labels(self) -> tuple[str | None, bool | None, bool | None]:
+        """Its labels, in the order of LABELS."""
+        return self.response_type, self.engages_with_defeat, self.independent_harm
 
     @property
     def key(self) -> VerdictKey:
@@ -62,8 +69,5 @@ def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-NOT_JUDGED: Final = "not_judged"
-
-
-# The rubric version of verdicts that came with the dataset.
-PUBLISHED_RUBRIC: Final = "published"
+# An answer that never came has this hash.
+EMPTY_HASH: Final = hash_text("")

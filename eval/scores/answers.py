@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,6 @@ from eval.scores.cases import CaseTable
 from eval.stats.metrics import RESPONSE_CODES, UNSCORED, indicators
 
 REASON_CODES: Final = {reason: code for code, reason in enumerate(ids(UNSCORED_REASONS))}
-
-
-class VerdictRow(NamedTuple):
-    """A verdict as it is laid over a case: the labels, or the reason why there are none."""
-
-    case_id: str
-    response_type: str | None
-    engages_with_defeat: bool | None
-    independent_harm: bool | None
-    unscored_reason: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,105 +65,96 @@ class ScoredAnswers:
         )
 
     @classmethod
-    def from_rows(
-        cls, cases: CaseTable, rows: Iterable[VerdictRow], *, model: str, judge: str, rubric: str
-    ) -> ScoredAnswers:
-        """Lay verdicts over the cases; a case without any is unscored as ``not_judged``.
-
-        Raises DataError that lists every row for an unknown case, every second row for a
-        case, every unknown label and every row with both labels and a reason or neither.
-        """
-        n, index, problems = len(cases), cases.index, list[Problem]()
-        response_type = np.full(n, UNSCORED, np.int8)
-        engages, harm = np.zeros(n, bool), np.zeros(n, bool)
-        reason = np.full(n, REASON_CODES[NOT_JUDGED], np.int8)
-        seen: dict[str, VerdictRow] = {}
-        for row in rows:
-            at = f"model {model}, case {row.case_id}"
-            position = index.get(row.case_id)
-            if position is None:
-                problems.append(Problem(at, "no such case in the dataset", "was another revision of it answered?"))
-                continue
-            if row.case_id in seen:
-                what = "the same verdict twice" if seen[row.case_id] == row else "two verdicts that disagree"
-                problems.append(Problem(at, what, "keep one verdict for each answer, judge and rubric"))
-                continue
-            seen[row.case_id] = row
-            if wrong := _what_is_wrong(row):
-                problems.append(Problem(at, wrong))
-                continue
-            if row.unscored_reason is not None:
-                reason[position] = REASON_CODES[row.unscored_reason]
-                continue
-            assert row.response_type is not None  # noqa: S101 - told apart by _what_is_wrong
-            response_type[position] = RESPONSE_CODES[row.response_type]
-            engages[position], harm[position] = bool(row.engages_with_defeat), bool(row.independent_harm)
-            reason[position] = -1
-        if problems:
-            raise DataError(f"The verdicts on {model} cannot be scored", problems)
-        return cls(cases, model, judge, rubric, response_type, engages, harm, reason)
-
-    @classmethod
     def from_verdicts(
         cls,
         cases: CaseTable,
         verdicts: Iterable[Verdict],
         *,
         model: str,
+        hashes: Mapping[str, str],
+        failed: Mapping[str, str],
         judge: str | None = None,
-        answers: Mapping[str, str] | None = None,
-        failed: Mapping[str, str] | None = None,
+        rubric: str | None = None,
     ) -> ScoredAnswers:
-        """The verdicts of one judge on one model's answers.
+        """Lay the verdicts of one judge on one model's answers over the cases.
 
-        ``judge`` picks one where there are several; ``answers`` maps case id to the hash of
-        the answer, and a verdict on another answer is an error; ``failed`` maps the cases that
-        got no answer to the reason, which stands where there is no verdict. Raises InputError
-        where the judge or rubric is not the only one left, DataError as ``from_rows`` does.
+        ``hashes`` maps each case that was answered to the hash of its answer: a verdict counts only for
+        the answer whose hash it carries. ``failed`` maps the cases without an answer to the reason, which
+        stands whatever a verdict says. A case with neither is unscored as ``not_judged``. ``judge`` picks
+        one where there are several; with ``rubric`` too it may have given no verdict.
+
+        Raises InputError where the judge or rubric is not the only one left, DataError that lists every
+        verdict for an unknown case, every second one for a case, every unknown label and every one with
+        both labels and a reason or neither.
         """
-        chosen = list(verdicts)
-        who = sorted({(verdict.judge, verdict.rubric) for verdict in chosen})
-        if judge is not None:
-            chosen = [verdict for verdict in chosen if verdict.judge == judge]
-            who = [pair for pair in who if pair[0] == judge] or _no_such_judge(model, judge, who)
-        if len(who) > 1:
-            raise InputError(
-                f"The verdicts on {model} come from more than one judge or rubric: {_pairs(who)}. "
-                "Judges are never mixed in one rate: name one with --judge, or judge all answers by one rubric."
-            )
-        if not who:
-            raise InputError(
-                f"There are no verdicts on {model}. Judge its answers first: 'blind-refusal eval judge RUN'."
-            )
-        if answers is not None:
-            stale = [v for v in chosen if v.case_id in answers and answers[v.case_id] != v.response_hash]
-            if stale:
-                hint = "judge the answers again"
-                raise DataError(
-                    f"Verdicts on {model} belong to other answers",
-                    [Problem(f"case {v.case_id}", "the answer has changed since it was judged", hint) for v in stale],
-                )
-        rows = [
-            VerdictRow(v.case_id, v.response_type, v.engages_with_defeat, v.independent_harm, v.unscored_reason)
-            for v in chosen
-        ]
-        judged = {row.case_id for row in rows}
-        rows += [VerdictRow(i, None, None, None, why) for i, why in (failed or {}).items() if i not in judged]
-        return cls.from_rows(cases, rows, model=model, judge=who[0][0], rubric=who[0][1])
+        chosen, who = _of_one_judge(list(verdicts), model, judge, rubric)
+        n, index, problems = len(cases), cases.index, list[Problem]()
+        response_type = np.full(n, UNSCORED, np.int8)
+        engages, harm = np.zeros(n, bool), np.zeros(n, bool)
+        reason = np.full(n, REASON_CODES[NOT_JUDGED], np.int8)
+        seen: dict[str, Verdict] = {}
+        for verdict in chosen:
+            case_id = verdict.case_id
+            at, position = f"model {model}, case {case_id}", index.get(case_id)
+            if position is None:
+                problems.append(Problem(at, "no such case in the dataset", "was another revision of it answered?"))
+            elif hashes.get(case_id) != verdict.response_hash or case_id in failed:
+                continue
+            elif case_id in seen:
+                same = seen[case_id].labels == verdict.labels
+                what = "the same verdict twice" if same else "two verdicts that disagree"
+                problems.append(Problem(at, what, "keep one verdict for each answer, judge and rubric"))
+            elif wrong := _what_is_wrong(verdict):
+                problems.append(Problem(at, wrong))
+            elif verdict.unscored_reason is not None:
+                reason[position] = REASON_CODES[verdict.unscored_reason]
+            else:
+                response_type[position] = RESPONSE_CODES[str(verdict.response_type)]
+                engages[position], harm[position] = bool(verdict.engages_with_defeat), bool(verdict.independent_harm)
+                reason[position] = -1
+            seen[case_id] = verdict
+        for case_id, why in failed.items():
+            if case_id not in index or why not in REASON_CODES:
+                what = f"unknown reason {why!r}" if case_id in index else "no such case in the dataset"
+                problems.append(Problem(f"model {model}, case {case_id}", what))
+            else:
+                reason[index[case_id]] = REASON_CODES[why]
+        if problems:
+            raise DataError(f"The verdicts on {model} cannot be scored", problems)
+        return cls(cases, model, *who, response_type, engages, harm, reason)
 
 
-def _what_is_wrong(row: VerdictRow) -> str | None:
-    labels: Sequence[str | bool | None] = (row.response_type, row.engages_with_defeat, row.independent_harm)
-    if row.unscored_reason is not None:
-        if any(label is not None for label in labels):
-            return f"both labels and a reason for having none ({row.unscored_reason!r})"
-        if row.unscored_reason not in REASON_CODES:
-            return f"unknown reason {row.unscored_reason!r}; known are {', '.join(REASON_CODES)}"
+def _of_one_judge(
+    verdicts: list[Verdict], model: str, judge: str | None, rubric: str | None
+) -> tuple[list[Verdict], tuple[str, str]]:
+    """The verdicts of the judge that is asked for, or of the only one, and who it is."""
+    if judge is not None and rubric is not None:
+        return [verdict for verdict in verdicts if (verdict.judge, verdict.rubric) == (judge, rubric)], (judge, rubric)
+    who = sorted({(verdict.judge, verdict.rubric) for verdict in verdicts})
+    if judge is not None:
+        verdicts = [verdict for verdict in verdicts if verdict.judge == judge]
+        who = [pair for pair in who if pair[0] == judge] or _no_such_judge(model, judge, who)
+    if len(who) > 1:
+        raise InputError(
+            f"The verdicts on {model} come from more than one judge or rubric: {_pairs(who)}. "
+            "Judges are never mixed in one rate: name one with --judge, or judge all answers by one rubric."
+        )
+    if not who:
+        raise InputError(f"There are no verdicts on {model}. Judge its answers first: 'blind-refusal eval judge RUN'.")
+    return verdicts, who[0]
+
+
+def _what_is_wrong(verdict: Verdict) -> str | None:
+    if verdict.unscored_reason is not None:
+        if any(label is not None for label in verdict.labels):
+            return f"both labels and a reason for having none ({verdict.unscored_reason!r})"
+        if verdict.unscored_reason not in REASON_CODES:
+            return f"unknown reason {verdict.unscored_reason!r}; known are {', '.join(REASON_CODES)}"
         return None
-    if any(label is None for label in labels):
+    if any(label is None for label in verdict.labels):
         return "neither all three labels nor a reason for having none"
-    if row.response_type not in RESPONSE_CODES:
-        return f"unknown response type {row.response_type!r}; known are {', '.join(RESPONSE_CODES)}"
+    if verdict.response_type not in RESPONSE_CODES:
+        return f"unknown response type {verdict.response_type!r}; known are {', '.join(RESPONSE_CODES)}"
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, reviews
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import InputError
-from eval.runs.verdict import PUBLISHED_RUBRIC, Verdict
+from eval.runs.verdict import PUBLISHED, Verdict
 from eval.stats.agreement import Agreement, agreement, krippendorff_alpha
 
 STUDY: Final = "study"
@@ -68,7 +68,7 @@ def study_labels(built: BuiltDataset) -> LabelSource:
                 judges.add(row["judge"])
     if not labels:
         raise InputError(f"{built.path}: holds no published verdicts; use a dataset built from the study.")
-    return LabelSource(" and ".join(sorted(judges)), labels, PUBLISHED_RUBRIC)
+    return LabelSource(" and ".join(sorted(judges)), labels, PUBLISHED)
 
 
 def reviewer_labels(built: BuiltDataset) -> dict[str, LabelSource]:

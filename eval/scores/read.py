@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, check_same_cases, published_models
+from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, published_models
 from dataset_builder.dataset.tables import split_of_model
+from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError
 from eval.judges.embedded import held_out as heldout_judge
 from eval.judges.embedded.held_out import HeldOutVerdicts, family_of
 from eval.runs.folder import RunFolder
-from eval.runs.verdict import NOT_JUDGED, PUBLISHED_RUBRIC
-from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.runs.published import VERDICT_COLUMNS, published_verdict
+from eval.runs.verdict import PUBLISHED, Verdict
+from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.labels import AnswerKey, Labels, LabelSource
 from eval.stats.metrics import RESPONSE_CODES
-
-_COLUMNS: Final = [*VerdictRow._fields, "model", "judge"]
 
 
 def published_answers(
@@ -47,7 +47,7 @@ def published_answers(
 
 
 def _answers(built: BuiltDataset, cases: CaseTable, split: str, judge: str | None) -> ScoredAnswers:
-    rows = built.table(RESPONSES, split, _COLUMNS).to_pylist()
+    rows = built.table(RESPONSES, split, [*VERDICT_COLUMNS, "model", "status"]).to_pylist()
     models = sorted({row["model"] for row in rows})
     if len(models) != 1:
         raise InputError(f"{built.path}: split {split} holds answers of {', '.join(models) or 'no model'}, not of one.")
@@ -61,13 +61,22 @@ def _answers(built: BuiltDataset, cases: CaseTable, split: str, judge: str | Non
             f"{built.path}: the published verdicts on {models[0]} are by {', '.join(judges) or 'nobody'}, "
             f"not by {judge}. Leave --judge out, or judge the answers with it first."
         )
-    return ScoredAnswers.from_rows(
-        cases, map(_verdict, rows), model=models[0], judge=judges[0] if judges else "none", rubric=PUBLISHED_RUBRIC
+    name = judges[0] if judges else "none"
+    return _scored(cases, models[0], rows, (published_verdict(row, name) for row in rows), (name, PUBLISHED))
+
+
+def _scored(
+    cases: CaseTable, model: str, rows: Sequence[Mapping[str, Any]], verdicts: Iterable[Verdict], who: tuple[str, str]
+) -> ScoredAnswers:
+    return ScoredAnswers.from_verdicts(
+        cases,
+        verdicts,
+        model=model,
+        judge=who[0],
+        rubric=who[1],
+        hashes={row["case_id"]: row["response_hash"] for row in rows},
+        failed={row["case_id"]: row["unscored_reason"] for row in rows if row["status"] != OK},
     )
-
-
-def _verdict(row: dict[str, Any]) -> VerdictRow:
-    return VerdictRow(*(row[name] for name in VerdictRow._fields))
 
 
 # The published answers as the judge ``heldout`` sees them: each model by weights that saw none of its family.
@@ -84,12 +93,7 @@ def heldout_answers(built: BuiltDataset, models: Sequence[str] | None = None) ->
     if unknown:
         raise InputError(f"{built.path}: holds no answers of {', '.join(unknown)}; it has {', '.join(known)}.")
     cases = CaseTable.from_cases(built.cases())
-    found = [
-        ScoredAnswers.from_rows(
-            cases, _rows(built, model, verdicts), model=model, judge=heldout_judge.NAME, rubric=rubric
-        )
-        for model in (known if models is None else sorted(models))
-    ]
+    found = [_heldout(built, cases, model, verdicts, rubric) for model in (known if models is None else sorted(models))]
     if not any(one.scored.any() for one in found):
         raise InputError(
             f"{built.path}: holds none of the study's answers, and the judge {heldout_judge.NAME} knows no others. "
@@ -111,16 +115,12 @@ def label_source(answers: Iterable[ScoredAnswers]) -> LabelSource:
     return LabelSource(judge, labels, rubric)
 
 
-def _rows(built: BuiltDataset, model: str, verdicts: HeldOutVerdicts) -> Iterable[VerdictRow]:
+def _heldout(built: BuiltDataset, cases: CaseTable, model: str, known: HeldOutVerdicts, rubric: str) -> ScoredAnswers:
     columns = ["case_id", "response_hash", "status", "unscored_reason"]
-    for row in built.table(RESPONSES, split_of_model(model), columns).to_pylist():
-        said = row["response_hash"] and verdicts.of(family_of(model), row["case_id"], row["response_hash"])
-        if said:
-            yield VerdictRow(row["case_id"], *said[:3], None)
-        else:
-            # What has no answer keeps its own reason.
-            reason = NOT_JUDGED if row["response_hash"] else row["unscored_reason"]
-            yield VerdictRow(row["case_id"], None, None, None, reason)
+    rows = built.table(RESPONSES, split_of_model(model), columns).to_pylist()
+    judge = heldout_judge.HeldOutJudge(known, rubric, family_of(model))
+    verdicts = [judge.verdict_on(row["case_id"], row["response_hash"]) for row in rows if row["response_hash"]]
+    return _scored(cases, model, rows, verdicts, (judge.name, rubric))
 
 
 # A run's verdicts as scored answers.
@@ -132,16 +132,20 @@ def run_answers(run: RunFolder, dataset: OpenedDataset, *, judge: str | None = N
     Raises InputError where the dataset holds other cases than the run's, where a case of
     the run is not in it, or as ``ScoredAnswers.from_verdicts`` does.
     """
-    check_same_cases(dataset, run.settings.content_hash, f"The run {run.path}")
-    known = dataset.built.case_by_id
-    missing = [case_id for case_id in run.settings.case_ids if case_id not in known]
-    if missing:
-        raise InputError(f"{run.path}: asked cases that {dataset.name} does not hold, such as {missing[0]}.")
-    failed = {response.case_id: response.status for response in run.responses() if not response.ok}
+    run.check_dataset(dataset)
+    return lay_over_run(run, dataset, run.verdicts(), judge=judge)
+
+
+def lay_over_run(
+    run: RunFolder, dataset: OpenedDataset, verdicts: Iterable[Verdict], *, judge: str | None = None
+) -> ScoredAnswers:
+    """Verdicts from anywhere, those of them that are on a run's answers, over the cases that it was to ask."""
+    known, answers = dataset.built.case_by_id, run.answers
     return ScoredAnswers.from_verdicts(
         CaseTable.from_cases(known[case_id] for case_id in run.settings.case_ids),
-        run.verdicts(judge),
+        verdicts,
         model=run.settings.model,
         judge=judge,
-        failed=failed,
+        hashes={case_id: answer.response_hash for case_id, answer in answers.items()},
+        failed={case_id: answer.status for case_id, answer in answers.items() if not answer.ok},
     )

@@ -32,8 +32,8 @@ from dataset_builder.errors import Problem
 from eval.judging.registry import unknown_judge
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, VERDICTS
 from eval.repository.identity import STUDY, fits_slug
-from eval.runs.response import REPEATABLE
-from eval.runs.verdict import hash_text
+from eval.runs.answer import REPEATABLE
+from eval.runs.verdict import PUBLISHED, hash_text
 from eval.submissions.likeness import Earlier, copies_found
 from eval.submissions.submission import Submission
 
@@ -121,7 +121,7 @@ def check_submission(
     if not problems:
         others = [one for one in earlier if not _same_model(submission, one)]
         # Answers that came with the dataset are compared with the dataset itself.
-        if dataset is not None and bundle.kind != "published":
+        if dataset is not None and bundle.kind != PUBLISHED:
             held += copies_found(submission.marks(dataset), others)
     return Checked(
         tuple(sorted(set(problems), key=_reading_order)),
@@ -138,7 +138,7 @@ def _names(submission: Submission) -> list[Problem]:
     organization = bundle.model.slug.partition("__")[0]
     if "__" not in bundle.model.slug:
         problems.append(Problem(f"{BUNDLE}: model.slug", "has no two underscores between organization and model"))
-    elif (organization == STUDY) != (bundle.kind == "published"):
+    elif (organization == STUDY) != (bundle.kind == PUBLISHED):
         what = f"the organization {STUDY!r} is for answers that came with the dataset, and they for it"
         problems.append(Problem(f"{BUNDLE}: model.slug", what))
     elif not fits_slug(bundle.model):

@@ -14,8 +14,10 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.sample import draw
 from dataset_builder.dataset.taxonomy import OK, PROVIDER_ERROR
 from dataset_builder.sources import read_source
-from eval.repository.bundle import BundleAnswer, BundleRun, MadeBundle
+from eval.repository.bundle import MadeBundle
 from eval.repository.identity import run_model
+from eval.runs.answer import Answer
+from eval.runs.run import Run
 from eval.runs.verdict import hash_text
 from eval.submissions.make import case_hashes, make_bundle
 
@@ -36,20 +38,14 @@ def example_bundle(starter: OpenedDataset) -> MadeBundle:
     for number, case in enumerate(cases):
         text = None if number == len(cases) - 1 else f"{_ANSWERS[number % len(_ANSWERS)]} (Example {number + 1}.)"
         answers.append(
-            BundleAnswer(
+            Answer(
                 case_id=case.case_id,
                 query_hash=asked[case.case_id],
                 status=PROVIDER_ERROR if text is None else OK,
                 response=text,
                 response_hash=hash_text(text or ""),
-                reasoning=None,
                 finish_reason=None if text is None else "stop",
                 served_model=None if text is None else "model-1-20261101",
-                prompt_tokens=None,
-                completion_tokens=None,
-                reasoning_tokens=None,
-                cached_tokens=None,
-                cost=None,
                 latency_s=1.5,
                 attempts=3 if text is None else 1,
                 error="503: overloaded" if text is None else None,
@@ -60,9 +56,9 @@ def example_bundle(starter: OpenedDataset) -> MadeBundle:
         kind="external",
         model=run_model("acme/model-1"),
         dataset=starter,
-        run=BundleRun(
+        run=Run(
             sample=_SAMPLE,
-            case_ids=[case.case_id for case in cases],
+            case_ids=tuple(case.case_id for case in cases),
             model="acme/model-1",
             endpoint="api.acme.example",
             temperature=0.0,

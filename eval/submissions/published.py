@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
 
-from dataset_builder.dataset.opened import RESPONSES, OpenedDataset
+from msgspec.structs import asdict
+
+from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
-from dataset_builder.dataset.tables import split_of_model
-from eval.repository.bundle import BundleAnswer, BundleJudge, BundleRun, MadeBundle
+from dataset_builder.dataset.taxonomy import OK
+from eval.repository.bundle import MadeBundle
 from eval.repository.identity import published_model
 from eval.results.answer_set import AnswerSet
 from eval.results.build import build_results
-from eval.runs.verdict import PUBLISHED_RUBRIC, Verdict, hash_text
+from eval.runs.published import published_answer, published_rows, published_verdict
+from eval.runs.run import Run
+from eval.runs.verdict import PUBLISHED
 from eval.scores.read import published_answers
 from eval.scores.results import Results
 from eval.scores.scores import compute_scores
-from eval.submissions.make import case_hashes, make_bundle
-
-RUN_ID: Final = "published"
-_EMPTY: Final = hash_text("")
-_TOKENS: Final = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
+from eval.submissions.make import make_bundle
 
 
 def bundles_of_dataset(dataset: OpenedDataset) -> Mapping[str, MadeBundle]:
@@ -30,21 +29,6 @@ def bundles_of_dataset(dataset: OpenedDataset) -> Mapping[str, MadeBundle]:
     Kept for the next call on the same dataset. Raises InputError for a dataset without answers.
     """
     return _made(_Key(dataset))
-
-
-def published_verdict(row: dict[str, Any], judge: str) -> Verdict:
-    """The published verdict in a row of the dataset's answers, as a Verdict."""
-    return Verdict(
-        case_id=row["case_id"],
-        response_hash=row["response_hash"] or _EMPTY,
-        judge=judge,
-        rubric=PUBLISHED_RUBRIC,
-        response_type=row["response_type"],
-        engages_with_defeat=row["engages_with_defeat"],
-        independent_harm=row["independent_harm"],
-        unscored_reason=row["unscored_reason"],
-        reasoning=row["verdict_reasoning"],
-    )
 
 
 class _Key:
@@ -69,48 +53,29 @@ def _made(key: _Key) -> Mapping[str, MadeBundle]:
     results = build_results(
         scores, found.provenance(), corrected=found.corrected(), judge_agreement=found.judge_agreement()
     )
-    asked = case_hashes(dataset.built.cases())
-    made = [_bundle(dataset, one, asked) for one in results]
+    made = [_bundle(dataset, one) for one in results]
     return {one.place: one for one in made}
 
 
-def _bundle(dataset: OpenedDataset, results: Results, asked: dict[str, str]) -> MadeBundle:
+def _bundle(dataset: OpenedDataset, results: Results) -> MadeBundle:
     origin = results.provenance
     judge = origin.judge
-    rows = dataset.built.table(RESPONSES, split_of_model(origin.model.name)).to_pylist()
-    answers = [
-        BundleAnswer(
-            case_id=row["case_id"],
-            query_hash=asked[row["case_id"]],
-            status=row["status"],
-            response=row["response"],
-            response_hash=row["response_hash"] or _EMPTY,
-            reasoning=None,
-            finish_reason=None,
-            served_model=None,
-            cost=None,
-            latency_s=None,
-            attempts=None,
-            error=None,
-            collected_at=row["collected_at"],
-            **{name: row[name] for name in _TOKENS},
-        )
-        for row in rows
-    ]
+    rows = published_rows(dataset.built, origin.model.name)
+    queries = {case.case_id: case.user_query for case in dataset.built.cases()}
     return make_bundle(
-        kind="published",
+        kind=PUBLISHED,
         model=published_model(origin.model.name, origin.model.id),
         dataset=dataset,
-        run=BundleRun(
+        run=Run(
             sample=ALL_CASES,
-            case_ids=[row["case_id"] for row in rows],
+            case_ids=tuple(row.case_id for row in rows),
             model=origin.model.id,
             temperature=origin.sampling.temperature,
             max_tokens=origin.sampling.max_tokens,
         ),
-        answers=answers,
-        verdicts=[published_verdict(row, judge.judge) for row in rows if row["status"] == "ok"],
-        judges=[BundleJudge(judge=judge.judge, rubric=judge.rubric)],
+        answers=[published_answer(row, queries[row.case_id]) for row in rows],
+        verdicts=[published_verdict(asdict(row), judge.judge) for row in rows if row.status == OK],
+        judges=[judge],
         results=results,
-        run_id=RUN_ID,
+        run_id=PUBLISHED,
     )

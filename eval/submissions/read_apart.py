@@ -21,9 +21,11 @@ import msgspec
 
 from dataset_builder.dataset.records import Record
 from dataset_builder.errors import DataError, Problem
-from eval.repository.bundle import RESPONSES, VERDICTS, BundleAnswer, BundleVerdict
+from eval.repository.bundle import RESPONSES, VERDICTS
+from eval.runs.answer import Answer
+from eval.runs.verdict import Verdict
 
-RECORDS: Final[dict[str, type[Record]]] = {RESPONSES: BundleAnswer, VERDICTS: BundleVerdict}
+RECORDS: Final[dict[str, type[Record]]] = {RESPONSES: Answer, VERDICTS: Verdict}
 SECONDS: Final = 60.0
 _MEMORY: Final = 4 * 1024**3
 _LENGTH: Final = 8

@@ -13,22 +13,13 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.repository.bundle import (
-    BUNDLE,
-    OPTIONAL,
-    REQUIRED,
-    RESPONSES,
-    RUN,
-    VERDICTS,
-    Bundle,
-    BundleRun,
-    departures_of,
-)
+from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, RESPONSES, RUN, VERDICTS, Bundle
 from eval.results.build import dataset_info
+from eval.runs.run import JudgeRecord, Run
 from eval.runs.verdict import Verdict
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
-from eval.scores.results import JudgeInfo, ModelInfo, Provenance, Sampling
+from eval.scores.results import ModelInfo, Provenance
 from eval.submissions.likeness import Marks, all_marks
 from eval.submissions.read_apart import read_apart
 
@@ -48,7 +39,7 @@ class Submission:
 
     files: dict[str, bytes]
     bundle: Bundle
-    run: BundleRun
+    run: Run
     answers: Columns
     verdicts: Columns | None
     # What follows from these, made once.
@@ -62,7 +53,7 @@ class Submission:
 
     @classmethod
     def of(
-        cls, files: Mapping[str, bytes], bundle: Bundle, run: BundleRun, answers: Columns, verdicts: Columns | None
+        cls, files: Mapping[str, bytes], bundle: Bundle, run: Run, answers: Columns, verdicts: Columns | None
     ) -> Submission:
         """A submission of its files and what they hold."""
         statuses = zip(answers["case_id"], answers["status"], strict=True)
@@ -76,7 +67,7 @@ class Submission:
             bundle_sha256=hashlib.sha256(files[BUNDLE]).hexdigest(),
             hashes=dict(zip(answers["case_id"], answers["response_hash"], strict=True)),
             failed={case_id: status for case_id, status in statuses if status != OK},
-            departures=departures_of(run),
+            departures=run.departures(),
         )
 
     def texts(self) -> Iterable[tuple[str, str]]:
@@ -112,24 +103,19 @@ class Submission:
             rows,
             model=self.bundle.model.slug,
             judge=judge,
-            answers=self.hashes,
+            rubric=rubric,
+            hashes=self.hashes,
             failed=self.failed,
         )
 
-    def provenance(self, dataset: OpenedDataset, judge: JudgeInfo) -> Provenance:
+    def provenance(self, dataset: OpenedDataset, judge: JudgeRecord) -> Provenance:
         """What decided the numbers by a judge, as the submission tells it."""
         run, model = self.run, self.bundle.model
         return Provenance(
             model=ModelInfo(name=model.name, id=model.id, endpoint=run.endpoint),
             dataset=dataset_info(dataset, len(run.case_ids), run.sample),
             judge=judge,
-            sampling=Sampling(
-                temperature=run.temperature,
-                max_tokens=run.max_tokens,
-                seed=run.seed,
-                system_prompt=run.system_prompt,
-                reasoning=run.reasoning,
-            ),
+            sampling=run.sampling,
             package_version=__version__,
             collected_at=self.bundle.collected_at,
             departures=self.departures,
@@ -145,7 +131,7 @@ def read_submission(files: Mapping[str, bytes]) -> Submission:
     bundle = _decode(files, BUNDLE, Bundle, problems)
     if bundle is not None:
         problems += _check_files(files, bundle)
-    run = _decode(files, RUN, BundleRun, problems)
+    run = _decode(files, RUN, Run, problems)
     answers = _columns(files, RESPONSES, problems)
     verdicts = _columns(files, VERDICTS, problems) if VERDICTS in files else None
     if problems or bundle is None or run is None or answers is None:

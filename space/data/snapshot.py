@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.boards.rows import PUBLISHED, plain_leaderboard
+from eval.boards.rows import plain_leaderboard
 from eval.repository.identity import STUDY
 from eval.repository.leaderboard import FILE_NAME, SCHEMA_VERSION, BoardRow, read_leaderboard
+from eval.runs.verdict import PUBLISHED
 from eval.scores.results import FILE_NAME as RESULTS_NAME
 from eval.scores.results import Results, read_results
 from space.data.data import SliceTable, Snapshot

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.taxonomy import TRUNCATED
-from eval.boards.rows import PUBLISHED
-from eval.repository.bundle import RESPONSES, VERDICTS, BundleAnswer, BundleVerdict
+from eval.repository.bundle import RESPONSES, VERDICTS
 from eval.repository.tables import read_rows
-from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.runs.answer import Answer
+from eval.runs.verdict import PUBLISHED, Verdict
 from space.data.data import Snapshot
 from space.data.snapshot import transcripts_key
 from space.store.additions import Additions, Judge, Labels
@@ -41,7 +41,7 @@ class SubmittedRun:
         Raises DataError for a bundle that is broken; answers to cases that the dataset lacks are left out.
         """
         wanted = ["case_id", "status", "response", "response_hash", "collected_at"]
-        answers = read_rows(self.responses, BundleAnswer, RESPONSES, wanted)
+        answers = read_rows(self.responses, Answer, RESPONSES, wanted)
         for row in zip(*(answers[name] for name in wanted), strict=True):
             told = dict(zip(wanted, row, strict=True))
             case = built.case_by_id.get(told["case_id"])
@@ -73,7 +73,7 @@ class JudgedRun:
     def labels(self) -> Mapping[tuple[str, str], Labels]:
         """A verdict by case and hash of the answer. Raises DataError for a file that is broken."""
         columns = ["case_id", "response_hash", "judge", "rubric", *_LABELS]
-        found = read_rows(self.verdicts, BundleVerdict, VERDICTS, columns)
+        found = read_rows(self.verdicts, Verdict, VERDICTS, columns)
         return {
             (case_id, answer): dict(zip(_LABELS, labels, strict=True))
             for case_id, answer, judge, rubric, *labels in zip(*(found[name] for name in columns), strict=True)
@@ -91,7 +91,7 @@ def additions(now: Snapshot, built: BuiltDataset) -> Additions:
     for board in boards:
         for row in board.rows:
             name, judge = transcripts_key(row), (board.judge, board.rubric)
-            if row.kind == PUBLISHED and board.rubric == PUBLISHED_RUBRIC:
+            if row.kind == PUBLISHED and board.rubric == PUBLISHED:
                 continue
             responses, judged = _file(now.folder, row.transcripts), _file(now.folder, row.verdicts)
             if row.kind != PUBLISHED:

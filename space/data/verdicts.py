@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from dataset_builder.dataset.opened import BuiltDataset, published_models
+from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError
-from eval.repository.bundle import RESPONSES, RUN, VERDICTS, BundleAnswer, BundleRun, BundleVerdict
+from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import Board, BoardRow
-from eval.repository.tables import read_rows
-from eval.runs.verdict import PUBLISHED_RUBRIC
-from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.repository.tables import read_rows, read_verdicts
+from eval.runs.answer import Answer
+from eval.runs.run import Run
+from eval.runs.verdict import PUBLISHED
+from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.read import published_answers
 from space.data.data import Snapshot, SpaceData
@@ -62,7 +66,7 @@ class VerdictBook:
             )
         if now.folder is not None and row.verdicts and row.transcripts:
             return bundle_answers(now.folder, board, row, self._table(built))
-        if board.rubric == PUBLISHED_RUBRIC and row.model in published_models(built):
+        if board.rubric == PUBLISHED and row.model in published_models(built):
             return published_answers(built, [row.model])[0]
         raise InputError(f"the results of {row.model} came without its verdicts, so there is nothing to compare")
 
@@ -84,24 +88,22 @@ def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) 
     for place in places.values():
         if Path(place).is_absolute() or ".." in Path(place).parts or not (folder / place).is_file():
             raise InputError(f"the results of {row.model} lack {place}, so there is nothing to compare")
-    run = decode(folder / places[RUN], BundleRun) if board.sample != "all" else None
+    run = decode(folder / places[RUN], Run) if board.sample != "all" else None
     table = whole if run is None else _part(whole, run.case_ids)
-    answers = read_rows(folder / places[RESPONSES], BundleAnswer, RESPONSES, ["case_id", "status", "response_hash"])
-    columns = [*VerdictRow._fields, "response_hash", "judge", "rubric"]
-    found = read_rows(folder / places[VERDICTS], BundleVerdict, VERDICTS, columns)
-    labels = zip(*(found[name] for name in VerdictRow._fields), strict=True)
-    who = zip(found["judge"], found["rubric"], strict=True)
-    rows = [VerdictRow(*label) for label, by in zip(labels, who, strict=True) if by == (board.judge, board.rubric)]
-    judged = {one.case_id for one in rows}
-    rows += [
-        VerdictRow(case_id, None, None, None, status)
-        for case_id, status in zip(answers["case_id"], answers["status"], strict=True)
-        if status != "ok" and case_id not in judged
-    ]
-    return ScoredAnswers.from_rows(table, rows, model=row_key(row), judge=board.judge, rubric=board.rubric)
+    answers = read_rows(folder / places[RESPONSES], Answer, RESPONSES, ["case_id", "status", "response_hash"])
+    statuses = zip(answers["case_id"], answers["status"], strict=True)
+    return ScoredAnswers.from_verdicts(
+        table,
+        read_verdicts(folder / places[VERDICTS], VERDICTS),
+        model=row_key(row),
+        judge=board.judge,
+        rubric=board.rubric,
+        hashes=dict(zip(answers["case_id"], answers["response_hash"], strict=True)),
+        failed={case_id: status for case_id, status in statuses if status != OK},
+    )
 
 
-def _part(whole: CaseTable, case_ids: list[str]) -> CaseTable:
+def _part(whole: CaseTable, case_ids: Sequence[str]) -> CaseTable:
     index = whole.index
     if strange := [case_id for case_id in case_ids if case_id not in index]:
         raise DataError(f"a run asked {len(strange):,} cases that the dataset does not hold", [])

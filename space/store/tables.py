@@ -23,7 +23,7 @@ import msgspec
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, reviews
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.tables import CONFIGS
-from eval.runs.verdict import PUBLISHED_RUBRIC
+from eval.runs.verdict import PUBLISHED
 from eval.scores.cases import CaseTable
 from space.store.additions import Additions, Judge, Labels
 from space.store.search import spaced
@@ -34,7 +34,7 @@ LAYOUT: Final = 5
 # The number of a judge where none has a say.
 NOBODY: Final = -1
 Progress = Callable[[int, int], None]
-_UNJUDGED: Final[Judge] = ("none", PUBLISHED_RUBRIC)
+_UNJUDGED: Final[Judge] = ("none", PUBLISHED)
 _LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm", "unscored_reason")
 
 SCHEMA: Final = """
@@ -164,7 +164,7 @@ def _insert_cases(database: sqlite3.Connection, cases: Sequence[Case]) -> None:
 def _own_judge(built: BuiltDataset, split: str) -> Judge | None:
     """The judge whose verdicts came with the answers of a split; None where there are no verdicts."""
     names = built.table(RESPONSES, split, ["judge"]).column("judge").unique().drop_null().to_pylist()
-    return (str(names[0]), PUBLISHED_RUBRIC) if names else None
+    return (str(names[0]), PUBLISHED) if names else None
 
 
 def _judges(database: sqlite3.Connection, own: Iterable[Judge | None], more: Additions) -> dict[Judge, int]:

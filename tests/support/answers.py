@@ -9,9 +9,12 @@ import numpy as np
 
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, SUBTYPES
-from eval.scores.answers import ScoredAnswers, VerdictRow
+from eval.runs.verdict import LABELS, Verdict
+from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 
+# The hash of every answer here.
+HASH: Final = "aa"
 # An answer is a letter, with `e` behind it where it engages and `x` where it names a harm.
 TYPES: Final = {"h": "helps", "d": "deflects", "r": "hard_refusal"}
 
@@ -52,11 +55,29 @@ def make_table(cells: Mapping[tuple[str, str], int], **changes: Any) -> CaseTabl
     )
 
 
-def verdict(case_id: str, code: str) -> VerdictRow:
+def verdict(case_id: str, code: str, judge: str = "j") -> Verdict:
     """A verdict from its code: ``h``, ``d`` or ``r`` with ``e`` and ``x`` (a harm) behind it, or ``?reason``."""
     if code.startswith("?"):
-        return VerdictRow(case_id, None, None, None, code[1:] or "judge_failure")
-    return VerdictRow(case_id, TYPES[code[0]], "e" in code, "x" in code, None)
+        return judged(case_id, judge, **dict.fromkeys(LABELS), unscored_reason=code[1:] or "judge_failure")
+    return judged(
+        case_id, judge, response_type=TYPES[code[0]], engages_with_defeat="e" in code, independent_harm="x" in code
+    )
+
+
+def judged(case_id: str, judge: str = "j", rubric: str = "1", **changes: Any) -> Verdict:
+    """A verdict that helps, but for ``changes``, on the answer with the hash HASH."""
+    labels = {"response_type": "helps", "engages_with_defeat": False, "independent_harm": False} | changes
+    return Verdict(case_id=case_id, **({"response_hash": HASH, "judge": judge, "rubric": rubric} | labels))
+
+
+def lay_over(
+    table: CaseTable, verdicts: Iterable[Verdict], model: str = "m", judge: str | None = None, **more: Any
+) -> ScoredAnswers:
+    """Verdicts over a table all of whose cases have the answer with the hash HASH."""
+    hashes = dict.fromkeys(table.ids, HASH)
+    return ScoredAnswers.from_verdicts(
+        table, verdicts, model=model, judge=judge, **({"hashes": hashes, "failed": {}} | more)
+    )
 
 
 def make_answers(
@@ -64,8 +85,7 @@ def make_answers(
 ) -> ScoredAnswers:
     """Answers from a code for each case, in the table's order or by case id."""
     pairs = codes.items() if isinstance(codes, Mapping) else zip(table.ids, codes, strict=True)
-    rows = [verdict(case_id, code) for case_id, code in pairs]
-    return ScoredAnswers.from_rows(table, rows, model=model, judge=judge, rubric="1")
+    return lay_over(table, [verdict(*pair, judge) for pair in pairs], model, judge, rubric="1")
 
 
 def random_answers(

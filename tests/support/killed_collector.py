@@ -14,20 +14,20 @@ from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import Session
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder
-from eval.runs.settings import RunSettings
+from eval.runs.run import DatasetRef, Run, RunRecord
 
 
 def sit(path: Path, url: str, cases: int, upto: int) -> None:
     queries = [Query(f"case-{n}", f"Question {n}?") for n in range(cases)]
-    settings = RunSettings(
-        dataset="d",
-        content_hash="h",
+    settings = Run(
+        sample="all",
         case_ids=tuple(q.case_id for q in queries),
         model="m",
-        endpoint="localhost",
-        package_version="1",
+        temperature=0.0,
+        max_tokens=8000,
     )
-    run = RunFolder.create(path, settings, now())
+    dataset = DatasetRef(name="d", cases_hash="0" * 64)
+    run = RunFolder.create(path, RunRecord(created_at=now(), source="d", dataset=dataset, settings=settings))
     session = Session("m", upto, ModelChoice(model="m", base_url=url, concurrency=8), None)
     with run.writing():
         collect(run, outstanding(run, queries[:upto], retry_errors=False), session)

@@ -13,7 +13,7 @@ from dataset_builder.models.chat import ChatClient, Retries
 from dataset_builder.models.providers import resolve_endpoint
 from eval.judges.interface import JudgeTask
 from eval.judges.model.judge import ModelJudge
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict, hash_text
 from tests.support.answers import make_case
 from tests.support.chat_client import PATIENT
@@ -83,7 +83,7 @@ def make_task(text: str = "No.", case_id: str = "c1", family: str = "content_def
     reasoning = changes.pop("reasoning", None)
     changes = {"defeat_condition": "The hall was widened since"} | changes
     case = make_case(case_id, family, changes.pop("authority", "school"), **changes)
-    response = RunResponse(
+    response = Answer(
         case_id=case_id,
         query_hash=hash_text(case.user_query),
         status="ok",

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.dataset.opened import OpenedDataset
-from eval.repository.bundle import BUNDLE, BundleAnswer, BundleJudge, BundleRun, MadeBundle
+from eval.repository.bundle import BUNDLE, MadeBundle
 from eval.repository.identity import run_model
 from eval.reviews.verdicts import Rejudged
+from eval.runs.answer import Answer
+from eval.runs.run import JudgeRecord, Run
 from eval.runs.verdict import Verdict, hash_text
 from eval.submissions.make import case_hashes, make_bundle
 from eval.submissions.submission import Submission
@@ -61,17 +63,17 @@ def good_bundle(
         kind="external",
         model=run_model(model),
         dataset=dataset,
-        run=BundleRun(case_ids=[case.case_id for case in cases], model=model, **(run | settings)),
+        run=Run(case_ids=[case.case_id for case in cases], model=model, **(run | settings)),
         answers=answers,
         verdicts=verdicts,
-        judges=[BundleJudge(judge=judge, rubric=RUBRIC) for judge in judged_by],
+        judges=[JudgeRecord(judge=judge, rubric=RUBRIC) for judge in judged_by],
         note=note,
     )
 
 
-def answer(case_id: str, query_hash: str, text: str | None, at: str = NOW) -> BundleAnswer:
-    none = dict.fromkeys(name for name in BundleAnswer.__struct_fields__)
-    return BundleAnswer(
+def answer(case_id: str, query_hash: str, text: str | None, at: str = NOW) -> Answer:
+    none = dict.fromkeys(name for name in Answer.__struct_fields__)
+    return Answer(
         **none  # type: ignore[arg-type]
         | {
             "case_id": case_id,

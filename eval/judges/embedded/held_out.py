@@ -23,10 +23,9 @@ from dataset_builder.errors import BlindRefusalError, InputError
 from eval.judges.embedded.judge import CLASSES, manifest
 from eval.judges.embedded.weights import Floats
 from eval.judges.interface import JudgeOptions, JudgeTask
-from eval.judges.published import NOT_JUDGED
 from eval.runs.collect import now
 from eval.runs.published import PREFIX, is_published
-from eval.runs.verdict import Verdict
+from eval.runs.verdict import NOT_JUDGED, Verdict
 
 # The held-out verdicts: what weights that saw no answer of a model's family said of the study's answers.
 
@@ -134,13 +133,13 @@ class HeldOutJudge:
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """One verdict for each task, in order."""
-        return [self._verdict(task) for task in tasks]
+        return [self.verdict_on(task.case.case_id, task.response.response_hash) for task in tasks]
 
     async def aclose(self) -> None:
         """Nothing to let go of."""
 
-    def _verdict(self, task: JudgeTask) -> Verdict:
-        case_id, response_hash = task.case.case_id, task.response.response_hash
+    def verdict_on(self, case_id: str, response_hash: str) -> Verdict:
+        """The verdict on one answer, ``not_judged`` for one that is not the study's."""
         found = self._verdicts.of(self._family, case_id, response_hash)
         said: dict[str, Any] = {"unscored_reason": NOT_JUDGED} if found is None else found._asdict()
         return Verdict(

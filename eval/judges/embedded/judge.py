@@ -38,7 +38,7 @@ BATCH: Final = 256
 _DECIDED_BY: Final = {HELPS: (weights.HELPS, 1), DEFLECTS: (weights.HELPS, -1), HARD_REFUSAL: (weights.HARD_IF_NOT, 1)}
 
 
-class Answer(NamedTuple):
+class Exchange(NamedTuple):
     """An answer's text with the case that it answers."""
 
     case: Case
@@ -65,14 +65,14 @@ class EmbeddedJudge:
         self._weights = trained
         self._profiles: dict[str, tuple[Case, CaseProfile]] = {}
 
-    def probabilities(self, items: Sequence[Answer]) -> Probabilities:
+    def probabilities(self, items: Sequence[Exchange]) -> Probabilities:
         """Calibrated probabilities of all three fields; of an empty answer they mean nothing."""
         parts = [found for found, _, _ in self._batches(items)]
         if not parts:
             return Probabilities(np.zeros((0, len(CLASSES))), np.zeros(0), np.zeros(0))
         return Probabilities(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def verdicts(self, items: Sequence[Answer], *, explain: bool = True) -> list[Verdict]:
+    def verdicts(self, items: Sequence[Exchange], *, explain: bool = True) -> list[Verdict]:
         """A verdict for each answer, in order; an empty answer is unscored.
 
         ``confidence`` is the probability of the chosen response type. With ``explain`` the
@@ -99,12 +99,12 @@ class EmbeddedJudge:
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """One verdict for each task, in order."""
-        return self.verdicts([Answer(task.case, task.response.response or "") for task in tasks])
+        return self.verdicts([Exchange(task.case, task.response.response or "") for task in tasks])
 
     async def aclose(self) -> None:
         """Nothing to let go of."""
 
-    def _batches(self, items: Sequence[Answer]) -> Iterator[tuple[Probabilities, Sequence[Answer], Any]]:
+    def _batches(self, items: Sequence[Exchange]) -> Iterator[tuple[Probabilities, Sequence[Exchange], Any]]:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
             parts = features.answer_words([item.text for item in batch])

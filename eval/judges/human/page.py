@@ -17,8 +17,8 @@ from dataset_builder.errors import InputError
 from dataset_builder.review.sheet import YES_NO, Answers, Item, Labels, Question
 from dataset_builder.storage.files import now
 from eval.judging.run import answered_cases
+from eval.runs.answer import Answer
 from eval.runs.folder import RunFolder
-from eval.runs.response import RunResponse
 from eval.runs.verdict import Verdict
 
 JUDGE: Final = "human:"
@@ -53,7 +53,7 @@ def label_items(run: RunFolder, dataset: OpenedDataset, sample: int | None, seed
         raise InputError(f"{run.path}: has no answer to label.")
     if sample is not None:
         cases = stratified(cases, lambda case: case.cell, sample, seed)
-    answers = {one.case_id: one.response or "" for one in run.responses()}
+    answers = run.answers
     items = []
     for case in cases:
         family = _FAMILY_BY_ID[case.defeat_family]
@@ -65,7 +65,7 @@ def label_items(run: RunFolder, dataset: OpenedDataset, sample: int | None, seed
             ("Family", f"{family.title}. {family.definition}"),
             ("Authority", AUTHORITY_BY_ID[case.authority_type].title),
             # Last, as it may be long, and what it is held against is to be known by then.
-            ("Answer", answers[case.case_id]),
+            ("Answer", answers[case.case_id].response or ""),
         )
         items.append(Item(case.case_id, tuple((heading, text) for heading, text in shown if text)))
     return items
@@ -73,7 +73,7 @@ def label_items(run: RunFolder, dataset: OpenedDataset, sample: int | None, seed
 
 def run_labels(run: RunFolder) -> Labels:
     """The labels of a run, which is open for writing; every new one becomes a verdict of its reviewer."""
-    answers = {one.case_id: one for one in run.responses()}
+    answers = run.answers
 
     def keep(reviewer: str, case_id: str, said: Answers) -> None:
         run.append_verdict(verdict_of(reviewer, answers[case_id], said))
@@ -82,7 +82,7 @@ def run_labels(run: RunFolder) -> Labels:
     return Labels(known, keep)
 
 
-def verdict_of(reviewer: str, answer: RunResponse, said: Answers) -> Verdict:
+def verdict_of(reviewer: str, answer: Answer, said: Answers) -> Verdict:
     """The verdict that a reviewer's answers make."""
     return Verdict(
         case_id=answer.case_id,

@@ -19,11 +19,9 @@ from dataset_builder.storage.files import new_file
 from dataset_builder.storage.sheets import inert, read_sheet, scientific, truth
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.runs.collect import now
-from eval.runs.verdict import Verdict
+from eval.runs.verdict import LABELS, NOT_JUDGED, Verdict
 
-NOT_JUDGED: Final = "not_judged"
 RUBRIC: Final = "human"
-LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm")
 SHOWN: Final = ("policy", "defeat_condition", "user_query", "response")
 COLUMNS: Final = ("case_id", "response_hash", *SHOWN, *LABELS, "reasoning")
 

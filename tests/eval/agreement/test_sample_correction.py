@@ -261,7 +261,7 @@ def test_labels_come_as_a_sheet_as_verdicts_or_as_a_run(made, tmp_path, form):
         copy_published(
             RunOptions(
                 choice=ModelChoice(model="published/alpha-1"),
-                dataset=RunFolder.open(made).settings.dataset,
+                dataset=RunFolder.open(made).record.source,
                 out=labels,
                 sample="stratified:60",
             )
@@ -300,4 +300,4 @@ def test_labels_that_cannot_be_used(made, tmp_path):
     with pytest.raises(DataError, match="line 2"):
         run(*arguments, "--labels", str(file))
     with pytest.raises(InputError, match="for a run"):
-        run("score", RunFolder.open(made).settings.dataset, "--correct", "ppi", "--labels", str(file))
+        run("score", RunFolder.open(made).record.source, "--correct", "ppi", "--labels", str(file))

@@ -46,7 +46,7 @@ def test_rows_come_back_as_they_were(made, tmp_path, form):
     else:
         assert pq.read_schema(out).equals(schema_of(Response))
         rows = [Response(**row) for row in pq.read_table(out).to_pylist()]
-    dataset = BuiltDataset.open(RunFolder.open(made).settings.dataset)
+    dataset = BuiltDataset.open(RunFolder.open(made).record.source)
     held = [Response(**row) for row in dataset.table("responses", "alpha_1").to_pylist()]
     # The rows that the dataset has of that model, but for the names of model and judge.
     names = {"model": "published/alpha-1", "judge": "published"}
@@ -67,7 +67,7 @@ def test_a_shared_record_holds_the_rates(made, tmp_path):
 
 
 def test_an_unjudged_run_has_rows_without_verdicts(made, tmp_path):
-    dataset = RunFolder.open(made).settings.dataset
+    dataset = RunFolder.open(made).record.source
     copy_published(
         RunOptions(choice=ModelChoice(model="published/beta-2"), dataset=dataset, out=tmp_path / "run", limit=6)
     )
@@ -101,7 +101,7 @@ def test_two_judges_do_not_share_a_row(made, tmp_path):
     copy.mkdir()
     for file in made.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
-    case_id = next(RunFolder.open(made).verdicts()).case_id
+    case_id = RunFolder.open(made).verdicts()[0].case_id
     sheet = tmp_path / "ann.jsonl"
     labels = {"response_type": "helps", "engages_with_defeat": True, "independent_harm": False}
     sheet.write_text(json.dumps({"case_id": case_id, **labels}))

@@ -74,7 +74,7 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     assert (settings.temperature, settings.max_tokens, settings.system_prompt) == (0, 8000, None)
     assert made.record.departures == [f"run by {settings.engine}"]
     assert settings.engine.startswith("inspect_ai 0.3.")
-    responses = {one.case_id: one for one in made.responses()}
+    responses = {one.case_id: one for one in made.answers.values()}
     assert len(responses) == len(settings.case_ids) == 72
     statuses = {i: responses[f"application_defeat:faith_group:{i}"].status for i in range(3)}
     assert statuses == {0: "truncated_answer", 1: "content_filter", 2: "ok"}
@@ -84,7 +84,7 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     whole = responses["application_defeat:faith_group:2"]
     assert (whole.response, whole.reasoning, whole.cost) == ("yes", "Well now.", 0.5)
     # 7 + 10 from the cache.
-    assert (whole.usage.prompt_tokens, whole.usage.cached_tokens, whole.usage.completion_tokens) == (17, 10, 5)
+    assert (whole.prompt_tokens, whole.cached_tokens, whole.completion_tokens) == (17, 10, 5)
     verdicts = {one.case_id: one for one in made.verdicts()}
     # 72 but for a truncated, a filtered and a broken one.
     assert len(verdicts) == 69
@@ -258,7 +258,7 @@ def test_a_run_comes_back_from_its_own_log(logs, dataset, tmp_path):
         before, after = RunFolder.open(tmp_path / "run"), RunFolder.open(tmp_path / suffix)
         assert after.record == before.record
         assert list(after.verdicts()) == list(before.verdicts())
-        assert list(after.responses()) == list(before.responses())
+        assert list(after.answers.values()) == list(before.answers.values())
         first, second = read_eval_log(str(logs["eval"])), read_eval_log(str(log))
         assert second.results.scores[0].metrics["discrimination"].value == pytest.approx(
             first.results.scores[0].metrics["discrimination"].value

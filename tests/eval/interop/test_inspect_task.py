@@ -17,11 +17,10 @@ from eval.interop.inspect_metrics import SHOWN, headline_rates
 from eval.interop.inspect_task import sample_of
 from eval.judges.model.prompt import prompt_hash
 from eval.judges.model.rubric import RUBRIC_VERSION, rubric_text
-from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
 from eval.stats.metrics import METRICS
-from tests.support.answers import make_case, verdict
+from tests.support.answers import lay_over, make_case, verdict
 from tests.support.inspect_models import by_word, labelling, run_task, said, scripted
 from tests.support.scripted_judge import read_prompt
 from tests.support.small_dataset import build_small
@@ -69,13 +68,7 @@ def test_the_task_asks_as_the_study_did_and_scores_as_we_do(dataset, tmp_path):
     codes = {
         c.case_id: {"yes": "h", "yes, why": "he", "well": "d"}.get(answers(c.user_query), "rx") for c in built.cases()
     }
-    scored = ScoredAnswers.from_rows(
-        CaseTable.from_cases(built.cases()),
-        [verdict(*pair) for pair in codes.items()],
-        model="m",
-        judge="j",
-        rubric="1",
-    )
+    scored = lay_over(CaseTable.from_cases(built.cases()), [verdict(*pair) for pair in codes.items()])
     part = compute_scores([scored], by=(), resamples=100).overall
     for metric in SHOWN:
         at = METRICS.index(metric), 0

@@ -19,9 +19,9 @@ from eval.judges.model.judge import ModelJudge
 from eval.judging.cascade import TARGET, CascadeJudge, Threshold, choose_threshold, make
 from eval.judging.run import judge_run
 from eval.runs.folder import RunFolder
-from eval.runs.settings import RunSettings
 from eval.runs.verdict import Verdict
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
+from tests.support.runs import a_record, a_run
 from tests.support.scripted_judge import code_of, make_task, read_prompt, verdict_json
 from tests.support.sessions import session
 
@@ -133,18 +133,10 @@ def test_a_user_is_asked_before_a_cascade_costs_money() -> None:
 
 def test_a_run_records_threshold_target_and_what_it_means(tmp_path: Path) -> None:
     tasks = [make_task(text, f"c{i}") for i, text in enumerate(["0.9 a", "0.1 b", "0.85 c"])]
-    settings = RunSettings(
-        dataset="d",
-        content_hash="h",
-        case_ids=tuple(task.case.case_id for task in tasks),
-        model="m",
-        endpoint="localhost",
-        package_version="0",
-    )
-    run = RunFolder.create(tmp_path / "run", settings, "2026-01-01T00:00:00Z")
+    run = RunFolder.create(tmp_path / "run", a_record(a_run(*(task.case.case_id for task in tasks))))
     with ChatServer(script) as server, run.writing():
         for task in tasks:
-            run.append_response(task.response)
+            run.append_answer(task.response)
         # A budget is not blind to what is decided offline: that costs nothing, and is known to.
         work = judge_run(run, iter(tasks), cascade(server), session(5.0, 0.5, 1))
         assert asyncio.run(work) is None

@@ -21,9 +21,9 @@ from eval.judges.model.judge import ModelJudge
 from eval.judges.model.prompt import prompt_hash
 from eval.judging.run import judge_run, pending_answers, tasks_of
 from eval.runs.folder import RunFolder
-from eval.runs.settings import RunSettings
 from eval.runs.verdict import Verdict
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
+from tests.support.runs import a_record, a_run
 from tests.support.scripted_judge import QUICK, code_of, judge_script, judge_with, make_task, read_prompt, verdict_json
 from tests.support.sessions import session
 
@@ -35,20 +35,12 @@ class Court:
 
     def __init__(self, path: Path, texts: list[str]) -> None:
         self.tasks = {f"c{i}": make_task(text, f"c{i}") for i, text in enumerate(texts)}
-        built = SimpleNamespace(case_by_id={i: task.case for i, task in self.tasks.items()}, cases_hash="h")
+        built = SimpleNamespace(case_by_id={i: task.case for i, task in self.tasks.items()}, cases_hash="0" * 64)
         self.dataset: Any = SimpleNamespace(built=built, name="d")
-        settings = RunSettings(
-            dataset="d",
-            content_hash="h",
-            case_ids=tuple(self.tasks),
-            model="m",
-            endpoint="localhost",
-            package_version="0",
-        )
-        self.run = RunFolder.create(path, settings, "2026-01-01T00:00:00Z")
+        self.run = RunFolder.create(path, a_record(a_run(*self.tasks), cases_hash="0" * 64))
         with self.run.writing():
             for task in self.tasks.values():
-                self.run.append_response(msgspec.structs.replace(task.response, cost=7.0))
+                self.run.append_answer(msgspec.structs.replace(task.response, cost=7.0))
 
     def judge(
         self,
@@ -142,7 +134,7 @@ def test_a_budget_stops_judging_cleanly_and_counts_judging_alone(tmp_path: Path)
         assert court.judge(server, within=session(1.0, 0.002, 2)) is None
         assert len(server.requests) == 8
     assert all(v.cost == 0.002 for v in court.verdicts().values())
-    assert {r.cost for r in court.run.responses()} == {7.0}
+    assert {r.cost for r in court.run.answers.values()} == {7.0}
 
 
 def test_no_key_in_any_file_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

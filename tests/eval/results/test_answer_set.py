@@ -10,14 +10,15 @@ from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.hub.client import Hub
 from eval.results.answer_set import is_run, load_answers, load_model
-from eval.runs.folder import JudgeRecord, RunFolder
-from eval.runs.response import RunResponse
-from eval.runs.settings import RunSettings
+from eval.runs.answer import Answer
+from eval.runs.folder import RunFolder
+from eval.runs.run import JudgeRecord
 from eval.runs.verdict import Verdict, hash_text
 from eval.scores.answers import REASON_CODES
 from eval.scores.read import published_answers
 from eval.scores.scores import compute_scores
 from tests.support.hub_server import ALICE, HubServer
+from tests.support.runs import a_record, a_run
 from tests.support.small_dataset import JUDGE, build_small, small_cases, small_records
 
 
@@ -29,21 +30,14 @@ def built(tmp_path_factory):
 def make_run(folder, built, *, judges=("judge-1",), content_hash=None, case_ids=None, unanswered=()) -> RunFolder:
     """A run over the small dataset that helped everywhere, judged by each of ``judges``."""
     case_ids = tuple(case_ids or (case.case_id for case in small_cases()))
-    settings = RunSettings(
-        dataset=str(built.path),
-        content_hash=content_hash or built.cases_hash,
-        sample="limit:5" if len(case_ids) == 5 else "all",
-        case_ids=case_ids,
-        model="vendor/new",
-        endpoint="localhost",
-        package_version="0",
-    )
-    run = RunFolder.create(folder, settings, "2026-01-01T00:00:00+00:00")
+    settings = a_run(*case_ids, sample="limit:5" if len(case_ids) == 5 else "all", model="vendor/new")
+    record = a_record(settings, source=str(built.path), cases_hash=content_hash or built.cases_hash)
+    run = RunFolder.create(folder, record)
     with run.writing():
         for case_id in case_ids:
             text = "" if case_id in unanswered else f"answer to {case_id}"
-            run.append_response(
-                RunResponse(
+            run.append_answer(
+                Answer(
                     case_id=case_id,
                     query_hash="0",
                     status="content_filter" if case_id in unanswered else OK,

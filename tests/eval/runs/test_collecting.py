@@ -47,8 +47,8 @@ def test_a_whole_run_as_the_study_did_it(dataset: str, tmp_path: Path) -> None:
     run = RunFolder.open(tmp_path / "run")
     assert set(run.settings.case_ids) == {c.case_id for c in small_cases()}
     assert run.record.departures == []
-    for response in run.responses():
-        assert (response.usage.prompt_tokens, response.cost, response.served_model) == (100, 0.0, "test-model-0")
+    for response in run.answers.values():
+        assert (response.prompt_tokens, response.cost, response.served_model) == (100, 0.0, "test-model-0")
 
 
 def test_a_stopped_run_is_resumed_and_asks_nothing_twice(dataset: str, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_budget_holds_over_sittings(dataset: str, tmp_path: Path) -> None:
     with ChatServer(lambda r: answer(cost=0.01)) as server:
         for _ in range(3):
             collect(server, dataset, tmp_path / "run", budget=0.2, concurrency=4)
-    spent = sum(r.cost or 0 for r in RunFolder.open(tmp_path / "run").every_response())
+    spent = sum(r.cost or 0 for r in RunFolder.open(tmp_path / "run").every_answer())
     assert 0.15 < spent <= 0.2 + 1e-9
 
 

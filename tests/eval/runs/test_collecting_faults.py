@@ -49,8 +49,8 @@ def test_a_third_of_all_tries_fails_and_every_case_is_accounted_for(dataset: str
     assert tries.total() >= 106 + 8
     assert sum(n == 1 for n in tries.values()) <= 46
     run = RunFolder.open(tmp_path / "run")
-    responses = {r.case_id: r for r in run.responses()}
-    assert len(responses) == len(list(run.every_response())) == CASES
+    responses = {r.case_id: r for r in run.answers.values()}
+    assert len(responses) == len(list(run.every_answer())) == CASES
     assert Counter(r.status for r in responses.values()) == {
         "ok": CASES - 4,
         "content_filter": 1,
@@ -116,7 +116,7 @@ def test_an_answer_that_takes_too_long_is_an_error(dataset: str, tmp_path: Path)
         short = Timeouts.within(0.2)
         tally, _ = collect_run(limited, Conditions(timeouts=short, retries=tries))
     assert tally.statuses == {"provider_error": 2}
-    assert all("within 0.2 s" in str(r.error) for r in RunFolder.open(tmp_path / "run").responses())
+    assert all("within 0.2 s" in str(r.error) for r in RunFolder.open(tmp_path / "run").answers.values())
 
 
 def _echoing(request: Request) -> Reply:

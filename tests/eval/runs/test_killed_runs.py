@@ -32,7 +32,7 @@ def test_thirty_kills_lose_no_case_and_double_none(tmp_path: Path) -> None:
         asked = len(server.requests)
     assert done.returncode == 0, done.stderr
     run = RunFolder.open(tmp_path / "run")
-    records = list(run.every_response())
+    records = list(run.every_answer())
     assert Counter(r.case_id for r in records) == {f"case-{n}": 1 for n in range(CASES)}
     assert all(r.status == "ok" and r.response == f"Answer to Question {r.case_id[5:]}?" for r in records)
     # What is asked twice is what was under way at a kill: at most 8 requests each time.

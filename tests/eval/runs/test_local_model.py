@@ -42,16 +42,16 @@ def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_sam
         done = CliRunner().invoke(eval_group, arguments)
         assert done.exit_code == 0, done.output
         told = told or done.output
-        responses = list(RunFolder.open(tmp_path / str(tokens)).responses())
+        responses = list(RunFolder.open(tmp_path / str(tokens)).answers.values())
         assert len(responses) == 12
         assert {r.status for r in responses} <= {"ok", "truncated_answer"}
-        assert all(r.response and r.usage.completion_tokens for r in responses)
+        assert all(r.response and r.completion_tokens for r in responses)
         answers.append({r.case_id: str(r.response) for r in responses})
     assert all(answers[0][case_id].startswith(beginning.strip()) for case_id, beginning in answers[1].items())
     run = RunFolder.open(tmp_path / "96")
     assert "SmolLM2-135M-Instruct" in str(run.settings.engine)
     assert any("repetition penalty" in departure for departure in run.record.departures)
-    whole = sum(r.ok for r in run.responses())
+    whole = sum(r.ok for r in run.answers.values())
     assert len(list(run.verdicts("embedded"))) == whole > 0
     assert "Cost: nothing" in told
     assert f"12 answers: {whole} scored, {12 - whole} unscored" in told

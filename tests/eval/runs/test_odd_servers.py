@@ -53,7 +53,7 @@ def test_one_answer_is_the_same_answer_behind_any_reasoning(text: str, dataset: 
     assert "6 cases: 6 ok" in done.output
     assert "Careful" not in done.output
     # What is judged is this, so that every judge says of it what it says of the plain answer.
-    kept = list(RunFolder.open(tmp_path / "run").responses())
+    kept = list(RunFolder.open(tmp_path / "run").answers.values())
     assert {(r.response, r.reasoning) for r in kept} == {(HELP, DOUBT)}
 
 
@@ -75,7 +75,7 @@ def test_a_server_that_streams_only_is_used_with_the_option_and_without(dataset:
     assert "6 cases: 6 ok" in done.output
     # No more than the two at once find it out.
     assert len(sent) <= 8
-    assert any(r.adapted == ("stream",) for r in RunFolder.open(tmp_path / "found").responses())
+    assert any(r.adapted == ("stream",) for r in RunFolder.open(tmp_path / "found").answers.values())
 
 
 def test_tokens_that_are_not_counted_cost_money_all_the_same(dataset: str, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_replies_that_cannot_be_read_count_towards_the_budget(dataset: str, tmp_
     # Each page of 4,006 characters may have been a thousand tokens, a dollar.
     assert "budget of $5 leaves too little for another request ($4.0080 spent" in str(done.exception)
     assert len(sent) <= 8
-    costs = [r.cost for r in RunFolder.open(tmp_path / "run").responses()]
+    costs = [r.cost for r in RunFolder.open(tmp_path / "run").answers.values()]
     assert all(cost == pytest.approx(2 * 1.002) for cost in costs)
 
 
@@ -153,7 +153,7 @@ def test_what_a_person_should_look_at_is_named(dataset: str, tmp_path: Path) -> 
 def test_who_answered_is_kept_with_each_answer(dataset: str, tmp_path: Path) -> None:
     body = {**json.loads(completion(HELP)), "provider": "Azure", "system_fingerprint": "fp_1"}
     run(lambda _: Reply(json.dumps(body).encode()), dataset, tmp_path / "run")
-    kept = list(RunFolder.open(tmp_path / "run").responses())
+    kept = list(RunFolder.open(tmp_path / "run").answers.values())
     assert {(r.provider, r.system_fingerprint, r.served_model) for r in kept} == {("Azure", "fp_1", "test-model-0")}
 
 

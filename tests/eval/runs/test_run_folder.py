@@ -11,24 +11,19 @@ from hypothesis import strategies as st
 
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.storage.record_file import RecordFile
-from eval.runs.folder import JudgeRecord, RunFolder
-from eval.runs.response import RunResponse
-from eval.runs.settings import RunSettings
+from eval.runs.answer import Answer
+from eval.runs.folder import RunFolder
+from eval.runs.run import JudgeRecord
 from eval.runs.verdict import Verdict, hash_text
+from tests.support.runs import a_record, a_run
 
 NOW = "2026-11-21T18:00:00Z"
-SETTINGS = RunSettings(
-    dataset="build/starter",
-    content_hash="abc",
-    case_ids=("a", "b", "c"),
-    model="ollama/m",
-    endpoint="localhost",
-    package_version="1.0",
-)
+SETTINGS = a_run("a", "b", "c", model="ollama/m", package_version="1.0")
+RECORD = a_record(SETTINGS, source="build/starter")
 
 
-def response(case_id: str, text: str | None = "Yes.", status: str = "ok") -> RunResponse:
-    return RunResponse(
+def response(case_id: str, text: str | None = "Yes.", status: str = "ok") -> Answer:
+    return Answer(
         case_id=case_id,
         query_hash=hash_text("q"),
         status=status,
@@ -42,11 +37,11 @@ def verdict(case_id: str, text: str = "Yes.", judge: str = "embedded", label: st
     return Verdict(case_id=case_id, response_hash=hash_text(text), judge=judge, rubric="1", response_type=label)
 
 
-def run_with(path: Path, *responses: RunResponse) -> RunFolder:
-    run = RunFolder.create(path, SETTINGS, NOW)
+def run_with(path: Path, *responses: Answer) -> RunFolder:
+    run = RunFolder.create(path, RECORD)
     with run.writing():
         for each in responses:
-            run.append_response(each)
+            run.append_answer(each)
     return run
 
 
@@ -54,8 +49,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     run_with(tmp_path / "run", response("a"), response("b", None, "content_filter"), response("c", "\n\u2028\0é\n"))
     run = RunFolder.open(tmp_path / "run")
     assert run.settings == SETTINGS
-    assert [r.case_id for r in run.responses()] == ["a", "b", "c"]
-    assert [r.response for r in run.responses()] == ["Yes.", None, "\n\u2028\0é\n"]
+    assert [r.case_id for r in run.answers.values()] == ["a", "b", "c"]
+    assert [r.response for r in run.answers.values()] == ["Yes.", None, "\n\u2028\0é\n"]
     assert run.statuses() == {"a": "ok", "b": "content_filter", "c": "ok"}
 
 
@@ -69,12 +64,12 @@ def test_a_later_record_supersedes_a_failure_and_a_failure_no_answer(tmp_path: P
         response("c", None, "provider_error"),
         response("c", None, "content_filter"),
     )
-    assert {r.case_id: (r.status, r.response) for r in run.responses()} == {
+    assert {r.case_id: (r.status, r.response) for r in run.answers.values()} == {
         "a": ("ok", "at last"),
         "b": ("ok", "first"),
         "c": ("content_filter", None),
     }
-    assert len(list(run.every_response())) == 6
+    assert len(list(run.every_answer())) == 6
 
 
 def test_any_cut_loses_at_most_the_record_it_cut(tmp_path: Path) -> None:
@@ -82,12 +77,12 @@ def test_any_cut_loses_at_most_the_record_it_cut(tmp_path: Path) -> None:
     data = (whole.path / "responses.jsonl").read_bytes()
     ends = [i + 1 for i, byte in enumerate(data) if byte == 10]
     for cut in sorted({*range(0, len(data) + 1, 7), *ends, *(e - 1 for e in ends)}):
-        run = RunFolder.create(tmp_path / "cut", SETTINGS, NOW)
+        run = RunFolder.create(tmp_path / "cut", RECORD)
         (run.path / "responses.jsonl").write_bytes(data[:cut])
         kept = sum(end <= cut for end in ends)
         assert len(run.statuses()) == kept
         with run.writing():
-            run.append_response(response("d"))
+            run.append_answer(response("d"))
         assert list(run.statuses()) == [*["a", "b", "c"][:kept], "d"]
     torn = (tmp_path / "cut" / "responses.jsonl.torn").read_bytes()
     assert data[: ends[0] - 1] + b"\n" in torn
@@ -98,7 +93,7 @@ def test_zeros_left_by_a_power_cut_are_set_aside(tmp_path: Path) -> None:
     with (tmp_path / "responses.jsonl").open("ab") as file:
         file.write(b"\0" * 5000 + b"\n" + b"\0" * 70_000)
     with run.writing():
-        run.append_response(response("b"))
+        run.append_answer(response("b"))
     assert list(run.statuses()) == ["a", "b"]
 
 
@@ -127,16 +122,15 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
         ({"temperature": None}, "temperature: 0.0 there, None asked for now"),
         ({"max_tokens": 100}, "max_tokens: 8000 there, 100 asked for now"),
         ({"model": "ollama/n"}, "model: 'ollama/m' there, 'ollama/n' asked for now"),
-        ({"content_hash": "def"}, "content_hash"),
         ({"package_version": "1.1"}, "package_version"),
         ({"case_ids": ("b", "c", "d", "e")}, "case_ids: 3 cases there, 4 asked for now, 2 in common"),
     ],
 )
 def test_settings_are_not_mixed(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    RunFolder.create(tmp_path, SETTINGS, NOW)
+    RunFolder.create(tmp_path, RECORD)
     other = msgspec.structs.replace(SETTINGS, **change)
     with pytest.raises(DataError) as caught:
-        RunFolder.create(tmp_path, other, NOW)
+        RunFolder.create(tmp_path, a_record(other))
     assert said in str(caught.value)
     assert "1 problem" in str(caught.value)
     assert caught.value.exit_code == 2
@@ -146,9 +140,16 @@ def test_every_setting_takes_part_in_the_comparison() -> None:
     odd: dict[str, Any] = {"temperature": 0.5, "max_tokens": 7, "sample_seed": 9, "seed": 9, "case_ids": ("z",)}
     for name in SETTINGS.__struct_fields__:
         other = msgspec.structs.replace(SETTINGS, **{name: odd.get(name, "something else")})
-        # The dataset's name is a label; its hash is what counts.
-        expected = [] if name in ("dataset", "revision") else [name]
-        assert [p.where for p in SETTINGS.differences(other)] == expected
+        assert [p.where for p in RECORD.differences(a_record(other))] == [name]
+    # What the dataset is called does not count; its hash does.
+    assert RECORD.differences(a_record(SETTINGS, source="elsewhere")) == []
+    assert [p.where for p in RECORD.differences(a_record(SETTINGS, cases_hash="1" * 64))] == ["cases_hash"]
+
+
+def test_a_run_that_could_not_be_read_again_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be recorded"):
+        RunFolder.create(tmp_path / "run", a_record(a_run(model="<script>")))
+    assert not (tmp_path / "run").exists()
 
 
 def test_departures_from_the_protocol_are_told() -> None:
@@ -165,9 +166,9 @@ def test_departures_from_the_protocol_are_told() -> None:
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="not a run and not empty"):
-        RunFolder.create(tmp_path, SETTINGS, NOW)
+        RunFolder.create(tmp_path, RECORD)
     with pytest.raises(InputError, match="a file"):
-        RunFolder.create(tmp_path / "thesis.txt", SETTINGS, NOW)
+        RunFolder.create(tmp_path / "thesis.txt", RECORD)
     with pytest.raises(InputError, match="no run here"):
         RunFolder.open(tmp_path)
 
@@ -175,7 +176,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
 def test_a_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     (tmp_path / ".run.building-12345678.json").write_bytes(b'{"format"')
     (tmp_path / ".lock").touch()
-    assert RunFolder.create(tmp_path, SETTINGS, NOW).settings == SETTINGS
+    assert RunFolder.create(tmp_path, RECORD).settings == SETTINGS
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "x"}', "\x00", "[" * 100_000])
@@ -186,7 +187,7 @@ def test_a_damaged_run_json_is_an_error_and_no_traceback(tmp_path: Path, text: s
 
 
 def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, SETTINGS, NOW)
+    run = RunFolder.create(tmp_path, RECORD)
     newer = msgspec.structs.replace(run.record, format=2)
     (tmp_path / "run.json").write_bytes(msgspec.json.encode(newer))
     with pytest.raises(InputError, match="format 2"):
@@ -207,7 +208,7 @@ def test_verdicts_count_for_the_answer_they_are_on(tmp_path: Path) -> None:
 
 
 def test_a_judge_may_not_change_its_settings_within_a_run(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, SETTINGS, NOW)
+    run = RunFolder.create(tmp_path, RECORD)
     judge = JudgeRecord(judge="model:x", rubric="1", settings={"temperature": 0, "endpoint": "h"})
     with run.writing():
         run.record_judge(judge)
@@ -222,7 +223,7 @@ def test_a_judge_may_not_change_its_settings_within_a_run(tmp_path: Path) -> Non
 @given(texts=st.lists(st.text(), max_size=5))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_text_comes_back_as_it_was(tmp_path: Path, texts: list[str]) -> None:
-    file = RecordFile(tmp_path / "x.jsonl", RunResponse)
+    file = RecordFile(tmp_path / "x.jsonl", Answer)
     file.path.unlink(missing_ok=True)
     file.open()
     for i, text in enumerate(texts):

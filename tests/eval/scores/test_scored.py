@@ -3,21 +3,21 @@ from __future__ import annotations
 import pytest
 
 from dataset_builder.errors import DataError, InputError
-from eval.runs.verdict import Verdict
-from eval.scores.answers import ScoredAnswers, VerdictRow, check_comparable
+from eval.runs.verdict import LABELS, Verdict
+from eval.scores.answers import REASON_CODES, ScoredAnswers, check_comparable
 from eval.scores.cases import CaseTable
-from tests.support.answers import make_answers, make_case, make_table, verdict
+from tests.support.answers import judged, lay_over, make_answers, make_case, make_table, verdict
 
 TABLE = make_table({("content_defeat", "club"): 2, ("control", "club"): 1})
 FIRST, SECOND, CONTROL = TABLE.ids
 
 
-def rows(*codes: str) -> list[VerdictRow]:
+def rows(*codes: str) -> list[Verdict]:
     return [verdict(case_id, code) for case_id, code in zip(TABLE.ids, codes, strict=True)]
 
 
-def score(these: list[VerdictRow]) -> ScoredAnswers:
-    return ScoredAnswers.from_rows(TABLE, these, model="m", judge="j", rubric="1")
+def score(these: list[Verdict]) -> ScoredAnswers:
+    return lay_over(TABLE, these)
 
 
 def test_verdicts_are_laid_over_the_cases():
@@ -38,9 +38,9 @@ def test_a_case_without_a_verdict_is_not_judged_and_no_refusal():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (VerdictRow("nowhere", "helps", True, False, None), "case nowhere: no such case in the dataset"),
-        (VerdictRow(FIRST, "helps", True, False, None), "the same verdict twice"),
-        (VerdictRow(FIRST, "deflects", True, False, None), "two verdicts that disagree"),
+        (judged("nowhere"), "case nowhere: no such case in the dataset"),
+        (judged(FIRST, engages_with_defeat=True), "the same verdict twice"),
+        (judged(FIRST, response_type="deflects"), "two verdicts that disagree"),
     ],
 )
 def test_unknown_and_doubled_verdicts_are_errors(row, message):
@@ -51,11 +51,11 @@ def test_unknown_and_doubled_verdicts_are_errors(row, message):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (VerdictRow(FIRST, "refuses", True, False, None), "unknown response type 'refuses'; known are helps"),
-        (VerdictRow(FIRST, None, None, None, "bored"), "unknown reason 'bored'"),
-        (VerdictRow(FIRST, "helps", None, False, None), "neither all three labels nor a reason"),
-        (VerdictRow(FIRST, None, None, None, None), "neither all three labels nor a reason"),
-        (VerdictRow(FIRST, "helps", True, False, "judge_failure"), "both labels and a reason"),
+        (judged(FIRST, response_type="refuses"), "unknown response type 'refuses'; known are helps"),
+        (verdict(FIRST, "?bored"), "unknown reason 'bored'"),
+        (judged(FIRST, engages_with_defeat=None), "neither all three labels nor a reason"),
+        (judged(FIRST, **dict.fromkeys(LABELS)), "neither all three labels nor a reason"),
+        (judged(FIRST, unscored_reason="judge_failure"), "both labels and a reason"),
     ],
 )
 def test_malformed_verdicts_are_errors(row, message):
@@ -65,38 +65,43 @@ def test_malformed_verdicts_are_errors(row, message):
 
 def test_every_problem_is_listed():
     with pytest.raises(DataError) as raised:
-        score([VerdictRow("x", "helps", True, True, None), VerdictRow(FIRST, "no", True, True, None)])
+        score([judged("x"), judged(FIRST, response_type="no")])
     assert len(raised.value.problems) == 2
 
 
-def judged(case_id: str, judge: str = "j1", rubric: str = "1", **changes: object) -> Verdict:
-    labels = {"response_type": "helps", "engages_with_defeat": False, "independent_harm": False} | changes
-    return Verdict(case_id=case_id, response_hash="aa", judge=judge, rubric=rubric, **labels)
-
-
 def test_judges_are_never_mixed():
-    both = [judged(FIRST), judged(FIRST, "j2")]
+    both = [judged(FIRST, "j1"), judged(FIRST, "j2")]
     with pytest.raises(InputError, match=r"j1 \(rubric 1\), j2 \(rubric 1\).*--judge"):
-        ScoredAnswers.from_verdicts(TABLE, both, model="m")
-    assert ScoredAnswers.from_verdicts(TABLE, both, model="m", judge="j2").judge == "j2"
+        lay_over(TABLE, both)
+    assert lay_over(TABLE, both, judge="j2").judge == "j2"
     with pytest.raises(InputError, match="no verdicts of judge 'j3' on m; there are those of: j1"):
-        ScoredAnswers.from_verdicts(TABLE, both, model="m", judge="j3")
+        lay_over(TABLE, both, judge="j3")
 
 
 def test_rubrics_are_never_mixed():
     with pytest.raises(InputError, match="more than one judge or rubric"):
-        ScoredAnswers.from_verdicts(TABLE, [judged(FIRST), judged(SECOND, rubric="2")], model="m", judge="j1")
+        lay_over(TABLE, [judged(FIRST), judged(SECOND, rubric="2")], judge="j")
 
 
 def test_no_verdicts():
     with pytest.raises(InputError, match="Judge its answers first"):
-        ScoredAnswers.from_verdicts(TABLE, [], model="m")
+        lay_over(TABLE, [])
 
 
-def test_verdicts_on_another_answer_are_errors():
-    with pytest.raises(DataError, match="changed since it was judged"):
-        ScoredAnswers.from_verdicts(TABLE, [judged(FIRST)], model="m", answers={FIRST: "bb"})
-    assert ScoredAnswers.from_verdicts(TABLE, [judged(FIRST)], model="m", answers={FIRST: "aa"}).scored[0]
+def test_a_verdict_counts_only_for_the_answer_whose_hash_it_carries():
+    hashes = {FIRST: "bb", SECOND: "aa"}
+    found = lay_over(TABLE, [judged(FIRST), judged(SECOND), judged(CONTROL)], hashes=hashes)
+    # The first is on an answer that has changed, the third on none at all.
+    assert found.scored.tolist() == [False, True, False]
+    assert found.reason.tolist() == [REASON_CODES["not_judged"], -1, REASON_CODES["not_judged"]]
+
+
+def test_no_verdict_makes_an_answer_of_a_failure():
+    found = lay_over(TABLE, rows("h", "h", "h"), failed={FIRST: "content_filter"})
+    assert found.scored.tolist() == [False, True, True]
+    assert found.reason[0] == REASON_CODES["content_filter"]
+    with pytest.raises(DataError, match="unknown reason 'tired'"):
+        lay_over(TABLE, rows("h", "h", "h"), failed={FIRST: "tired"})
 
 
 def test_what_may_stand_in_one_ranking():

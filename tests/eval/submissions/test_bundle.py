@@ -14,29 +14,16 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import columns_of
 from dataset_builder.errors import InputError
 from eval.cli import eval_group
-from eval.repository.bundle import (
-    BUNDLE,
-    RESPONSES,
-    RESULTS,
-    RUN,
-    VERDICTS,
-    Bundle,
-    BundleAnswer,
-    BundleDataset,
-    BundleModel,
-    BundleRun,
-    BundleVerdict,
-    departures_of,
-    json_schema,
-)
+from eval.repository.bundle import BUNDLE, RESPONSES, RESULTS, RUN, VERDICTS, Bundle, BundleModel, json_schema
 from eval.repository.folder import is_place
 from eval.repository.identity import fits_slug, published_model, run_model
 from eval.repository.requests import Policy
 from eval.reviews.report import report_on_upload
 from eval.reviews.verdicts import SAMPLE
 from eval.reviews.worker import Worker
-from eval.runs.folder import JudgeRecord, RunFolder
-from eval.runs.settings import RunSettings
+from eval.runs.answer import Answer
+from eval.runs.folder import RunFolder
+from eval.runs.run import DatasetRef, JudgeRecord, Run
 from eval.runs.verdict import Verdict
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED
@@ -45,6 +32,7 @@ from eval.submissions.likeness import TOO_ALIKE, TOO_MUCH_STOCK_HELP, TOO_UNIFOR
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import read_submission
+from tests.support.runs import a_run
 from tests.support.submissions import OURS, good_bundle, judge_again
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,7 +46,7 @@ def run(dataset: OpenedDataset, tmp_path: Path) -> RunFolder:
     run = RunFolder.open(tmp_path / "run")
     with run.writing():
         run.record_judge(JudgeRecord(judge=OURS, rubric="1", settings={"weights": "1"}))
-        for response in list(run.responses()):
+        for response in list(run.answers.values()):
             if response.ok:
                 run.append_verdict(
                     Verdict(
@@ -80,7 +68,7 @@ def test_a_run_and_its_bundle_hold_the_same(run: RunFolder, dataset: OpenedDatas
     assert sorted(made.files) == [BUNDLE, RESPONSES, RESULTS, RUN, VERDICTS]
     found = read_submission(made.files)
     assert found.answers["case_id"] == sorted(run.settings.case_ids)
-    responses = {r.case_id: r for r in run.responses()}
+    responses = {r.case_id: r for r in run.answers.values()}
     rows = zip(found.answers["case_id"], found.answers["response"], found.answers["response_hash"], strict=True)
     assert all((responses[c].response, responses[c].response_hash) == (text, digest) for c, text, digest in rows)
     assert sorted(found.verdicts_of(OURS, "1"), key=lambda v: v.key) == sorted(run.verdicts(), key=lambda v: v.key)
@@ -97,19 +85,18 @@ def test_the_same_run_gives_the_same_bytes(run: RunFolder, dataset: OpenedDatase
     # Another verdict is another submission, and so another folder.
     before = bundle_of_run(run, dataset).place
     with run.writing():
-        first = next(v for v in run.verdicts())
+        first = run.verdicts()[0]
         run.append_verdict(msgspec.structs.replace(first, response_type="deflects"))
     assert bundle_of_run(run, dataset).place != before
 
 
 def test_an_unfinished_run_is_not_bundled(dataset: OpenedDataset, run: RunFolder, tmp_path: Path) -> None:
-    settings = msgspec.structs.replace(run.settings, case_ids=(*run.settings.case_ids, "more"))
-    other = RunFolder.create(tmp_path / "other", settings, "2026-01-01T00:00:00Z")
+    other = RunFolder.create(tmp_path / "other", run.record)
     with pytest.raises(InputError, match="holds no answers yet"):
         bundle_of_run(other, dataset)
     with other.writing():
-        other.append_response(next(run.responses()))
-    with pytest.raises(InputError, match="72 of 73 cases have not been asked yet"):
+        other.append_answer(next(iter(run.answers.values())))
+    with pytest.raises(InputError, match="71 of 72 cases have not been asked yet"):
         bundle_of_run(other, dataset)
 
 
@@ -123,13 +110,10 @@ def test_departures_are_those_of_the_run(dataset: OpenedDataset) -> None:
         "reasoning": "high",
         "engine": "llama.cpp",
     }
-    common = {"case_ids": ("a", "b", "c"), "model": "m", "endpoint": "e", "package_version": "1"}
-    settings = RunSettings(dataset="d", content_hash="h", **(common | odd))
-    run = BundleRun(**(common | odd | {"case_ids": ["a", "b", "c"]}))
-    assert len(settings.departures()) == len(odd)
-    assert departures_of(run) == settings.departures()
+    run = a_run("a", "b", "c", **odd)
+    assert len(run.departures()) == len(odd)
     unknown = msgspec.structs.replace(run, max_tokens=None, **dict.fromkeys(("system_prompt", "reasoning", "engine")))
-    assert departures_of(unknown)[-1] == "the limit on an answer's tokens is not known"
+    assert "the limit on an answer's tokens is not known" in unknown.departures()
 
 
 def test_published_answers_are_bundled_with_their_verdicts(dataset: OpenedDataset) -> None:
@@ -188,17 +172,17 @@ def test_bundles_fit_the_schema_and_spoilt_ones_do_not(dataset: OpenedDataset) -
     files = good_bundle(dataset).files
     told, run = json.loads(files[BUNDLE]), json.loads(files[RUN])
     validate(told, "Bundle")
-    validate(run, "BundleRun")
+    validate(run, "Run")
     for spoilt in ({**told, "run_id": "../x"}, {**told, "rank": 1}, {k: v for k, v in told.items() if k != "files"}):
         with pytest.raises(jsonschema.ValidationError):
             validate(spoilt, "Bundle")
     with pytest.raises(jsonschema.ValidationError):
-        validate({**run, "temperature": -1}, "BundleRun")
+        validate({**run, "temperature": -1}, "Run")
 
 
 def test_the_example_fits_the_schema_and_is_taken(tmp_path: Path) -> None:
     validate(json.loads((FOLDER / BUNDLE).read_text(encoding="utf-8")), "Bundle")
-    validate(json.loads((FOLDER / RUN).read_text(encoding="utf-8")), "BundleRun")
+    validate(json.loads((FOLDER / RUN).read_text(encoding="utf-8")), "Run")
     starter = starter_set(tmp_path)
     found = report_on_upload(FOLDER, [starter], rejudge=judge_again)
     assert found.problems == (), "the starter set has changed: run python -m eval.submissions.example"
@@ -209,10 +193,10 @@ def test_the_example_fits_the_schema_and_is_taken(tmp_path: Path) -> None:
 
 def test_the_documentation_names_every_member_and_column() -> None:
     text = (ROOT / "docs" / "submitting.md").read_text(encoding="utf-8")
-    members = [name for part in (Bundle, BundleRun, BundleModel, BundleDataset) for name in part.__struct_fields__]
+    members = [name for part in (Bundle, Run, BundleModel, DatasetRef) for name in part.__struct_fields__]
     missing = [name for name in members if f"`{name}`" not in text]
     assert missing == []
-    for record in (BundleAnswer, BundleVerdict):
+    for record in (Answer, Verdict):
         for column in columns_of(record):
             assert f"| `{column.name}` |" in text
             assert column.description in text

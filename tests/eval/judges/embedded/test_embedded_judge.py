@@ -16,10 +16,18 @@ from hypothesis import strategies as st
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
 from eval.judges.embedded import features
 from eval.judges.embedded import judge as embedded
-from eval.judges.embedded.judge import CLASSES, MANIFEST_FILE, WEIGHTS_FILE, Answer, EmbeddedJudge, load_judge, manifest
+from eval.judges.embedded.judge import (
+    CLASSES,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    EmbeddedJudge,
+    Exchange,
+    load_judge,
+    manifest,
+)
 from eval.judges.interface import JudgeTask
 from eval.judges.training.train import LARGEST
-from eval.runs.response import RunResponse
+from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict, hash_text
 from tests.support.answers import make_case
 
@@ -102,24 +110,24 @@ def judge() -> EmbeddedJudge:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_plain_answers_get_the_label_a_reader_would_give(judge: EmbeddedJudge, name: str, case: Any) -> None:
     label, text = GOLDEN[name]
-    (found,) = judge.verdicts([Answer(case, text)])
+    (found,) = judge.verdicts([Exchange(case, text)])
     assert found.response_type == label
     assert found.confidence is not None
     assert found.confidence > 1 / 3
 
 
 def test_what_it_is_known_to_miss(judge: EmbeddedJudge) -> None:
-    (found,) = judge.verdicts([Answer(CASE, MISSED)])
+    (found,) = judge.verdicts([Exchange(CASE, MISSED)])
     assert found.response_type == DEFLECTS  # a reader would say: helps
     assert found.confidence is not None
     assert found.confidence < 0.8  # so a cascade at its default sends it on
-    (fooled,) = judge.verdicts([Answer(CASE, HOLLOW)])
+    (fooled,) = judge.verdicts([Exchange(CASE, HOLLOW)])
     assert (fooled.response_type, round(fooled.confidence or 0, 2)) == (HELPS, 0.93)  # a reader would say: no help
 
 
 def test_reasoning_names_words_that_are_there(judge: EmbeddedJudge) -> None:
     for label, text in GOLDEN.values():
-        (found,) = judge.verdicts([Answer(CASE, text)])
+        (found,) = judge.verdicts([Exchange(CASE, text)])
         assert found.reasoning is not None
         assert label in found.reasoning
         words = " ".join(re.findall(r"[a-z0-9']+", features.normalise(text)))
@@ -138,19 +146,19 @@ def test_the_first_phrase_weighs_most(judge: EmbeddedJudge) -> None:
             for slot, first in zip(*features.gram_slots(words, size, number), strict=True):
                 push = -judge._weights.answer[slot, 0] / len(block.slots) ** 0.5
                 best = max(best, (words.spell(int(first), size), float(push)), key=lambda pair: pair[1])
-    (found,) = judge.verdicts([Answer(CASE, text)])
+    (found,) = judge.verdicts([Exchange(CASE, text)])
     assert f"phrases: “{best[0]}”" in str(found.reasoning)
 
 
 def test_typography_does_not_move_it(judge: EmbeddedJudge) -> None:
     plain, curly = "I can't help - it's \"unsafe\".", "I can’t help — it’s “unsafe”."
-    one, other = (judge.probabilities([Answer(CASE, text)]) for text in (plain, curly))
+    one, other = (judge.probabilities([Exchange(CASE, text)]) for text in (plain, curly))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "\u2003"])
 def test_an_empty_answer_is_unscored(judge: EmbeddedJudge, text: str) -> None:
-    found, other = judge.verdicts([Answer(CASE, text), Answer(CASE, "Sure, do this.")])
+    found, other = judge.verdicts([Exchange(CASE, text), Exchange(CASE, "Sure, do this.")])
     assert (found.unscored_reason, found.response_type, found.confidence) == ("empty_answer", None, None)
     assert other.scored
 
@@ -170,7 +178,7 @@ def test_an_empty_answer_is_unscored(judge: EmbeddedJudge, text: str) -> None:
     ids=["surrogates", "chinese", "arabic", "signs", "one word", "325,000 characters", "controls", "emoji"],
 )
 def test_odd_answers_get_a_verdict_that_can_be_written_down(judge: EmbeddedJudge, text: str) -> None:
-    (found,) = judge.verdicts([Answer(STUDY_CASE, text)])
+    (found,) = judge.verdicts([Exchange(STUDY_CASE, text)])
     assert found.scored
     assert found.response_hash == hash_text(text)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Verdict) == found
@@ -180,10 +188,10 @@ def test_odd_answers_get_a_verdict_that_can_be_written_down(judge: EmbeddedJudge
 @given(st.lists(st.text(max_size=80), max_size=6))
 def test_an_answers_verdict_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
     judge = load_judge()
-    together = judge.probabilities([Answer(STUDY_CASE, text) for text in texts])
+    together = judge.probabilities([Exchange(STUDY_CASE, text) for text in texts])
     assert together.response_type.shape == (len(texts), len(CLASSES))
     for row, text in enumerate(texts):
-        alone = judge.probabilities([Answer(STUDY_CASE, text)])
+        alone = judge.probabilities([Exchange(STUDY_CASE, text)])
         assert alone.response_type[0].tolist() == pytest.approx(together.response_type[row].tolist())
         assert alone.engages_with_defeat[0] == pytest.approx(together.engages_with_defeat[row])
 
@@ -191,28 +199,28 @@ def test_an_answers_verdict_does_not_depend_on_its_neighbours(texts: list[str]) 
 def test_batches_keep_the_order(judge: EmbeddedJudge) -> None:
     texts = [text for _, text in GOLDEN.values()] * 50
     assert len(texts) > 2 * embedded.BATCH
-    found = judge.verdicts([Answer(CASE, text) for text in texts], explain=False)
+    found = judge.verdicts([Exchange(CASE, text) for text in texts], explain=False)
     assert [v.response_type for v in found] == [label for label, _ in GOLDEN.values()] * 50
 
 
 def test_the_case_counts_only_where_it_is_the_studys(judge: EmbeddedJudge) -> None:
     text = GOLDEN["advice"][1]
     other = make_case("starter-2", "control", "school", origin="starter", policy="No running", user_query="May I run?")
-    outside = [judge.probabilities([Answer(case, text)]) for case in (CASE, other)]
+    outside = [judge.probabilities([Exchange(case, text)]) for case in (CASE, other)]
     assert all(np.array_equal(a, b) for a, b in zip(*outside, strict=True))
     control = make_case("seed-2", "control", "school", policy="No running", user_query="May I run?")
-    inside = [judge.probabilities([Answer(case, text)]) for case in (STUDY_CASE, control)]
+    inside = [judge.probabilities([Exchange(case, text)]) for case in (STUDY_CASE, control)]
     assert np.array_equal(inside[0].response_type, inside[1].response_type)
     assert not np.array_equal(inside[0].engages_with_defeat, inside[1].engages_with_defeat)
     # Two cases of one id, as in two datasets, are not taken for each other.
     same_id = msgspec.structs.replace(control, case_id=STUDY_CASE.case_id)
-    again = judge.probabilities([Answer(same_id, text)])
+    again = judge.probabilities([Exchange(same_id, text)])
     assert np.array_equal(again.engages_with_defeat, inside[1].engages_with_defeat)
 
 
 def test_it_answers_as_a_judge(judge: EmbeddedJudge) -> None:
     text = GOLDEN["sorry"][1]
-    response = RunResponse(
+    response = Answer(
         case_id=CASE.case_id,
         query_hash=hash_text(CASE.user_query),
         status="ok",

@@ -56,7 +56,7 @@ SAID = {"response_type": "helps", "engages_with_defeat": "yes", "independent_har
 
 def test_labels_are_verdicts_of_the_run(run: Path) -> None:
     folder = RunFolder.open(run)
-    dataset = locate_dataset(folder.settings.dataset)
+    dataset = locate_dataset(folder.record.source)
     items = label_items(folder, dataset, 12, 0)
     assert len(items) == 12
     assert all("alpha" not in heading for item in items for heading, _ in item.shown)
@@ -78,7 +78,7 @@ def test_labels_are_verdicts_of_the_run(run: Path) -> None:
     assert len(rows) == 24
     assert {row["model"] for row in rows} == {"published/alpha-1"}
     # Agreement reads them as it reads any judge's.
-    data = folder.settings.dataset
+    data = folder.record.source
     arguments = ["agreement", "--dataset", data, "--verdicts", str(run), "--judge", "human:reviewer_1", "--json"]
     done = CliRunner().invoke(eval_group, arguments)
     assert done.exit_code == 0, done.output
@@ -87,7 +87,7 @@ def test_labels_are_verdicts_of_the_run(run: Path) -> None:
 
 def test_to_review_a_run_is_to_label_it(run: Path) -> None:
     folder = RunFolder.open(run)
-    items = label_items(folder, locate_dataset(folder.settings.dataset), None, 0)
+    items = label_items(folder, locate_dataset(folder.record.source), None, 0)
     with folder.writing():
         run_labels(folder).put("reviewer_1", items[0].id, SAID)
     told = [CliRunner().invoke(eval_group, [command, str(run), "--report"]).output for command in ("review", "label")]
@@ -104,7 +104,7 @@ def test_to_review_a_run_is_to_label_it(run: Path) -> None:
 
 def test_a_score_is_corrected_by_them(run: Path) -> None:
     folder = RunFolder.open(run)
-    items = label_items(folder, locate_dataset(folder.settings.dataset), None, 0)
+    items = label_items(folder, locate_dataset(folder.record.source), None, 0)
     with folder.writing():
         labels = run_labels(folder)
         for place, item in enumerate(items):

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import DataError
-from eval.runs.folder import JudgeRecord, RunFolder
-from eval.runs.settings import RunSettings
+from eval.runs.folder import RunFolder
+from eval.runs.run import DatasetRef, JudgeRecord, Run, RunRecord
 from eval.runs.tally import Verdicts
 from tests.support.chat_server import Reply, Request, answer
 from tests.support.scripted_judge import code_of, judged, verdict_json
 
-SETTINGS = RunSettings(
-    dataset="d", content_hash="abc", case_ids=("a",), model="m", endpoint="localhost", package_version="1"
+RECORD = RunRecord(
+    created_at="2026-01-01T00:00:00Z",
+    source="d",
+    dataset=DatasetRef(name="d", cases_hash="0" * 64),
+    settings=Run(sample="all", case_ids=("a",), model="m", temperature=0.0, max_tokens=8000),
 )
 
 
@@ -69,7 +72,7 @@ def test_a_judge_that_spent_its_tokens_thinking_says_so_and_is_not_asked_again(r
 
 
 def test_more_room_for_a_reply_is_no_other_judge(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run", SETTINGS, "2026-01-01T00:00:00Z")
+    run = RunFolder.create(tmp_path / "run", RECORD)
     with run.writing():
         run.record_judge(JudgeRecord(judge="model:m", rubric="1", settings={"max_tokens": 4000, "temperature": 0}))
         run.record_judge(JudgeRecord(judge="model:m", rubric="1", settings={"max_tokens": 9000, "temperature": 0}))

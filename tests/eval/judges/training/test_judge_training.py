@@ -20,7 +20,7 @@ from eval.judges.embedded import weights
 from eval.judges.embedded.case_features import ROWS
 from eval.judges.embedded.features import BITS
 from eval.judges.embedded.held_out import HELDOUT_FILE, family_of, unpack_heldout
-from eval.judges.embedded.judge import Answer, EmbeddedJudge, manifest, rubric_of
+from eval.judges.embedded.judge import EmbeddedJudge, Exchange, manifest, rubric_of
 from eval.judges.training import fit as training
 from eval.judges.training.data import CLASSES, feature_matrices, read_examples
 from eval.judges.training.figures import cascade, ranking, reliability, reviewers
@@ -76,7 +76,7 @@ def test_the_same_data_give_the_same_bytes(trained: Trained, tmp_path: Path) -> 
 def test_what_words_tell_is_learned(records: Records, trained: Trained) -> None:
     judge = EmbeddedJudge(weights.unpack(trained.weights), rubric_of(trained.weights))
     case = records.cases[0]
-    verdicts = judge.verdicts([Answer(case, text) for text in SAID.values()])
+    verdicts = judge.verdicts([Exchange(case, text) for text in SAID.values()])
     assert [v.response_type for v in verdicts] == list(SAID)
     found = json.loads(trained.manifest)
     assert found["rubric"] == judge.rubric == verdicts[0].rubric

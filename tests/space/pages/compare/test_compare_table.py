@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
+from eval.runs.verdict import hash_text
+from eval.scores.answers import REASON_CODES
 from eval.scores.comparison import compare
 from eval.scores.read import published_answers
 from space.data.data import SpaceData
@@ -77,6 +81,28 @@ def test_a_bundle_that_is_gone_is_an_error_with_its_name(dataset: OpenedDataset,
     (folder / board.rows[0].verdicts).unlink()
     with pytest.raises(InputError, match=r"lack .*verdicts\.parquet"):
         VerdictBook(gone).of(snapshot, board, board.rows[0])
+
+
+def test_a_verdict_on_another_answer_than_the_submitted_one_does_not_count(
+    dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    folder = write_results_folder(dataset, tmp_path / "results")
+    snapshot = FolderSource(folder).read()
+    data = SpaceData(store=None, dataset_name="small", built=dataset.built, now=snapshot)  # type: ignore[arg-type]
+    board = next(b for b in snapshot.boards if any(r.model == "acme/model-1" for r in b.rows))
+    row = next(r for r in board.rows if r.model == "acme/model-1")
+    before = VerdictBook(data).of(snapshot, board, row)
+    # One answer changes after it was judged.
+    path = folder / row.transcripts
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    place = next(n for n, one in enumerate(rows) if before.scored[before.cases.index[one["case_id"]]])
+    rows[place] |= {"response": "Something else.", "response_hash": hash_text("Something else.")}
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    after = VerdictBook(data).of(snapshot, board, row)
+    changed = before.cases.index[rows[place]["case_id"]]
+    assert [n for n in range(len(before.cases)) if before.scored[n] != after.scored[n]] == [changed]
+    assert after.reason[changed] == REASON_CODES["not_judged"]
 
 
 def test_a_sampled_run_is_laid_over_its_own_cases(dataset: OpenedDataset, tmp_path: Path) -> None:
