@@ -72,17 +72,13 @@ def good_bundle(
 
 
 def answer(case_id: str, query_hash: str, text: str | None, at: str = NOW) -> Answer:
-    none = dict.fromkeys(name for name in Answer.__struct_fields__)
     return Answer(
-        **none  # type: ignore[arg-type]
-        | {
-            "case_id": case_id,
-            "query_hash": query_hash,
-            "status": "provider_error" if text is None else "ok",
-            "response": text,
-            "response_hash": hash_text(text or ""),
-            "collected_at": at,
-        }
+        case_id=case_id,
+        query_hash=query_hash,
+        status="provider_error" if text is None else "ok",
+        response=text,
+        response_hash=hash_text(text or ""),
+        collected_at=at,
     )
 
 
