@@ -88,19 +88,18 @@ def bundle(dataset: OpenedDataset, number: int) -> MadeBundle:
     rng = random.Random(number)
     cases = dataset.built.cases()
     asked = case_hashes(cases)
-    none = dict.fromkeys(Answer.__struct_fields__)
     answers = []
     for case in cases:
         text = ". ".join(rng.choices(_PARTS, k=PARTS))
-        told = {
-            "case_id": case.case_id,
-            "query_hash": asked[case.case_id],
-            "status": "ok",
-            "response": text,
-            "response_hash": hash_text(text),
-            "collected_at": "2026-11-20T10:00:00+00:00",
-        }
-        answers.append(Answer(**(none | told)))  # type: ignore[arg-type]
+        answer = Answer(
+            case_id=case.case_id,
+            query_hash=asked[case.case_id],
+            status="ok",
+            response=text,
+            response_hash=hash_text(text),
+            collected_at="2026-11-20T10:00:00+00:00",
+        )
+        answers.append(answer)
     model = f"acme/model-{number}"
     return make_bundle(
         kind="external",

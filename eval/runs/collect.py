@@ -50,9 +50,8 @@ def collect(
 ) -> Stop | None:
     """Ask all queries and append each answer to the run, which is open for writing.
 
-    Memory does not grow with the number of queries. ``seen`` gives the words of the progress display. Returns
-    why it stopped early, or None. Raises RemoteError where the key is rejected, InputError where the disk is
-    full; what was answered until then is kept.
+    ``seen`` gives the words of the progress display. Returns why it stopped early, or None. Raises RemoteError
+    where the key is rejected, InputError where the disk is full; what was answered until then is kept.
     """
 
     async def ask(asker: Asker, query: Query) -> Spent:

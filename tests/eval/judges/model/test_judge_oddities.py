@@ -9,17 +9,11 @@ import pytest
 
 from dataset_builder.errors import DataError
 from eval.runs.folder import RunFolder
-from eval.runs.run import DatasetRef, JudgeRecord, Run, RunRecord
+from eval.runs.run import JudgeRecord
 from eval.runs.tally import Verdicts
 from tests.support.chat_server import Reply, Request, answer
+from tests.support.runs import a_record, a_run
 from tests.support.scripted_judge import code_of, judged, verdict_json
-
-RECORD = RunRecord(
-    created_at="2026-01-01T00:00:00Z",
-    source="d",
-    dataset=DatasetRef(name="d", cases_hash="0" * 64),
-    settings=Run(sample="all", case_ids=("a",), model="m", temperature=0.0, max_tokens=8000),
-)
 
 
 def test_raw_line_breaks_and_tabs_in_a_verdict_are_read() -> None:
@@ -72,7 +66,7 @@ def test_a_judge_that_spent_its_tokens_thinking_says_so_and_is_not_asked_again(r
 
 
 def test_more_room_for_a_reply_is_no_other_judge(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run", RECORD)
+    run = RunFolder.create(tmp_path / "run", a_record(a_run("a")))
     with run.writing():
         run.record_judge(JudgeRecord(judge="model:m", rubric="1", settings={"max_tokens": 4000, "temperature": 0}))
         run.record_judge(JudgeRecord(judge="model:m", rubric="1", settings={"max_tokens": 9000, "temperature": 0}))
