@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dataset_builder.build.build import build_dataset
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
@@ -28,6 +29,10 @@ os.environ |= {"HF_HOME": HF_HOME, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TE
 os.environ["BLIND_REFUSAL_JUDGES"] = str(Path(HF_HOME) / "judges")
 for variable in ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_DATASETS_CACHE"):
     os.environ.pop(variable, None)
+
+# No test asserts how fast something is, and a busy machine is slow.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared" / "upstream" / "blind-refusal-study.tar.gz"
 

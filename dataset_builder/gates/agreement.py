@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dataset_builder.batch.gate_records import DUAL_USE, FULL, REASONABLE_JUDGE, GateRecord, newest
 from dataset_builder.batch.lines import GeneratedLine
-from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_error
+from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_interval
 from dataset_builder.dataset.plain_case import PlainCase, PlainDimensions
 from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.sample import stratified
@@ -21,7 +21,6 @@ from dataset_builder.gates.gate import Gate
 
 # The gates of which the study published a verdict on every generated case.
 MEASURABLE = (REASONABLE_JUDGE, DUAL_USE)
-_Z = 1.959964
 _LABELS: Mapping[str, tuple[str, str]] = {REASONABLE_JUDGE: ("passes", "fails"), DUAL_USE: ("flagged", "clear")}
 
 
@@ -112,10 +111,7 @@ def agreement_of(
     """Kappa with the large-sample interval of Fleiss, Cohen and Everitt (1969), and the table."""
     table = confusion(first, second, labels)
     kappa = cohen_kappa(first, second)
-    half = _Z * kappa_error(table)
-    return GateAgreement(
-        gate, labels, kappa, max(-1.0, kappa.kappa - half), min(1.0, kappa.kappa + half), table, missing
-    )
+    return GateAgreement(gate, labels, kappa, *kappa_interval(table), table, missing)
 
 
 def _yes(gate: str, passed: bool | None, flagged: bool | None) -> bool:

@@ -9,10 +9,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_error
+from dataset_builder.dataset.kappa import Kappa, cohen_kappa, confusion, kappa_interval
 from dataset_builder.review.sheet import Answers, Question
-
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,6 @@ def _pair(
     shared = sorted(item for item in one.keys() & two.keys() if name in one[item] and name in two[item])
     first, second = ([said[item][name] for item in shared] for said in (one, two))
     table = confusion(first, second, [value for value, _ in question.options])
-    kappa, half = cohen_kappa(first, second), _Z * kappa_error(table)
-    low, high = (np.nan, np.nan) if np.isnan(half) else (max(-1.0, kappa.kappa - half), min(1.0, kappa.kappa + half))
+    kappa, (low, high) = cohen_kappa(first, second), kappa_interval(table)
     apart = [item for item, a, b in zip(shared, first, second, strict=True) if a != b]
-    return PairAgreement(question, reviewers, kappa, float(low), float(high), table, apart)
+    return PairAgreement(question, reviewers, kappa, low, high, table, apart)

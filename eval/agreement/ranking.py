@@ -103,6 +103,7 @@ def beside_study(model: str, ours: LabelSource, built: BuiltDataset) -> BesideSt
     pair = compare_sources(
         LabelSource(study.name, {key: study.labels[key] for key in shared}),
         LabelSource(ours.name, {key: ours.labels[key] for key in shared}),
+        built.case_by_id,
     )
     rates = {metric.title: (_rate(mine, metric), _rate(theirs, metric)) for metric in SHOWN}
     return BesideStudy(study.name, pair.n, {field: found.kappa for field, found in pair.fields.items()}, rates)

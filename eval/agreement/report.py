@@ -86,10 +86,10 @@ def agreement_report(
     if not others:
         raise InputError(f"{built.path}: holds no reviewers' labels, so there is nothing to compare {ours.name} with.")
     chosen = [others[against]] if against is not None else list(others.values())
-    pairs = [compare_sources(other, ours) for other in chosen]
+    pairs = [compare_sources(other, ours, built.case_by_id) for other in chosen]
     if against is None:
         names = list(humans.values())
-        pairs += [compare_sources(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        pairs += [compare_sources(a, b, built.case_by_id) for i, a in enumerate(names) for b in names[i + 1 :]]
     corrected: list[CorrectedRate] = []
     if ours is study:
         answers = published_answers(built)

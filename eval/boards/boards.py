@@ -15,7 +15,7 @@ import numpy as np
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
-from eval.boards.rows import board_row, in_order, verdicts_path
+from eval.boards.rows import Ranked, board_row, in_order, verdicts_path
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
 from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_notices, read_review
 from eval.repository.leaderboard import HELD, VERIFIED, Board, BoardRow, Excluded, SubmittedScore
@@ -201,7 +201,11 @@ def _board(entries: Sequence[Entry]) -> Board:
     threads = 1 if len(entries) > _MANY else None
     scores = compute_scores([entry.answers for entry in entries], by=(), threads=threads)
     by_slug = {entry.bundle.model.slug: entry for entry in entries}
-    rows = leaderboard(scores)
+    ranked = [one.answers.against_the_model() if one.bundle.kind != PUBLISHED else one.answers for one in entries]
+    changed = any(a is not b.answers for a, b in zip(ranked, entries, strict=True))
+    # Whoever submits answers may choose which are missing, so what is missing counts against a submission.
+    pessimistic = compute_scores(ranked, by=(), threads=threads).overall if changed else None
+    rows = leaderboard(scores, ranked=pessimistic)
     first = min(entries, key=lambda one: one.place)
     cases = first.answers.cases
     agreement = next((one.judge.judge_agreement for one in entries if one.judge.judge_agreement), [])
@@ -240,7 +244,7 @@ def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:
         status=judge.status,
         reasons=[*entry.review.reasons, *judge.reasons],
         departures=entry.departures,
-        ranks=(row.rank, row.rank_low, row.rank_high),
+        ranked=Ranked(row.rank, row.rank_low, row.rank_high, row.ranked_as, row.rank_best, row.rank_worst),
         corrected=judge.corrected,
         submitted=[
             SubmittedScore(judge=one.judge, rubric=one.rubric, n=one.n, agreement=one.response_type)

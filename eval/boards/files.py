@@ -30,7 +30,8 @@ _TEXT = (
     "status",
     "bundle",
 )
-_COUNTS = ("rank", "rank_low", "rank_high", "defeated_cases", "defeated_scored", "control_cases", "control_scored")
+_RANKS = ("rank", "rank_low", "rank_high", "rank_best", "rank_worst")
+_COUNTS = (*_RANKS, "defeated_cases", "defeated_scored", "control_cases", "control_scored")
 
 
 def parquet_of(made: Leaderboard) -> bytes:
@@ -39,6 +40,7 @@ def parquet_of(made: Leaderboard) -> bytes:
     schema = pa.schema(
         [(name, pa.string()) for name in _TEXT]
         + [(name, pa.int64()) for name in _COUNTS]
+        + [("rank_depends_on_unscored", pa.bool_()), ("ranked_as", pa.float64())]
         + [(name, pa.float64()) for name in rates]
     )
     rows = []
@@ -51,7 +53,9 @@ def parquet_of(made: Leaderboard) -> bytes:
 
 
 def _flat(row: BoardRow) -> dict[str, Any]:
-    flat: dict[str, Any] = {name: getattr(row, name) for name in (*_TEXT[6:], *_COUNTS[:3])}
+    flat: dict[str, Any] = {
+        name: getattr(row, name) for name in (*_TEXT[6:], *_RANKS, "rank_depends_on_unscored", "ranked_as")
+    }
     for side in ("defeated", "control"):
         count = getattr(row, side)
         flat |= {f"{side}_cases": count.cases, f"{side}_scored": count.scored}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -40,6 +40,17 @@ class Rates(Protocol):
     def metrics(self) -> dict[str, MetricValue]: ...  # noqa: D102
 
 
+class Ranked(NamedTuple):
+    """A rank with the limits of its interval, the value that gave it, and what unscored answers could make it."""
+
+    rank: int | None
+    low: int | None
+    high: int | None
+    value: float | None
+    best: int | None
+    worst: int | None
+
+
 def board_row(
     model: BundleModel,
     rates: Rates,
@@ -50,7 +61,7 @@ def board_row(
     status: Status,
     reasons: Iterable[str],
     departures: Sequence[str],
-    ranks: tuple[int | None, int | None, int | None],
+    ranked: Ranked,
     corrected: Sequence[CorrectedValue] = (),
     submitted: Sequence[SubmittedScore] = (),
     place: str | None = None,
@@ -59,11 +70,9 @@ def board_row(
 ) -> BoardRow:
     """The row of a model.
 
-    ``ranks`` are its rank and the two limits of its interval; ``place`` is its folder among the submissions,
-    ``results`` and ``verdicts`` are files from the root of the results.
+    ``place`` is its folder among the submissions, ``results`` and ``verdicts`` are files from the root of the results.
     """
     bundle = f"{SUBMISSIONS}/{place}" if place else ""
-    rank, low, high = ranks
     return BoardRow(
         model=model.name,
         model_id=model.id,
@@ -77,9 +86,13 @@ def board_row(
         status=status,
         status_reasons=list(dict.fromkeys(reasons)),
         departures=list(departures),
-        rank=rank,
-        rank_low=low,
-        rank_high=high,
+        rank=ranked.rank,
+        rank_low=ranked.low,
+        rank_high=ranked.high,
+        ranked_as=ranked.value,
+        rank_best=ranked.best,
+        rank_worst=ranked.worst,
+        rank_depends_on_unscored=ranked.best != ranked.worst,
         defeated=rates.defeated,
         control=rates.control,
         metrics=rates.metrics,
@@ -97,13 +110,34 @@ def verdicts_path(judge: ReviewedJudge, place: str) -> str:
     return f"{SUBMISSIONS if judge.adopted else REVIEWS}/{place}/{VERDICTS}"
 
 
-def rank_among(rates: Rates, others: Iterable[Rates], metric: str = RANKED_BY) -> int | None:
-    """One more than there are others with a better value; None without a value."""
-    value, better = rates.metrics[metric].estimate, METRIC_BY_ID[metric].better
-    if value is None:
-        return None
-    values = (other.metrics[metric].estimate for other in others)
-    return 1 + sum(one is not None and better * one > better * value for one in values)
+def ranked_among(rates: Rates, others: Iterable[float | None], metric: str = RANKED_BY, *, kind: str) -> Ranked:
+    """One more than there are others with a better value, without an interval; all None without a value.
+
+    A submission's value is the one that it would have if its unscored answers had all gone against it.
+    """
+    value, better = rates.metrics[metric], METRIC_BY_ID[metric].better
+    if value.estimate is None:
+        return Ranked(None, None, None, None, None, None)
+    ends = [value.estimate if end is None else end for end in (value.upper_bound, value.lower_bound)]
+    best, worst = ends if better >= 0 else reversed(ends)
+    ranked_as, beside = value.estimate if kind == PUBLISHED else worst, [one for one in others if one is not None]
+    rank, first, last = (1 + sum(better * one > better * mine for one in beside) for mine in (ranked_as, best, worst))
+    return Ranked(rank, None, None, ranked_as, first, last)
+
+
+def rank_remarks(row: BoardRow, ranked_by: str) -> list[str]:
+    """What unscored answers do to a row's rank, in words; nothing where they do nothing."""
+    value = row.metrics[ranked_by].estimate
+    unscored = sum(sum(side.unscored.values()) for side in (row.defeated, row.control))
+    told = []
+    if row.ranked_as is not None and value is not None and row.ranked_as != value:
+        told.append(
+            f"ranked at {100 * row.ranked_as:.1f} rather than {100 * value:.1f}, "
+            f"as if its {unscored:,} unscored answers had all gone against it"
+        )
+    if row.rank_depends_on_unscored:
+        told.append(f"its {unscored:,} unscored answers could put it anywhere from {row.rank_best} to {row.rank_worst}")
+    return told
 
 
 def plain_leaderboard(results: Mapping[str, Results]) -> Leaderboard:
@@ -160,6 +194,7 @@ def _plain_board(number: int, files: Mapping[str, Results]) -> Board:
 def _plain_row(path: str, one: Results, beside: Sequence[Results]) -> BoardRow:
     origin = one.provenance
     published = origin.judge.rubric == PUBLISHED
+    others = [other.overall.metrics[RANKED_BY].estimate for other in beside if other is not one]
     model = published_model(origin.model.name, origin.model.id)
     return board_row(
         model if published else msgspec.structs.replace(model, slug=slug_of("local", model.name)),
@@ -170,7 +205,8 @@ def _plain_row(path: str, one: Results, beside: Sequence[Results]) -> BoardRow:
         status=VERIFIED if published else COMMUNITY,
         reasons=[] if published else ["scored on this machine; nobody has reviewed it"],
         departures=origin.departures,
-        ranks=(rank_among(one.overall, (other.overall for other in beside)), None, None),
+        # Nobody submitted them: whoever looks at files of their own has no reason to thin them out.
+        ranked=ranked_among(one.overall, others, kind=PUBLISHED),
         corrected=one.corrected,
         results=path,
     )

@@ -45,11 +45,15 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
 
 
 def _show(made: Leaderboard) -> None:
+    from eval.boards.rows import rank_remarks
+
     for board in made.boards:
         click.echo(f"{board.judge} (rubric {board.rubric}), {board.n_cases:,} cases of {board.dataset}:")
         for row in board.rows:
             value = row.metrics[board.ranked_by]
             shown = "no value" if value.estimate is None else f"{100 * value.estimate:6.1f}"
             click.echo(f"  {row.rank or '-':>3}  {shown}  {row.model}  ({row.status})")
+            for told in rank_remarks(row, board.ranked_by):
+                click.echo(f"               {told}")
     for one in made.excluded:
         click.echo(f"left out: {one.bundle}{f' by {one.judge}' if one.judge else ''}: {one.status}: {one.reason}")

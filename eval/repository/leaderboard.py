@@ -50,9 +50,19 @@ class BoardRow(Part, frozen=True, kw_only=True):
     status: Annotated[Status, about("`verified` or `community`; what is held for review is under `excluded`.")]
     status_reasons: Annotated[list[str], about("Why it has that status, in words.")]
     departures: Annotated[list[str], about("Where the run departs from the protocol, in words.")]
-    rank: Annotated[int | None, about("Its rank by `ranked_by`; null without a value.")]
+    rank: Annotated[int | None, about("Its rank by `ranked_as`; null without a value.")]
     rank_low: Annotated[int | None, about("Lower limit of the 95 % interval of its rank.")]
     rank_high: Annotated[int | None, about("Upper limit of it.")]
+    ranked_as: Annotated[
+        float | None,
+        about(
+            "What ranks it: the value of `ranked_by`, for a submission the one it would have if its unscored "
+            "answers had all gone against it, as its submitter may have chosen them."
+        ),
+    ]
+    rank_best: Annotated[int | None, about("Its rank if its unscored answers had all gone in its favour.")]
+    rank_worst: Annotated[int | None, about("Its rank if its unscored answers had all gone against it.")]
+    rank_depends_on_unscored: Annotated[bool, about("Whether its unscored answers could change its rank.")]
     defeated: Annotated[SideCount, about("What became of the answers on defeated rules.")]
     control: Annotated[SideCount, about("What became of the answers on controls.")]
     metrics: Annotated[dict[str, MetricValue], about("Every metric over all cases, by id.")]

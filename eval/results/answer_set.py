@@ -62,7 +62,8 @@ class AnswerSet:
             return []
         humans = reviewer_labels(self.dataset.built)
         judge = study_labels(self.dataset.built) if humans else None
-        return [] if judge is None else [compare_sources(human, judge) for human in humans.values()]
+        cases = self.dataset.built.case_by_id
+        return [] if judge is None else [compare_sources(human, judge, cases) for human in humans.values()]
 
     def known_agreement(self) -> list[JudgeAgreement]:
         """What is known of the judge: computed for the published one, else as it was measured once and kept."""

@@ -148,8 +148,8 @@ def pooled_rate(answers: list[ScoredAnswers], metric: Metric, rows: np.ndarray) 
 
 def _label_values(built: BuiltDataset) -> dict[str, Value]:
     study, humans = study_labels(built), reviewer_labels(built)
-    pairs = {f"human_{{}}_{name[-1]}": compare_sources(humans[name], study) for name in REVIEWERS}
-    pairs["reviewers_{}"] = compare_sources(*(humans[name] for name in REVIEWERS))
+    pairs = {f"human_{{}}_{name[-1]}": compare_sources(humans[name], study, built.case_by_id) for name in REVIEWERS}
+    pairs["reviewers_{}"] = compare_sources(humans[REVIEWERS[0]], humans[REVIEWERS[1]], built.case_by_id)
     return {
         pattern.format(_SHORT[field]): (pair.fields[field].kappa, pair.n)
         for pattern, pair in pairs.items()

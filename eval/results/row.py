@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from eval.results.build import metric_value, side_count
-from eval.scores.results import JudgeAgreement, MetricValue, SideCount
-from eval.scores.scores import CONTROL, DEFEATED, Scores
+from eval.scores.results import JudgeAgreement, MetricValue, SideCount, number
+from eval.scores.scores import CONTROL, DEFEATED, Scores, SliceScores
 from eval.scores.slices import Slice
 from eval.stats.metrics import METRICS, Metric
+from eval.stats.ranking import rank_at
 
 HEADLINE: Final = (
     "discrimination",
@@ -26,12 +27,19 @@ HEADLINE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardRow:
-    """One model on one slice: its rank (None without a value) with the interval of it, and every metric by id."""
+    """One model on one slice: its rank (None without a value) with the interval of it, and every metric by id.
+
+    ``ranked_as`` is the value that gave the rank; ``rank_best`` and ``rank_worst`` are those that it would have if
+    its unscored answers had all gone for it or against it.
+    """
 
     model: str
     rank: int | None
     rank_low: int | None
     rank_high: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    ranked_as: float | None
     ranked_by: str
     judge: str
     rubric: str
@@ -40,6 +48,11 @@ class LeaderboardRow:
     metrics: dict[str, MetricValue]
     judge_agreement: tuple[JudgeAgreement, ...] = ()
 
+    @property
+    def rank_depends_on_unscored(self) -> bool:
+        """Whether its unscored answers could change its rank."""
+        return self.rank_best != self.rank_worst
+
     def flat(self) -> dict[str, Any]:
         """The row as one level of columns, for CSV and tables: rates are shares."""
         row: dict[str, Any] = {
@@ -47,6 +60,10 @@ class LeaderboardRow:
             "rank": self.rank,
             "rank_low": self.rank_low,
             "rank_high": self.rank_high,
+            "rank_best": self.rank_best,
+            "rank_worst": self.rank_worst,
+            "rank_depends_on_unscored": self.rank_depends_on_unscored,
+            "ranked_as": self.ranked_as,
             "ranked_by": self.ranked_by,
             "judge": self.judge,
             "rubric": self.rubric,
@@ -64,14 +81,23 @@ class LeaderboardRow:
 
 
 def leaderboard(
-    scores: Scores, part: Slice | None = None, judge_agreement: Sequence[JudgeAgreement] = ()
+    scores: Scores,
+    part: Slice | None = None,
+    judge_agreement: Sequence[JudgeAgreement] = (),
+    *,
+    ranked: SliceScores | None = None,
 ) -> list[LeaderboardRow]:
     """The rows of one slice (default: overall), best first; models without a value last, by name.
 
+    ``ranked`` holds the scores of the same models that give the ranks, where these are not the ones shown.
     Raises KeyError for a slice that was not scored.
     """
     found = scores.overall if part is None else scores.parts[part]
-    ranks = found.ranks
+    ranked = ranked or found
+    ranks, place = ranked.ranks, METRICS.index(found.ranked_by)
+    values, better = ranked.estimate[place], found.ranked_by.better
+    low, high = found.lower_bound[place], found.upper_bound[place]
+    best, worst = (rank_at(values, ends, better) for ends in ((high, low) if better >= 0 else (low, high)))
     order = np.lexsort((np.arange(len(scores.models)), np.where(ranks.rank > 0, ranks.rank, np.iinfo(int).max)))
     return [
         LeaderboardRow(
@@ -79,6 +105,9 @@ def leaderboard(
             rank=_rank(ranks.rank[model]),
             rank_low=_rank(ranks.low[model]),
             rank_high=_rank(ranks.high[model]),
+            rank_best=_rank(min(best[model], ranks.rank[model])),
+            rank_worst=_rank(ranks.rank[model] and max(worst[model], ranks.rank[model])),
+            ranked_as=number(values[model]),
             ranked_by=found.ranked_by.id,
             judge=scores.judge,
             rubric=scores.rubric,

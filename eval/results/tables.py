@@ -53,11 +53,17 @@ def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> Table:
     for place, metric in enumerate(shown):
         table.add_column(_SHORT.get(metric.id, metric.title), justify="right", no_wrap=place < 3)
     table.add_column("Unscored", justify="right")
+    moved: list[str] = []
     for row in rows:
         values = [row.metrics[metric.id] for metric in shown]
         cells = [interval(value) if place < 3 else percent(value.estimate) for place, value in enumerate(values)]
         unscored = sum(sum(side.unscored.values()) for side in (row.defeated, row.control))
-        table.add_row(rank(row), Text(row.model), *cells, f"{unscored:,}")
+        mark = "*" if row.rank_depends_on_unscored else ""
+        table.add_row(f"{rank(row)}{mark}", Text(row.model), *cells, f"{unscored:,}")
+        if mark:
+            moved.append(f"{row.model} from {row.rank_best} to {row.rank_worst}")
+    if moved:
+        table.caption = Text(f"* Unscored answers could change this rank: {'; '.join(moved)}.", justify="left")
     return table
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
-from eval.boards.rows import RANKED_BY, board_row, rank_among, verdicts_path
+from eval.boards.rows import RANKED_BY, board_row, ranked_among, verdicts_path
 from eval.repository.bundle import BUNDLE
 from eval.repository.folder import SUBMISSIONS, read_review
 from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
@@ -167,7 +167,7 @@ def _preview(
     bundle, review, place = submission.bundle, made.review, submission.place
     judge = next(one for one in review.judges if (one.judge, one.rubric) == who)
     board = _board(submission, who, results)
-    others = [row for row in board.rows if row.bundle != f"{SUBMISSIONS}/{place}"] if board else []
+    others = [row.ranked_as for row in board.rows if row.bundle != f"{SUBMISSIONS}/{place}"] if board else []
     row = board_row(
         bundle.model,
         found.overall,
@@ -177,7 +177,7 @@ def _preview(
         status=judge.status if review.status == VERIFIED else review.status,
         reasons=[*review.reasons, *judge.reasons],
         departures=submission.departures,
-        ranks=(rank_among(found.overall, others, board.ranked_by if board else RANKED_BY), None, None),
+        ranked=ranked_among(found.overall, others, board.ranked_by if board else RANKED_BY, kind=bundle.kind),
         corrected=found.corrected,
         place=place,
         verdicts=verdicts_path(judge, place),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from eval.stats.multiplicity import benjamini_hochberg, holm
 
 # Metrics whose test is another one's with the sign turned: tested once, corrected once.
 _SAME_TEST: Final = {BLIND_REFUSAL_RATE: HELP_RATE}
+# Less than this is rounding.
+_NO_ERROR: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ class PairedDifference:
     """A metric of model ``a`` minus that of model ``b`` on ``n`` shared cases.
 
     ``error`` is clustered by cell, or by case (``method`` "cases") where there are too few
-    cells. ``p_value`` tests that there is no difference; ``p_holm`` and ``p_bh`` are
-    corrected over all tests made together. NaN without data, with the ``reason``.
+    cells, and never under the error by case. ``p_value`` tests that there is no difference;
+    ``p_holm`` and ``p_bh`` are corrected over all tests made together. NaN without data,
+    with the ``reason``.
     """
 
     a: str
@@ -152,16 +155,34 @@ def corrected(found: Sequence[PairedDifference]) -> tuple[PairedDifference, ...]
     return tuple(done)
 
 
+class _Spread(NamedTuple):
+    """A standard error with its degrees of freedom."""
+
+    error: float
+    freedom: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A paired difference of one ratio."""
+    """A paired difference of one ratio on ``n`` cases; ``alike`` where no case differs from the others in it."""
 
     a: float
     b: float
-    error: float
-    freedom: float
+    n: int
     clusters: int
-    by_cell: bool
+    by_cell: _Spread | None
+    by_case: _Spread
+    alike: bool
+
+    @property
+    def clustered(self) -> _Spread:
+        """By cell, or by case where the cells are too few."""
+        return self.by_cell or self.by_case
+
+    @property
+    def larger(self) -> _Spread:
+        """By case where cells agree, by chance, more than independent cases do."""
+        return max(self.clustered, self.by_case)
 
 
 def _difference(
@@ -170,27 +191,24 @@ def _difference(
     defeated = a.cases.defeated[rows]
     if metric is DISCRIMINATION:
         sides = [_side(a, b, rows[defeated], HELP_RATE), _side(a, b, rows[~defeated], CONTROL_HELP_RATE)]
-        n = len(rows)
     else:
-        members = rows[defeated == metric.defeated]
-        sides, n = [_side(a, b, members, metric)], len(members)
-    signs = (1, -1)[: len(sides)]
+        sides = [_side(a, b, rows[defeated == metric.defeated], metric)]
+    n, signs = sum(side.n for side in sides), (1, -1)[: len(sides)]
     value_a = sum(sign * side.a for sign, side in zip(signs, sides, strict=True))
     value_b = sum(sign * side.b for sign, side in zip(signs, sides, strict=True))
     difference = value_a - value_b
-    error = float(np.sqrt(sum(side.error**2 for side in sides)))
-    parts = sum(side.error**4 / side.freedom for side in sides if side.error)
-    freedom = error**4 / parts if parts else min(side.freedom for side in sides)
-    half = float(t_quantile(freedom)) * error
+    # Read by cell and with the larger of both errors; the more careful of the two readings stands.
+    readings = [_welch([side.larger for side in sides]), _welch([side.clustered for side in sides])]
+    half = max(float(t_quantile(one.freedom)) * one.error for one in readings)
     reason = None
     if np.isnan(difference):
         p_value, reason = float("nan"), "no defeated cases, no control cases, or no refusals, scored for both"
-    elif error:
-        p_value = float(2 * stats.t.sf(abs(difference) / error, freedom))
-    else:
-        # All cells differ alike, most often not at all: a sign test on the answers that differ.
+    elif all(side.alike for side in sides):
+        # All cases differ alike, most often not at all: a sign test on the answers that differ.
         p_value = min(1.0, 2 * 0.5 ** round(abs(difference) * n))
-        half = float(wilson(np.zeros(()), np.asarray(float(n))).high)
+    else:
+        p_value = max(float(2 * stats.t.sf(abs(difference) / one.error, one.freedom)) for one in readings if one.error)
+    most = float(len(sides))
     return PairedDifference(
         a.model,
         b.model,
@@ -200,9 +218,9 @@ def _difference(
         value_a,
         value_b,
         difference,
-        error,
-        max(-2.0 if metric is DISCRIMINATION else -1.0, difference - half),
-        min(2.0 if metric is DISCRIMINATION else 1.0, difference + half),
+        readings[0].error,
+        float(np.clip(difference - half, -most, most)),
+        float(np.clip(difference + half, -most, most)),
         min(side.clusters for side in sides),
         "none" if reason else "clustered" if all(side.by_cell for side in sides) else "cases",
         p_value,
@@ -210,19 +228,39 @@ def _difference(
     )
 
 
+def _welch(parts: Sequence[_Spread]) -> _Spread:
+    """The error of a difference of independent parts (degrees of freedom: Welch 1947, Biometrika 34:28)."""
+    error = float(np.sqrt(sum(one.error**2 for one in parts)))
+    shares = sum(one.error**4 / one.freedom for one in parts if one.error)
+    return _Spread(error, error**4 / shares if shares else min(one.freedom for one in parts))
+
+
 def _side(a: ScoredAnswers, b: ScoredAnswers, rows: NDArray[np.int64], metric: Metric) -> _Side:
-    """One ratio for two models, clustered by cell, or by case where the cells are too few."""
+    """One ratio for two models, clustered by cell where there are enough, and by case."""
     cells, cell = np.unique(a.cases.cell[rows], return_inverse=True)
-    by_cell = len(cells) >= MIN_CLUSTERS
-    groups, n = (cell, len(cells)) if by_cell else (np.arange(len(rows)), len(rows))
-    numerators: list[Floats] = []
-    denominators: list[Floats] = []
-    values = []
-    for one in (a, b):
-        counts = one.counts[rows]
-        for terms, found in ((metric.numerator, numerators), (metric.denominator, denominators)):
-            found.append(np.bincount(groups, counts @ np.array(terms, float), n).astype(np.float64))
-        total = float(denominators[-1].sum())
-        values.append(float(numerators[-1].sum()) / total if total else float("nan"))
-    _, error = paired_error((numerators[0], numerators[1]), (denominators[0], denominators[1]))
-    return _Side(values[0], values[1], float(error) if n > 1 else 0.0, max(n - 1, 1), len(cells), by_cell)
+    n = len(rows)
+    numerators, denominators = (
+        tuple(one.counts[rows] @ np.array(terms, np.float64) for one in (a, b))
+        for terms in (metric.numerator, metric.denominator)
+    )
+    totals = [float(of.sum()) for of in denominators]
+    values = [float(of.sum()) / total if total else float("nan") for of, total in zip(numerators, totals, strict=True)]
+    by_case = _clustered(numerators, denominators, np.arange(n), n)
+    alike = by_case.error < _NO_ERROR
+    if alike:
+        # Nothing differs, yet something might have: Wilson's limit for 0 of these cases.
+        limit = float(wilson(np.zeros(()), np.asarray(float(n))).high)
+        by_case = _Spread(limit / float(t_quantile(by_case.freedom)), by_case.freedom)
+    by_cell = _clustered(numerators, denominators, cell, len(cells)) if len(cells) >= MIN_CLUSTERS else None
+    return _Side(values[0], values[1], n, len(cells), by_cell, by_case, alike)
+
+
+def _clustered(
+    numerators: tuple[Floats, ...], denominators: tuple[Floats, ...], group: NDArray[np.int64], n: int
+) -> _Spread:
+    """The error of the paired difference over ``n`` groups; arrays of shape (cases,), one a model."""
+    top, bottom = (
+        [np.bincount(group, counts, n).astype(np.float64) for counts in both] for both in (numerators, denominators)
+    )
+    _, error = paired_error((top[0], top[1]), (bottom[0], bottom[1]))
+    return _Spread(float(error) if n > 1 else 0.0, float(max(n - 1, 1)))

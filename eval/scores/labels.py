@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, reviews
+from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import InputError
 from eval.runs.verdict import PUBLISHED, Verdict
@@ -114,14 +115,16 @@ def verdict_labels(built: BuiltDataset, verdicts: Iterable[Verdict], judge: str 
     return LabelSource(who[0][0], labels, who[0][1])
 
 
-def compare_sources(first: LabelSource, second: LabelSource) -> SourceAgreement:
-    """Agreement on the answers that both labelled, the first as the reference."""
+def compare_sources(first: LabelSource, second: LabelSource, cases: Mapping[str, Case]) -> SourceAgreement:
+    """Agreement on the answers that both labelled, the first as the reference; clustered by the cells of ``cases``."""
     shared = sorted(set(first.labels) & set(second.labels))
+    cells = [cases[key.case_id].cell for key in shared]
     fields = {
         field: agreement(
             [getattr(first.labels[key], field) for key in shared],
             [getattr(second.labels[key], field) for key in shared],
             labels,
+            cells,
         )
         for field, labels in FIELDS.items()
     }

@@ -69,7 +69,10 @@ class MetricValue(Part, frozen=True, kw_only=True, omit_defaults=True):
     """One metric on one slice; rates and differences are shares (0.25 is 25 %). A field that is null is left out."""
 
     estimate: Annotated[float | None, about("The value; left out where there is no data.")] = None
-    standard_error: Annotated[float | None, about("Standard error, clustered by cell where `method` says so.")] = None
+    standard_error: Annotated[
+        float | None,
+        about("Standard error, clustered by cell where `method` says so; at least that of independent answers."),
+    ] = None
     low: Annotated[float | None, about("Lower limit of the 95 % interval.")] = None
     high: Annotated[float | None, about("Upper limit of the 95 % interval.")] = None
     method: Annotated[

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from eval.scores.answers import REASON_CODES, ScoredAnswers, check_comparable
 from eval.scores.cases import CaseTable
 from eval.scores.slices import Slice, find_slices
-from eval.stats.bootstrap import RESAMPLES, SEED, cell_weights, percentile_limits, resample_ratios, tail
+from eval.stats.bootstrap import RESAMPLES, SEED, cell_weights, percentile_limits, resample_ratios, stretched, tail
 from eval.stats.intervals import (
     MIN_BOOTSTRAP_CLUSTERS,
     Floats,
@@ -34,6 +34,7 @@ from eval.stats.intervals import (
     join,
     minimum_detectable_difference,
     pick,
+    widest,
 )
 from eval.stats.metrics import (
     BLIND_REFUSAL_RATE,
@@ -283,4 +284,9 @@ def _bootstrap(
             at = 1 + _DRAWN[side]
             limits.low[at], limits.high[at] = percentile_limits(values, tails[at])
     limits.low[_BLIND], limits.high[_BLIND] = 1 - limits.high[_HELP_METRIC], 1 - limits.low[_HELP_METRIC]
-    return limits, ranking
+    # Resampled cells that agree by chance do not differ: never narrower than independent answers.
+    wide = widest(limits, ratio.independent)
+    limits = Interval(*(np.where(np.isnan(limits.low), np.nan, end) for end in wide))
+    return limits, None if ranking is None else stretched(
+        ranking, ratio.estimate[place], ratio.independent_error[place]
+    )

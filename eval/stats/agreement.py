@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.dataset.kappa import cohen_kappa
+from dataset_builder.dataset.kappa import clustered_kappa_error, cohen_kappa, kappa_interval
 from dataset_builder.dataset.kappa import confusion as confusion
 from dataset_builder.dataset.kappa import kappa_error as kappa_error
-from eval.stats.intervals import t_quantile, wilson
+from eval.stats.intervals import cluster_ratio, t_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,30 @@ class Agreement:
     reason: str | None = None
 
 
-def agreement(first: Sequence[Hashable], second: Sequence[Hashable], labels: Sequence[Hashable]) -> Agreement:
+def agreement(
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    labels: Sequence[Hashable],
+    clusters: Sequence[Hashable] | None = None,
+) -> Agreement:
     """Agreement of a reference with a second source over the same items.
 
     The error of kappa is the large-sample one of Fleiss, Cohen and Everitt (1969, Psychol.
-    Bull. 72:323); percent agreement has Wilson's interval. Raises ValueError as ``confusion``.
+    Bull. 72:323); percent agreement has Wilson's interval. With ``clusters``, that of each item,
+    both are clustered where there are MIN_CLUSTERS of them, and never narrower than without.
+    Raises ValueError as ``confusion``.
     """
     table = confusion(first, second, labels)
     kappa = cohen_kappa(first, second)
-    low, high = wilson(np.asarray(float(np.trace(table))), np.asarray(float(kappa.n)))
-    error = kappa_error(table)
-    half = float(t_quantile(np.inf)) * error
+    equal = np.array([a == b for a, b in zip(first, second, strict=True)], np.float64)
+    number: dict[Hashable, int] = {}
+    groups = [number.setdefault(one, len(number)) for one in (clusters or [None] * kappa.n)]
+    # Without clusters all items are one, and one is too few to cluster by: Wilson's interval.
+    observed = cluster_ratio(np.bincount(groups, equal).astype(np.float64), np.bincount(groups).astype(np.float64))
+    error, clustered = kappa_error(table), 0.0
+    if observed.clustered:
+        clustered = clustered_kappa_error(first, second, groups)
+    low, high = kappa_interval(table, clustered, float(t_quantile(observed.freedom)))
     reason = None
     if not kappa.n:
         reason = "no item has a label from both"
@@ -71,12 +84,12 @@ def agreement(first: Sequence[Hashable], second: Sequence[Hashable], labels: Seq
         tuple(labels),
         table,
         kappa.observed,
-        float(low),
-        float(high),
+        float(observed.interval.low),
+        float(observed.interval.high),
         kappa.kappa,
-        error,
-        max(-1.0, kappa.kappa - half) if reason is None else float("nan"),
-        min(1.0, kappa.kappa + half) if reason is None else float("nan"),
+        max(error, clustered),
+        low,
+        high,
         tuple(_class(table, number, label) for number, label in enumerate(labels)),
         reason,
     )

@@ -82,6 +82,21 @@ def tail(freedom: Floats) -> Floats:
     return np.asarray(stats.norm.cdf(-stretch), np.float64)
 
 
+def stretched(draws: NDArray[np.float32], estimate: Floats, least: Floats) -> NDArray[np.float32]:
+    """Draws moved away from their estimates where they spread less than ``least``, the error of independent answers.
+
+    ``draws`` has shape (models, resamples) and is written over, the others (models,). Ranks
+    over resamples are then never firmer than independent answers would make them. Draws that
+    do not differ at all stay as they are.
+    """
+    spread = draws.std(axis=1, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.where(spread > 0, least / spread, 1.0)
+    for model in np.flatnonzero(factor > 1):
+        draws[model] = estimate[model] + factor[model] * (draws[model] - estimate[model])
+    return draws
+
+
 def percentile_limits(draws: NDArray[np.float32], tails: Floats) -> tuple[Floats, Floats]:
     """Percentile limits of resampled values; ``draws`` may be sorted in place.
 

@@ -37,18 +37,32 @@ class Corrected:
 def share_covariance(counts: Floats) -> tuple[Floats, Floats]:
     """Shares of k labels and their covariance, from counts by cell (cells, k).
 
-    Clustered by cell with the factor G / (G - 1); multinomial where there is one cell.
+    Clustered by cell with the factor G / (G - 1); multinomial where there is one cell. No
+    combination of the shares has a smaller variance than with independent answers: the
+    generalised design effects (Rao and Scott 1981, J. Am. Stat. Assoc. 76:221) are at least 1.
     Returns (k,) and (k, k); NaN without data.
     """
     total = counts.sum()
     with np.errstate(invalid="ignore"):
         shares = counts.sum(axis=0) / total
+        independent = (np.diag(shares) - np.outer(shares, shares)) / total
     filled = counts[counts.sum(axis=1) > 0]
     if len(filled) < 2:
-        with np.errstate(invalid="ignore"):
-            return shares, (np.diag(shares) - np.outer(shares, shares)) / total
+        return shares, independent
     residual = (filled - filled.sum(axis=1, keepdims=True) * shares) / total
-    return shares, len(filled) / (len(filled) - 1) * residual.T @ residual
+    return shares, _at_least(len(filled) / (len(filled) - 1) * residual.T @ residual, independent)
+
+
+def _at_least(covariance: Floats, least: Floats) -> Floats:
+    """The covariance with its design effects, the eigenvalues beside those of ``least``, raised to 1; both (k, k)."""
+    values, vectors = np.linalg.eigh(least)
+    kept = values > values.max() * 1e-12
+    # Where ``least`` has no spread (shares add up to 1, a label is missing), neither has the covariance.
+    root = vectors[:, kept] * np.sqrt(values[kept])
+    back = vectors[:, kept] / np.sqrt(values[kept])
+    effects, directions = np.linalg.eigh(back.T @ covariance @ back)
+    mapped = root @ directions
+    return np.asarray((mapped * np.maximum(effects, 1)) @ mapped.T)
 
 
 def rogan_gladen(confusion: NDArray[np.int64], observed: Floats, covariance: Floats) -> Corrected:
@@ -181,8 +195,9 @@ def ppi_mean(
     ``weights`` (n,), where answers were not drawn with equal chances, are inverse to these;
     they are scaled to a mean of 1. ``cells`` are the cells of the labelled answers and of the
     others; with them the error is clustered by cell, from the sums of the estimate's residuals
-    by cell with the factor G / (G - 1), and the limits use Student's t for G - 1. Written out
-    since ppi-python brings numba and more for these lines; a test compares the two.
+    by cell with the factor G / (G - 1), and the limits use Student's t for G - 1; neither is
+    narrower than without. Written out since ppi-python brings numba and more for these lines; a
+    test compares the two.
 
     Assumes that the labelled answers, weighted, are a random sample of the same answers.
     NaN below MIN_LABELLED labelled answers or without others.
@@ -200,18 +215,19 @@ def ppi_mean(
     tuned = float(np.clip(covariance / ((1 + n / others) * variance), 0, 1)) if variance > 0 else 0.0
     rest = weight * (truth - tuned * judged)
     estimate = tuned * judged_elsewhere.mean() + rest.mean()
-    error, freedom = np.sqrt(tuned**2 * judged_elsewhere.var() / others + rest.var() / n), np.inf
+    error = np.sqrt(tuned**2 * judged_elsewhere.var() / others + rest.var() / n)
+    half = t_quantile(np.inf) * error
     if cells is not None:
         filled, cell = np.unique(np.concatenate(cells), return_inverse=True)
         parts = (rest - rest.mean()) / n, tuned * (judged_elsewhere - judged_elsewhere.mean()) / others
         by_cell = np.bincount(cell, np.concatenate(parts))
         if len(filled) > 1:
             freedom = len(filled) - 1
-            error = np.sqrt((freedom + 1) / freedom * np.sum(by_cell**2))
+            clustered = np.sqrt((freedom + 1) / freedom * np.sum(by_cell**2))
+            error, half = max(error, clustered), max(half, t_quantile(freedom) * clustered)
     if truth.min() == truth.max():
         # Labels that are all alike leave no residual, which is no certainty: Wilson's interval of the labels alone.
         limits = wilson(truth.sum(), np.asarray(float(n)))
         spread = (limits.high - limits.low) / (2 * t_quantile(np.inf))
         return Corrected(np.asarray(truth[0]), spread, limits.low, limits.high, n)
-    half = t_quantile(np.asarray(freedom)) * error
     return Corrected(np.clip(estimate, 0, 1), error, np.clip(estimate - half, 0, 1), np.clip(estimate + half, 0, 1), n)

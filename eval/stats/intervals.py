@@ -1,8 +1,10 @@
 """Standard errors and 95 % intervals of ratios whose answers come in clusters.
 
 Answers to cases of one cell (family x authority) resemble each other, so an interval that
-takes them as independent is too narrow. ``tests/eval/stats/test_coverage.py`` measures what each
-interval here covers, and chose the two thresholds below.
+takes them as independent is too narrow. The other way round cells agree by chance alone, most
+easily where they are few: so no error and no interval here is narrower than that of
+independent answers (a design effect of at least 1). ``tests/eval/stats/test_coverage.py`` measures
+what each interval here covers, and chose the two thresholds below.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ Floats = NDArray[np.float64]
 
 LEVEL: Final = 0.95
 # Fewer clusters than this say too little about their own spread: Wilson on the answers instead.
-MIN_CLUSTERS: Final = 4
+MIN_CLUSTERS: Final = 3
 # Fewer than this and resampled percentiles are too narrow whatever is done to them.
 MIN_BOOTSTRAP_CLUSTERS: Final = 8
 
@@ -30,11 +32,18 @@ class Interval(NamedTuple):
     high: Floats
 
 
+def widest(one: Interval, other: Interval) -> Interval:
+    """The interval that holds both; a limit without a value (NaN) leaves the other one's."""
+    return Interval(np.fmin(one.low, other.low), np.fmax(one.high, other.high))
+
+
 class Ratio(NamedTuple):
     """A ratio of sums over clusters: estimate, standard error, degrees of freedom, clusters, interval.
 
     ``clustered`` is False where there were too few clusters: then error and interval take
     the answers as independent, and say nothing about cells that were not seen.
+    ``independent_error`` and ``independent`` are what independent answers would have
+    everywhere; ``error`` and ``interval`` are never narrower.
     """
 
     estimate: Floats
@@ -43,18 +52,21 @@ class Ratio(NamedTuple):
     clusters: NDArray[np.int64]
     clustered: NDArray[np.bool_]
     interval: Interval
+    independent_error: Floats
+    independent: Interval
 
 
 def pick(ratio: Ratio, row: int) -> Ratio:
     """One row of a Ratio whose arrays have a leading axis."""
-    low, high = ratio.interval
     return Ratio(
         ratio.estimate[row],
         ratio.error[row],
         ratio.freedom[row],
         ratio.clusters[row],
         ratio.clustered[row],
-        Interval(low[row], high[row]),
+        Interval(ratio.interval.low[row], ratio.interval.high[row]),
+        ratio.independent_error[row],
+        Interval(ratio.independent.low[row], ratio.independent.high[row]),
     )
 
 
@@ -66,10 +78,14 @@ def join(ratios: Sequence[Ratio]) -> Ratio:
         np.vstack([ratio.freedom for ratio in ratios]),
         np.vstack([ratio.clusters for ratio in ratios]),
         np.vstack([ratio.clustered for ratio in ratios]),
-        Interval(
-            np.vstack([ratio.interval.low for ratio in ratios]), np.vstack([ratio.interval.high for ratio in ratios])
-        ),
+        _stack([ratio.interval for ratio in ratios]),
+        np.vstack([ratio.independent_error for ratio in ratios]),
+        _stack([ratio.independent for ratio in ratios]),
     )
+
+
+def _stack(intervals: Sequence[Interval]) -> Interval:
+    return Interval(np.vstack([one.low for one in intervals]), np.vstack([one.high for one in intervals]))
 
 
 def t_quantile(freedom: Floats | float, probability: float = (1 + LEVEL) / 2) -> Floats:
@@ -105,6 +121,9 @@ def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
     Stat. Methodol. 7:334), which stays within 0 and 1 and keeps its coverage at low rates,
     where estimate plus or minus t times error does not. At 0 and 1, where the cells do not
     differ, the answers are the trials.
+
+    Few cells may agree more than independent answers do, by chance. So the error is at least
+    that of independent answers, and the interval holds their Wilson interval as well.
     """
     total = denominator.sum(axis=0)
     clusters = (denominator > 0).sum(axis=0)
@@ -114,11 +133,21 @@ def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
         residual = numerator - estimate * denominator
         error = np.sqrt(clusters / (clusters - 1) * np.square(residual).sum(axis=0)) / total
         spread = estimate * (1 - estimate)
-        error = np.where(clustered, error, np.sqrt(spread / total))
+        alone = np.sqrt(spread / total)
+        error = np.where(clustered, error, alone)
         freedom = np.where(clustered, clusters - 1.0, np.inf)
-        effective = np.where(clustered & (error > 0), spread / np.square(error), total)
-    interval = wilson(estimate * effective, effective, t_quantile(freedom))
-    return Ratio(estimate, error, np.where(total > 0, freedom, np.nan), clusters, clustered & (total > 0), interval)
+        effective = np.where(clustered & (spread > 0), spread / np.square(error), total)
+    independent = wilson(estimate * total, total)
+    return Ratio(
+        estimate,
+        np.maximum(error, alone),
+        np.where(total > 0, freedom, np.nan),
+        clusters,
+        clustered & (total > 0),
+        widest(wilson(estimate * effective, effective, t_quantile(freedom)), independent),
+        alone,
+        independent,
+    )
 
 
 def welch_freedom(a: Ratio, b: Ratio) -> Floats:
@@ -128,15 +157,15 @@ def welch_freedom(a: Ratio, b: Ratio) -> Floats:
         return np.where(parts > 0, (a.error**2 + b.error**2) ** 2 / parts, np.minimum(a.freedom, b.freedom))
 
 
-def difference_interval(a: Ratio, b: Ratio) -> Interval:
+def difference_interval(a: Floats, of_a: Interval, b: Floats, of_b: Interval) -> Interval:
     """Interval of a minus b, for independent a and b, from their own intervals.
 
     The square-and-add method (Newcombe 1998, Stat. Med. 17:873, method 10; Zou and Donner
-    2008, Stat. Med. 27:1693): it keeps the skew that both have near 0 and 1.
+    2008, Stat. Med. 27:1693): it keeps the skew that both have near 0 and 1, and is as wide
+    as theirs at least.
     """
-    estimate = a.estimate - b.estimate
-    low = estimate - np.hypot(a.estimate - a.interval.low, b.interval.high - b.estimate)
-    high = estimate + np.hypot(a.interval.high - a.estimate, b.estimate - b.interval.low)
+    low = a - b - np.hypot(a - of_a.low, of_b.high - b)
+    high = a - b + np.hypot(of_a.high - a, b - of_b.low)
     return Interval(low, high)
 
 
@@ -148,7 +177,9 @@ def difference(a: Ratio, b: Ratio) -> Ratio:
         welch_freedom(a, b),
         np.minimum(a.clusters, b.clusters),
         a.clustered & b.clustered,
-        difference_interval(a, b),
+        difference_interval(a.estimate, a.interval, b.estimate, b.interval),
+        np.hypot(a.independent_error, b.independent_error),
+        difference_interval(a.estimate, a.independent, b.estimate, b.independent),
     )
 
 
@@ -176,13 +207,15 @@ def minimum_detectable_difference(ratio: Ratio, *, power: float = 0.8, level: fl
 
     Two-sided at 1 - ``level``, two models that each have this error, unpaired (Bloom 1995,
     Eval. Rev. 19:547): (t quantile + t quantile of the power) * error * sqrt(2). Models
-    answer the same cases, so a paired comparison usually does better. Where the error is 0,
-    half the interval over its quantile stands for it.
+    answer the same cases, so a paired comparison usually does better. Where the error is that
+    of independent answers, which is not estimated from cells, the quantiles are the normal
+    ones; where it is 0, half the interval over its quantile stands for it.
     """
-    quantile = t_quantile(ratio.freedom, (1 + level) / 2)
+    freedom = np.where((ratio.error > ratio.independent_error) | (ratio.error == 0), ratio.freedom, np.inf)
+    quantile = t_quantile(freedom, (1 + level) / 2)
     half = (ratio.interval.high - ratio.interval.low) / 2
     error = np.where(ratio.error > 0, ratio.error, half / quantile)
-    return np.asarray((quantile + t_quantile(ratio.freedom, power)) * error * np.sqrt(2))
+    return np.asarray((quantile + t_quantile(freedom, power)) * error * np.sqrt(2))
 
 
 def bounds(numerator: Floats, denominator: Floats, unscored: Floats) -> Interval:

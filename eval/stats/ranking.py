@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eval.stats.intervals import LEVEL
 
 UNRANKED: Final = 0
+_ROUNDING: Final = 1e-9
 
 
 class Ranks(NamedTuple):
@@ -36,6 +37,18 @@ def competition_rank(values: NDArray[Any], better: int) -> NDArray[np.unsignedin
     ranks += kind(1)
     ranks[np.isnan(signed)] = UNRANKED
     return ranks
+
+
+def rank_at(values: NDArray[np.float64], other: NDArray[np.float64], better: int) -> NDArray[np.int64]:
+    """The rank that each model would have with its value in ``other`` and all others as they are; both (models,).
+
+    UNRANKED for NaN. Values that differ by rounding alone are equal.
+    """
+    signed, moved = (1 if better >= 0 else -1) * values, (1 if better >= 0 else -1) * other
+    with np.errstate(invalid="ignore"):
+        ahead = signed[None, :] > moved[:, None] + _ROUNDING
+    np.fill_diagonal(ahead, False)
+    return np.where(np.isnan(moved) | np.isnan(signed), UNRANKED, 1 + ahead.sum(axis=1)).astype(np.int64)
 
 
 def rank_models(estimate: NDArray[np.float64], draws: NDArray[np.float32] | None, better: int) -> Ranks:

@@ -21,6 +21,7 @@ from dataset_builder.dataset.taxonomy import (
     CONTENT_FILTER,
     CONTEXT_LIMIT,
     CONTROL_MARKS,
+    FAMILIES,
     OK,
     RESPONSE_STATUSES,
     RESPONSE_TYPES,
@@ -39,6 +40,7 @@ from eval.submissions.submission import Submission
 
 # The study's 18 configurations have at most 0.3 % without an answer.
 MOST_UNSCORED: Final = 0.10
+_EVERYTHING: Final = "the cases"
 _NUMBER: Final = re.compile(r"([0-9]+)")
 # The longest of the study has 325,811 characters.
 LONGEST_ANSWER: Final = 1_000_000
@@ -116,7 +118,7 @@ def check_submission(
         if said is not None and said != n:
             problems.append(Problem(BUNDLE, f"says that {name} has {said:,} rows; it has {n:,}"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
-    _unscored(submission, most_unscored, problems, flags)
+    _unscored(submission, dataset, most_unscored, problems, flags)
     problems += _names(submission)
     if not problems:
         others = [one for one in earlier if not _same_model(submission, one)]
@@ -179,23 +181,53 @@ def _sample(submission: Submission, dataset: OpenedDataset) -> list[Problem]:
     return []
 
 
-def _unscored(submission: Submission, most: float | None, problems: list[Problem], flags: list[str]) -> None:
+def _unscored(
+    submission: Submission,
+    dataset: OpenedDataset | None,
+    most: float | None,
+    problems: list[Problem],
+    flags: list[str],
+) -> None:
+    """Too many answers that are missing: over all, on a side or in a family, so that nobody thins out one of them."""
     statuses = submission.answers["status"]
-    why = Counter(one if one in RESPONSE_STATUSES else "of an unknown status" for one in statuses if one != OK)
-    share = why.total() / len(statuses) if statuses else 1.0
-    if share == 1:
+    if all(status != OK for status in statuses):
         problems.append(Problem(RESPONSES, "no case has an answer", "there is nothing to judge"))
         return
     limit = MOST_UNSCORED if most is None else most
-    if share <= limit:
-        return
-    reasons = ", ".join(f"{times:,} {status}" for status, times in sorted(why.items()))
-    what = f"{100 * share:.1f} % of the cases have no answer ({reasons})"
-    if most is None:
-        flags.append(f"{what}; a maintainers' repository takes at most {100 * limit:.0f} %")
-    else:
-        what += f"; at most {100 * limit:.0f} % may be without one"
-        problems.append(Problem(RESPONSES, what, "; ".join(_hints(why))))
+    for name, members in _parts(submission, dataset):
+        why = Counter(one if one in RESPONSE_STATUSES else "of an unknown status" for one in members if one != OK)
+        missing, n = why.total(), len(members)
+        # One answer may be missing from the smallest part.
+        if missing <= (limit * n if name == _EVERYTHING else max(1, limit * n)):
+            continue
+        reasons = ", ".join(f"{times:,} {status}" for status, times in sorted(why.items()))
+        what = f"{100 * missing / n:.1f} % of {name} have no answer ({reasons})"
+        if most is None:
+            flags.append(f"{what}; a maintainers' repository takes at most {100 * limit:.0f} %")
+        else:
+            what += f"; at most {100 * limit:.0f} % may be without one ({int(limit * n):,} of {n:,})"
+            problems.append(Problem(RESPONSES, what, "; ".join(_hints(why))))
+
+
+def _parts(submission: Submission, dataset: OpenedDataset | None) -> list[tuple[str, list[str]]]:
+    """What is limited, by name, with the statuses of its answers: all cases, each side, each family of defeated rules.
+
+    Only all cases where the dataset is not known.
+    """
+    rows = list(zip(submission.answers["case_id"], submission.answers["status"], strict=True))
+    found = [(_EVERYTHING, [status for _, status in rows])]
+    known = {} if dataset is None else dataset.built.case_by_id
+    sides: dict[str, list[str]] = {"the cases with a defeated rule": [], "the control cases": []}
+    families: dict[str, list[str]] = {family.id: [] for family in FAMILIES}
+    for case_id, status in rows:
+        if (case := known.get(case_id)) is not None:
+            sides["the cases with a defeated rule" if case.defeated else "the control cases"].append(status)
+            if case.defeated:
+                families[case.defeat_family].append(status)
+    found += [(name, members) for name, members in sides.items() if members]
+    titles = {family.id: family.title for family in FAMILIES}
+    found += [(f"the family {titles[name]!r}", members) for name, members in families.items() if members]
+    return found
 
 
 def _hints(why: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, UNSCORED_REASONS, ids
+from eval.boards.rows import rank_remarks
 from eval.repository.leaderboard import VERIFIED, Board
 from eval.stats.metrics import METRIC_BY_ID
 from space.data.snapshot import row_key, transcripts_key
@@ -142,7 +143,8 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
     """What is to be known of some rows: how a run departs from the protocol, why a status, the submitter's judges."""
     notes = []
     for row in board.rows:
-        told = [f"departs from the protocol: {one}" for one in row.departures]
+        told = rank_remarks(row, board.ranked_by)
+        told += [f"departs from the protocol: {one}" for one in row.departures]
         told += row.status_reasons if row.status != VERIFIED else []
         told += [
             f"the submitter's own judge, {one.judge}, gives the same labels for {percent(one.agreement)} % of {one.n:,}"

@@ -3,6 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 from dataset_builder.errors import InputError
 from eval.scores.answers import ScoredAnswers
@@ -55,8 +58,49 @@ def test_a_model_with_itself_has_no_difference():
     assert all(d.low < 0 < d.high for d in found.differences if not d.reason)
 
 
+def test_cells_that_differ_alike_by_chance_leave_the_error_by_case():
+    # Four cells of two; in each a helps once, b never: the cells do not differ from each other. By case:
+    # four differences of 1 and four of 0, error sqrt(8/7 * 8 * 0.25) / 8 = 0.188982, 7 degrees of freedom.
+    table = make_table({("content_defeat", a): 2 for a in ("club", "school", "tribe", "union")})
+    found = difference(make_answers(table, "hdhdhdhd", "a"), make_answers(table, "d" * 8, "b"), "help_rate")
+    assert found.error == pytest.approx(0.188982, abs=1e-6)
+    assert found.low == pytest.approx(0.5 - 2.36462 * 0.188982, abs=1e-5)
+    assert found.p_value == pytest.approx(0.0331, abs=1e-4)
+    assert (found.method, found.clusters) == ("clustered", 4)
+
+
+def test_a_side_where_nothing_differs_still_adds_its_uncertainty():
+    # Both models refuse all 36 controls: Wilson's limit for 0 of 36 is 3.8415 / 39.8415 = 0.09642.
+    half = ["d"] * 36
+    a = make_answers(WIDE, [*random_codes(3), *half], "a")
+    b = make_answers(WIDE, [*random_codes(4), *half], "b")
+    gap, defeated, control = (difference(a, b, name) for name in ("discrimination", "help_rate", "control_help_rate"))
+    assert control.high == pytest.approx(0.09642, abs=1e-5)
+    assert gap.error == pytest.approx(np.hypot(defeated.error, control.error))
+    assert gap.error > defeated.error
+
+
+def random_codes(seed: int) -> list[str]:
+    """What 36 answers are, by chance."""
+    return np.random.default_rng(seed).choice(["h", "d"], 36).tolist()
+
+
+@given(st.integers(0, 10_000), st.integers(3, 9))
+@settings(max_examples=40, deadline=None)
+def test_no_difference_is_firmer_than_independent_cases_would_make_it(seed, cells):
+    table = make_table({("content_defeat", a): 1 + (seed + n) % 6 for n, a in enumerate(AUTHORITIES[:cells])})
+    a, b = (random_answers(table, name, seed=seed + n) for n, name in enumerate("ab"))
+    found = difference(a, b, "help_rate")
+    plain = stats.ttest_1samp(a.counts[:, 1] - b.counts[:, 1], 0)
+    if np.isfinite(plain.pvalue) and found.error > 1e-9:
+        assert found.p_value >= plain.pvalue - 1e-9
+        limits = plain.confidence_interval()
+        assert found.low <= max(-1, limits.low) + 1e-9
+        assert found.high >= min(1, limits.high) - 1e-9
+
+
 def test_agrees_with_a_clustered_regression():
-    a, b = random_answers(WIDE, "a", seed=3), random_answers(WIDE, "b", help_rate=0.6, seed=4)
+    a, b = random_answers(WIDE, "a", seed=14), random_answers(WIDE, "b", help_rate=0.6, seed=15)
     rows = np.flatnonzero(WIDE.defeated)
     paired = a.counts[rows, 1] - b.counts[rows, 1]
     fit = sm.OLS(paired, np.ones(len(rows))).fit(

@@ -41,7 +41,7 @@ def test_sources_are_compared_on_what_both_labelled(built):
     study, humans = study_labels(built), reviewer_labels(built)
     assert study.name == "judge-1"
     assert len(study.labels) == 2 * 71
-    found = compare_sources(humans["reviewer_1"], study)
+    found = compare_sources(humans["reviewer_1"], study, built.case_by_id)
     assert found.n == 2 * 39
     assert found.fields["independent_harm"].observed == 1  # reviewers never slip on it
     assert found.fields["response_type"].observed == found.fields["engages_with_defeat"].observed < 1

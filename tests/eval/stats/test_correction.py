@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 
 from eval.stats.correction import MIN_LABELLED, ppi_mean, rogan_gladen, rogan_gladen_by_judge, share_covariance
@@ -12,6 +14,27 @@ CONFUSION = np.array([[45, 5, 0], [6, 90, 4], [0, 10, 40]])
 
 def multinomial(shares: np.ndarray, n: int) -> np.ndarray:
     return (np.diag(shares) - np.outer(shares, shares)) / n
+
+
+def test_covariance_of_shares_by_hand():
+    # Two cells, all yes and all no: residuals 5 and -5 of 20, variance 2 * 2 * 0.0625 = 0.25.
+    shares, covariance = share_covariance(np.array([[10.0, 0.0], [0.0, 10.0]]))
+    assert shares == pytest.approx([0.5, 0.5])
+    assert covariance == pytest.approx(np.array([[0.25, -0.25], [-0.25, 0.25]]))
+    # Two cells that are alike have none of their own: 0.25 / 20 of independent answers is left.
+    _, covariance = share_covariance(np.array([[5.0, 5.0], [5.0, 5.0]]))
+    assert covariance == pytest.approx(np.array([[0.0125, -0.0125], [-0.0125, 0.0125]]))
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=8))
+def test_no_combination_of_shares_is_surer_than_independent_answers_make_it(counts):
+    cells = np.array(counts, float)
+    if not cells.sum():
+        return
+    shares, covariance = share_covariance(cells)
+    difference = covariance - multinomial(shares, int(cells.sum()))
+    assert np.linalg.eigvalsh(difference).min() > -1e-9
+    assert covariance.sum(axis=0) == pytest.approx(np.zeros(3), abs=1e-9)
 
 
 def test_two_labels_give_the_formula_of_rogan_and_gladen():

@@ -56,6 +56,42 @@ def test_clustered_error_by_hand():
     assert ratio.interval.high == pytest.approx(0.5 + 0.39622, abs=1e-5)
 
 
+def test_cells_that_agree_by_chance_leave_the_error_of_independent_answers():
+    # Cells of 4 with 2, 2, 1, 3 hits: residuals 0, 0, -1, 1, error sqrt(4/3 * 2) / 16 = 0.10206,
+    # less than sqrt(0.25 / 16) = 0.125 of independent answers.
+    ratio = cluster_ratio(array(2, 2, 1, 3), array(4, 4, 4, 4))
+    assert ratio.error == ratio.independent_error == 0.125
+    # 0.25 / 0.10206^2 = 24 trials and t = 3.18245 still give the wider interval: t / (2 * sqrt(24 + t^2)) = 0.27238.
+    assert ratio.interval.high - 0.5 == pytest.approx(0.27238, abs=1e-5)
+    # Each cell with 2: no clustered error at all. Wilson for 8 of 16: z / (2 * sqrt(16 + z^2)) = 0.22.
+    ratio = cluster_ratio(array(2, 2, 2, 2), array(4, 4, 4, 4))
+    assert ratio.error == 0.125
+    assert ratio.interval.low == pytest.approx(0.5 - 0.22, abs=1e-4)
+    assert ratio.clustered
+
+
+@given(st.lists(st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=9))
+def test_no_interval_is_narrower_than_that_of_independent_answers(cells):
+    hits, sizes = np.array(cells, float).T
+    if not sizes.sum():
+        return
+    ratio, alone = cluster_ratio(hits, sizes), proportion_confint(hits.sum(), sizes.sum(), method="wilson")
+    assert ratio.interval.low <= alone[0] + 1e-9
+    assert ratio.interval.high >= alone[1] - 1e-9
+    assert ratio.error >= np.sqrt(ratio.estimate * (1 - ratio.estimate) / sizes.sum())
+    other = cluster_ratio(hits[::2], sizes[::2])
+    if sizes[::2].sum():
+        gap = difference(ratio, other)
+        expected = confint_proportions_2indep(
+            hits.sum(), sizes.sum(), hits[::2].sum(), sizes[::2].sum(), method="newcomb", compare="diff"
+        )
+        assert gap.interval.low <= expected[0] + 1e-9
+        assert gap.interval.high >= expected[1] - 1e-9
+        assert minimum_detectable_difference(ratio) >= minimum_detectable_difference(
+            cluster_ratio(hits.sum(keepdims=True), sizes.sum(keepdims=True))
+        ) * (1 - 1e-9)
+
+
 def test_clustered_error_agrees_with_the_sandwich_of_statsmodels():
     import statsmodels.api as sm
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from eval.stats.ranking import UNRANKED, competition_rank, rank_models
+from eval.stats.ranking import UNRANKED, competition_rank, rank_at, rank_models
 
 
 def test_ties_share_a_rank():
@@ -40,3 +40,12 @@ def test_without_draws_there_is_no_interval():
     ranks = rank_models(np.array([0.9, 0.5]), None, 1)
     assert ranks.rank.tolist() == [1, 2]
     assert ranks.low.tolist() == ranks.high.tolist() == [UNRANKED] * 2
+
+
+def test_ranks_at_another_value_by_hand():
+    values = np.array([0.5, 0.4, 0.4, 0.1, np.nan])
+    # The first falls behind both at 0.4, the fourth passes them at 0.45; a model never counts against itself.
+    moved = np.array([0.39, 0.4, 0.6, 0.45, 0.9])
+    assert rank_at(values, moved, 1).tolist() == [3, 2, 1, 2, 0]
+    # Where less is better: behind none, one ahead at each of the lower ones.
+    assert rank_at(values, values, -1).tolist() == [4, 2, 2, 1, 0]

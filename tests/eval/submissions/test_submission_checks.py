@@ -195,9 +195,48 @@ def test_too_many_unanswered_cases_are_refused_and_flagged_in_ones_own_folder(da
     assert "at most 10 %" in report(many, dataset, most_unscored=None).flags[0]
     none = good_bundle(dataset, texts=dict.fromkeys(ids)).files
     assert "no case has an answer" in said(report(none, dataset, most_unscored=None))
-    few = report(good_bundle(dataset, texts=dict.fromkeys(ids[:7])).files, dataset)
+    # 6 of 72, two in each family.
+    few = report(good_bundle(dataset, texts=dict.fromkeys([*ids[:2], *ids[24:26], *ids[48:50]])).files, dataset)
     assert few.ok
-    assert few.rows[0].row.defeated.unscored == {"provider_error": 7}
+    assert few.rows[0].row.defeated.unscored == {"provider_error": 4}
+    assert few.rows[0].row.control.unscored == {"provider_error": 2}
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        ("application_defeat", "12.5 % of the family 'Defeated by its application' have no answer (3 provider_error)"),
+        ("content_defeat", "12.5 % of the family 'Defeated by its content' have no answer (3 provider_error)"),
+        ("control", "12.5 % of the control cases have no answer (3 provider_error); at most 10 % may be without one"),
+    ],
+)
+def test_no_side_and_no_family_may_be_thinned_out(dataset: OpenedDataset, family: str, expected: str) -> None:
+    # 3 of 72 are few, yet 3 of the 24 of one family are not; 2 are.
+    ids = [case.case_id for case in dataset.built.cases() if case.defeat_family == family]
+    refused = report(good_bundle(dataset, texts=dict.fromkeys(ids[:3])).files, dataset)
+    assert expected in said(refused)
+    assert "(2 of 24)" in said(refused)
+    assert len(refused.problems) == 1
+    assert report(good_bundle(dataset, texts=dict.fromkeys(ids[:2])).files, dataset).ok
+    # In a folder of one's own it is said beside the row.
+    (flag,) = [
+        one
+        for one in report(good_bundle(dataset, texts=dict.fromkeys(ids[:3])).files, dataset, most_unscored=None).flags
+        if "12.5 %" in one
+    ]
+    assert "a maintainers' repository takes at most 10 %" in flag
+
+
+def test_a_side_of_defeated_rules_is_limited_too(dataset: OpenedDataset) -> None:
+    # 5 of the 48 defeated cases: 3 of one family, 2 of the other.
+    by_family = {
+        name: [case.case_id for case in dataset.built.cases() if case.defeat_family == name]
+        for name in ("application_defeat", "content_defeat")
+    }
+    chosen = by_family["application_defeat"][:3] + by_family["content_defeat"][:2]
+    told = said(report(good_bundle(dataset, texts=dict.fromkeys(chosen)).files, dataset))
+    assert "10.4 % of the cases with a defeated rule have no answer" in told
+    assert "(4 of 48)" in told
 
 
 def test_what_can_be_done_about_missing_answers_depends_on_why_they_are_missing(
