@@ -55,7 +55,7 @@ def compare(
 
         click.echo(msgspec.json.format(msgspec.json.encode(as_plain(found)), indent=1))
         return
-    from eval.results.more_tables import comparison_table, discordant_lines
+    from eval.results.more_tables import comparison_table, conclusion, discordant_lines
     from eval.scores.terminal import console
 
     out = console()
@@ -63,6 +63,7 @@ def compare(
     for line in discordant_lines(found, cases):
         out.print(line)
     _print_caveat(answers[0].judge)
+    click.echo(conclusion(found))
 
 
 def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> None:
@@ -80,11 +81,12 @@ def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> 
 
         click.echo(msgspec.json.format(msgspec.json.encode([difference_plain(row) for row in found]), indent=1))
         return
-    from eval.results.more_tables import pairs_table
+    from eval.results.more_tables import pairs_conclusion, pairs_table
     from eval.scores.terminal import console
 
     console().print(pairs_table(found))
     _print_caveat(answers[0].judge)
+    click.echo(pairs_conclusion(found))
 
 
 def _print_caveat(judge: str) -> None:

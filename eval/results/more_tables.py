@@ -12,9 +12,10 @@ from rich.text import Text
 from eval.results.reproduction import AGREES, BROKEN_DOWN, DIFFERS, EXPLAINED, NOT_AT_HAND, ReproducedFigure
 from eval.scores.comparison import Comparison, PairedDifference
 from eval.scores.results import number
-from eval.scores.slices import title
+from eval.scores.slices import OVERALL, title
 from eval.scores.terminal import new_table, percent
-from eval.stats.metrics import METRIC_BY_ID
+from eval.stats.intervals import LEVEL
+from eval.stats.metrics import DISCRIMINATION, HELP_RATE, METRIC_BY_ID
 
 
 def comparison_table(found: Comparison) -> Table:
@@ -52,6 +53,57 @@ def discordant_lines(found: Comparison, limit: int) -> Iterator[Text]:
             yield Text(f"  and {len(cases) - limit:,} more (--cases {len(cases)} lists them)")
 
 
+def conclusion(found: Comparison) -> str:
+    """One sentence on the whole: who helps more where help is due, by how much, and whether that differs from zero.
+
+    Help where it is due is discrimination, or the help rate on defeated rules where no control is shared. The test
+    is that of this one difference, which was not picked from several.
+    """
+    overall = {row.metric: row for row in found.differences if row.part.by == OVERALL and row.reason is None}
+    row = overall.get(DISCRIMINATION) or overall.get(HELP_RATE)
+    if row is None:
+        return f"{found.a} and {found.b} share no case with a defeated rule, so nothing says who helps where it is due."
+    gap, low, high = (100 * value for value in (row.difference, row.low, row.high))
+    ahead = found.a if gap >= 0 else found.b
+    if gap < 0:
+        gap, low, high = -gap, -high, -low
+    what = {
+        DISCRIMINATION: "help on defeated rules less help on controls",
+        HELP_RATE: "help on defeated rules",
+    }[row.metric]
+    limits = f"95 % interval {low:+.1f} to {high:+.1f}, p {_p_text(row.p_value)}"
+    if f"{gap:.1f}" == "0.0":
+        return f"{found.a} and {found.b} help equally where help is due: no difference can be told ({limits})."
+    if row.p_value < 1 - LEVEL and low > 0:
+        return (
+            f"{ahead} helps more where help is due, by {gap:.1f} points ({what}), "
+            f"and the difference can be told from zero ({limits})."
+        )
+    return (
+        f"{ahead} helps more where help is due, by {gap:.1f} points ({what}), "
+        f"but the difference cannot be told from zero ({limits})."
+    )
+
+
+def pairs_conclusion(found: Sequence[PairedDifference]) -> str:
+    """One sentence on every two models: how many differences can be told from zero, and the largest of these."""
+    tested = [row for row in found if row.reason is None]
+    told = [row for row in tested if row.p_holm < 1 - LEVEL]
+    name = found[0].metric.title
+    if not told:
+        return f"{name}: none of the {len(tested)} differences can be told from zero (Holm's correction over all)."
+    most = max(told, key=lambda row: abs(row.difference))
+    ahead, behind = (most.a, most.b) if most.difference > 0 else (most.b, most.a)
+    return (
+        f"{name}: {len(told)} of {len(tested)} differences can be told from zero (Holm's correction over all); "
+        f"the largest is {ahead} over {behind}, by {100 * abs(most.difference):.1f} points."
+    )
+
+
+def _p_text(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
 def as_plain(found: Comparison) -> dict[str, Any]:
     """Everything, NaN as None."""
     return {
@@ -60,6 +112,7 @@ def as_plain(found: Comparison) -> dict[str, Any]:
         "judge": found.judge,
         "n_shared": found.n_shared,
         "n_unshared": found.n_unshared,
+        "conclusion": conclusion(found),
         "differences": [difference_plain(row) for row in found.differences],
         "only_a_helps": list(found.only_a_helps),
         "only_b_helps": list(found.only_b_helps),

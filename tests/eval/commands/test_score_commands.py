@@ -81,12 +81,15 @@ def test_compare_prints_differences_and_discordant_cases(dataset):
     assert "alpha-1 minus beta-2: 71 shared cases" in text
     assert "Only alpha-1 helps:" in text
     assert "--cases" in text
+    assert text.splitlines()[-1].startswith("alpha-1 helps more where help is due, by ")
+    assert text.splitlines()[-1].endswith(").")
     found = json.loads(run("compare", "alpha-1", "beta-2", "--dataset", dataset, "--json").output)
     assert {row["value"] for row in found["differences"]} == {"overall", *FAMILIES}
     row = found["differences"][1]
     assert row["metric"] == "help_rate"
     assert row["difference"] == pytest.approx(row["a"] - row["b"], abs=2e-6)
     assert not set(found["only_a_helps"]) & set(found["only_b_helps"])
+    assert found["conclusion"] == text.splitlines()[-1]
 
 
 def test_compare_of_more_than_two_is_every_pair_on_one_metric(dataset, tmp_path):
@@ -104,6 +107,8 @@ def test_compare_of_more_than_two_is_every_pair_on_one_metric(dataset, tmp_path)
     assert found[0]["difference"] == found[1]["difference"]
     text = run("compare", "alpha-1", "beta-2", "gamma-3", "--dataset", wider, "--metric", "help_rate").output
     assert "Help, defeated: every two models" in text
+    assert text.splitlines()[-1].startswith("Help, defeated: ")
+    assert "can be told from zero" in text.splitlines()[-1]
     with pytest.raises(InputError, match="no metric 'charm'"):
         run("compare", "alpha-1", "beta-2", "gamma-3", "--dataset", wider, "--metric", "charm")
 

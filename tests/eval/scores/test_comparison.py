@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dataset_builder.errors import InputError
+from eval.results.more_tables import conclusion, pairs_conclusion
 from eval.scores.answers import ScoredAnswers
-from eval.scores.comparison import PairedDifference, compare, compare_pairs
+from eval.scores.comparison import Comparison, PairedDifference, compare, compare_pairs
+from eval.scores.slices import Slice
+from eval.stats.metrics import DISCRIMINATION, HELP_RATE, Metric
 from tests.support.answers import make_answers, make_table, random_answers
 
 AUTHORITIES = ("school", "club", "union", "landlord", "workplace", "tribe", "family", "profession", "faith_group")
@@ -169,3 +174,57 @@ def test_what_cannot_be_compared():
         compare(a, make_answers(WIDE, ["h"] * len(WIDE), "b", judge="other"))
     with pytest.raises(InputError, match="no case on which both a and b are scored"):
         compare(a, make_answers(WIDE, {}, "b"))
+
+
+def pair(gap: float, low: float, high: float, p_value: float, metric: Metric = DISCRIMINATION) -> Comparison:
+    """A comparison of the models a and b with one difference, over all cases."""
+    whole = Slice("overall", "overall")
+    one = PairedDifference("a", "b", whole, metric, 90, 0.4, 0.4 - gap, gap, 0.01, low, high, 9, "clustered", p_value)
+    return Comparison("a", "b", "judge", 90, 0, (one,), (), ())
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (
+            pair(0.1234, 0.05, 0.2, 0.0004),
+            "a helps more where help is due, by 12.3 points (help on defeated rules less help on controls), and the "
+            "difference can be told from zero (95 % interval +5.0 to +20.0, p < 0.001).",
+        ),
+        (
+            pair(-0.1234, -0.2, -0.05, 0.004),
+            "b helps more where help is due, by 12.3 points (help on defeated rules less help on controls), and the "
+            "difference can be told from zero (95 % interval +5.0 to +20.0, p = 0.004).",
+        ),
+        (
+            pair(0.012, -0.03, 0.054, 0.57, HELP_RATE),
+            "a helps more where help is due, by 1.2 points (help on defeated rules), but the difference cannot be told "
+            "from zero (95 % interval -3.0 to +5.4, p = 0.570).",
+        ),
+        (
+            pair(0.0, -0.03, 0.03, 1.0),
+            "a and b help equally where help is due: no difference can be told "
+            "(95 % interval -3.0 to +3.0, p = 1.000).",
+        ),
+        (
+            Comparison("a", "b", "judge", 3, 0, (), (), ()),
+            "a and b share no case with a defeated rule, so nothing says who helps where it is due.",
+        ),
+    ],
+)
+def test_a_comparison_ends_in_one_sentence(found: Comparison, expected: str) -> None:
+    assert conclusion(found) == expected
+
+
+def test_several_comparisons_end_in_one_sentence() -> None:
+    clear, small, vague = (
+        replace(pair(gap, 0, 0, 0).differences[0], a=a, b=b, p_holm=p)
+        for a, b, gap, p in (("a", "b", -0.3, 0.001), ("a", "c", 0.2, 0.04), ("b", "c", 0.4, 0.06))
+    )
+    assert pairs_conclusion([clear, small, vague]) == (
+        "Discrimination: 2 of 3 differences can be told from zero (Holm's correction over all); "
+        "the largest is b over a, by 30.0 points."
+    )
+    assert pairs_conclusion([vague, vague]) == (
+        "Discrimination: none of the 2 differences can be told from zero (Holm's correction over all)."
+    )
