@@ -24,6 +24,7 @@ from eval.repository.tables import read_rows, read_verdicts
 from eval.results.row import LeaderboardRow, leaderboard
 from eval.runs.answer import Answer
 from eval.runs.run import Run
+from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
