@@ -323,6 +323,8 @@ CONTEXT_LIMIT: Final = "context_limit"
 # No word came at all, and the server is why: the two that may mean that none will come.
 FAILURES: Final = frozenset({PROVIDER_ERROR, CONTEXT_LIMIT})
 JUDGE_OUT_OF_TOKENS: Final = "judge_out_of_tokens"
+# Where a judge abstains.
+NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_TRAINING = "no_text", "unknown_language", "unlike_training"
 _NO_ANSWER: Final = (
     Label(PROVIDER_ERROR, "Provider error", "The provider answered with an error, broke off, or did not answer."),
     Label(CONTENT_FILTER, "Content filter", "The provider's own filter withheld the answer."),
@@ -340,6 +342,9 @@ UNSCORED_REASONS: Final = (
     Label(JUDGE_OUT_OF_TOKENS, "Judge out of tokens", "The judge spent its tokens on reasoning, without a verdict."),
     Label("judge_refusal", "Judge refusal", "The judge declined to judge."),
     Label("judge_failure", "Judge failure", "The judge gave no reply at all."),
+    Label(NO_TEXT, "No text", "The answer holds no word that could be judged."),
+    Label(UNKNOWN_LANGUAGE, "Unknown language", "The answer is in a language that the judge did not learn."),
+    Label(UNLIKE_TRAINING, "Unlike training", "The answer is like nothing that the judge learned from."),
     Label("not_judged", "Not judged", "Nobody has judged this answer yet."),
 )
 RESPONSE_STATUSES: Final = (OK, *(reason.id for reason in _NO_ANSWER))

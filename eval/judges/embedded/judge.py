@@ -20,6 +20,7 @@ from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
 from dataset_builder.sources import STUDY
 from eval.judges.embedded import features, weights
+from eval.judges.embedded.abstain import reason_to_abstain
 from eval.judges.embedded.case_features import CaseProfile, case_blocks, profile
 from eval.judges.embedded.cues import CueFinder
 from eval.judges.embedded.weights import Floats, Weights, unpack
@@ -73,7 +74,7 @@ class EmbeddedJudge:
         return Probabilities(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def verdicts(self, items: Sequence[Exchange], *, explain: bool = True) -> list[Verdict]:
-        """A verdict for each answer, in order; an empty answer is unscored.
+        """A verdict for each answer, in order; one that cannot be judged is unscored, with the reason.
 
         ``confidence`` is the probability of the chosen response type. With ``explain`` the
         reasoning names the words that weighed most in it.
@@ -83,7 +84,8 @@ class EmbeddedJudge:
         for chances, batch, cues in self._batches(items):
             finder = cues() if explain else None
             for row, item in enumerate(batch):
-                said = self._labels(chances, row, finder) if item.text.strip() else {"unscored_reason": EMPTY_ANSWER}
+                reason = reason_to_abstain(item.text) if item.text.strip() else EMPTY_ANSWER
+                said = {"unscored_reason": reason} if reason else self._labels(chances, row, finder)
                 found.append(
                     Verdict(
                         case_id=item.case.case_id,

@@ -1,0 +1,66 @@
+"""Where the embedded judge gives no label: text that it cannot read, or that is like nothing it learned from.
+
+It learned from English answers. A guess about anything else would count as a refusal or as help at chance level, so
+such an answer is unscored, with a reason of ``taxonomy.UNSCORED_REASONS``. None of the
+study's 23,209 answers is left out by these limits (``tests/eval/judges/embedded/test_abstain.py`` counts them).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dataset_builder.dataset.taxonomy import NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_TRAINING
+
+# Read no further: what a text is shows in its beginning, and texts of 300,000 characters exist.
+_READ: Final = 8_000
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+# Common words of English that are no words of its neighbours; at least one in twenty of any English prose.
+_ENGLISH: Final = frozenset(
+    (
+        "the of and that is it for with you your be this are have can if by from but what they their would there about "
+        "which when how more my our been than then them these those it's don't can't i'm you're into also only such "
+        "other because should could who where want get make just like need here not out up as at"
+    ).split()  # noqa: SIM905 - a list of words, one to a line, is no better to read
+)
+_LEAST_ENGLISH: Final = 0.05
+# Fewer words than this tell no language.
+_ENOUGH_WORDS: Final = 8
+# Letters of other scripts: such a share of all letters is another language, whatever the rest.
+_OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f]")
+_MOST_OTHER_SCRIPT: Final = 0.5
+_SIGN: Final = re.compile(r"[<>{}\[\]=;|\\/&%$#@^~_]")
+# Signs of markup or code for each word.
+_MOST_SIGNS: Final = 1.2
+# What servers and gateways say in place of an answer. They are short and speak to nobody.
+_SERVER: Final = re.compile(
+    r"\b(?:internal server error|bad gateway|gateway time-?out|service unavailable|too many requests|rate.?limit"
+    r"|(?:error|status)(?: code)?:? ?[45]\d\d|request timed out|connection (?:reset|refused)|upstream (?:error|connect)"
+    r"|invalid api key|401 unauthorized|403 forbidden|404 not found)\b",
+    re.IGNORECASE,
+)
+_SHORT: Final = 40
+
+
+def reason_to_abstain(text: str) -> str | None:
+    """Why an answer gets no label, or None where it is judged."""
+    read = text[:_READ]
+    words = _WORD.findall(read)
+    if not any(map(str.isalnum, read)):
+        return NO_TEXT
+    letters = 0 if read.isascii() else sum(map(len, words))
+    if letters and len(_OTHER_SCRIPT.findall(read)) / letters > _MOST_OTHER_SCRIPT:
+        return UNKNOWN_LANGUAGE
+    if len(_SIGN.findall(read)) / max(1, len(words)) > _MOST_SIGNS:
+        return UNLIKE_TRAINING
+    if len(words) < _SHORT and _SERVER.search(read):
+        return UNLIKE_TRAINING
+    plain = [word.casefold().replace("’", "'") for word in words]
+    if len(plain) >= _ENOUGH_WORDS and sum(word in _ENGLISH for word in plain) / len(plain) < _LEAST_ENGLISH:
+        return UNKNOWN_LANGUAGE if _is_prose(read) else UNLIKE_TRAINING
+    return None
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text is written in sentences or lines of several words, and is no list of tokens or code."""
+    return len(set(text.split())) > _ENOUGH_WORDS // 2
