@@ -104,7 +104,7 @@ def costly(sent: Sent, row: BoardRow, results: Path) -> dict[str, list[str]]:
     return {family: sorted(cases) for family, cases in found.items()}
 
 
-def test_126_chosen_answers_that_are_missing_lift_no_rank(
+def test_chosen_answers_that_are_missing_lift_no_rank(
     sent: Sent, honest: tuple[dict[str, BoardRow], Path], tmp_path: Path
 ) -> None:
     before, results = honest
