@@ -209,8 +209,9 @@ def _board(entries: Sequence[Entry]) -> Board:
         id=_board_id(first),
         judge=first.judge.judge,
         rubric=first.judge.rubric,
-        dataset=first.dataset.hub_id or first.bundle.dataset.name,
-        hub_id=first.dataset.hub_id or first.bundle.dataset.hub_id,
+        # By the dataset that the maintainers opened: what a submission calls its dataset names nothing.
+        dataset=first.dataset.hub_id or first.dataset.built.path.resolve().name,
+        hub_id=first.dataset.hub_id,
         origin=" and ".join(sorted({case.origin for case in first.dataset.built.cases()})),
         cases_hash=first.bundle.dataset.cases_hash,
         sample=first.sample,
@@ -250,4 +251,5 @@ def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:
         place=entry.place,
         results=judge.results,
         verdicts=verdicts_path(judge, entry.place),
+        submitter=entry.review.submitter,
     )

@@ -56,11 +56,13 @@ def board_row(
     place: str | None = None,
     results: str | None = None,
     verdicts: str = "",
+    submitter: str | None = None,
 ) -> BoardRow:
     """The row of a model.
 
     ``ranks`` are its rank and the two limits of its interval; ``place`` is its folder among the submissions,
-    ``results`` and ``verdicts`` are files from the root of the results.
+    ``results`` and ``verdicts`` are files from the root of the results; ``submitter`` is the account that
+    handed it in, by the Hub's word.
     """
     bundle = f"{SUBMISSIONS}/{place}" if place else ""
     rank, low, high = ranks
@@ -69,6 +71,7 @@ def board_row(
         model_id=model.id,
         organization=model.slug.partition("__")[0],
         repo=model.repo,
+        submitter=submitter,
         family=model.family,
         weights=model.weights,
         kind=kind,

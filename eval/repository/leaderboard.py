@@ -44,6 +44,9 @@ class BoardRow(Part, frozen=True, kw_only=True):
     repo: Annotated[str | None, about("Its repository on the Hub.")]
     family: Annotated[str | None, about("Its family, where known.")]
     weights: Annotated[Literal["open", "closed"] | None, about("Whether its weights can be had; null if unknown.")]
+    submitter: Annotated[
+        str | None, about("The account that handed it in, by the Hub's word; null in a folder, which has no owners.")
+    ] = None
     kind: Annotated[str, about("`published` with the dataset, `run` of blind-refusal, or `external`.")]
     run_id: Annotated[str, about("The run.")]
     collected_at: Annotated[str | None, about("When its last answer was collected (ISO 8601).")]
