@@ -18,6 +18,7 @@ from eval.repository.leaderboard import (
     Board,
     BoardRow,
     Leaderboard,
+    RowRoute,
     Status,
     SubmittedScore,
 )
@@ -57,6 +58,7 @@ def board_row(
     results: str | None = None,
     verdicts: str = "",
     submitter: str | None = None,
+    routes: Sequence[RowRoute] = (),
 ) -> BoardRow:
     """The row of a model.
 
@@ -72,6 +74,7 @@ def board_row(
         organization=model.slug.partition("__")[0],
         repo=model.repo,
         submitter=submitter,
+        routes=list(routes),
         family=model.family,
         weights=model.weights,
         kind=kind,

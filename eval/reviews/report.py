@@ -147,7 +147,7 @@ def report_on_files(
         seed=seed,
         accept=accept,
         before=before,
-        submitter=submitter.name if submitter else None,
+        submitter=submitter.name or None if submitter else None,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())

@@ -155,19 +155,6 @@ def open_intake(
     return None
 
 
-def forget(upload: str | None) -> None:
-    """Delete an upload with the folder that was made for it."""
-    if upload is None:
-        return
-    path = Path(upload)
-    path.unlink(missing_ok=True)
-    try:
-        path.parent.rmdir()
-    except OSError:
-        # Something else is in it.
-        return
-
-
 def _added(made: Leaderboard, place: str, status: str) -> AddedSubmission:
     bundle = f"{SUBMISSIONS}/{place}"
     boards = tuple(board for board in made.boards if any(row.bundle == bundle for row in board.rows))
