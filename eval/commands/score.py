@@ -128,7 +128,7 @@ def _print_csv(scores: Scores) -> None:
     import csv
     import sys
 
-    from dataset_builder.storage.sheets import inert
+    from dataset_builder.storage.sheets import cell
     from eval.results.row import leaderboard
 
     writer = None
@@ -138,7 +138,7 @@ def _print_csv(scores: Scores) -> None:
             if writer is None:
                 writer = csv.DictWriter(sys.stdout, list(line), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow({name: inert(value) for name, value in line.items()})
+            writer.writerow({name: cell(value) for name, value in line.items()})
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
