@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.records import RemoteFile, RepoType
@@ -17,6 +18,7 @@ class PullRequest:
     author: str
     ref: str
     url: str
+    opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,14 @@ def open_requests(hub: Hub, repo: str, kind: RepoType) -> list[PullRequest]:
         ),
     )
     found = [
-        PullRequest(int(one.num), str(one.title), str(one.author), one.git_reference or f"refs/pr/{one.num}", one.url)
+        PullRequest(
+            int(one.num),
+            str(one.title),
+            str(one.author),
+            one.git_reference or f"refs/pr/{one.num}",
+            one.url,
+            one.created_at.astimezone(UTC),
+        )
         for one in listed
     ]
     return sorted(found, key=lambda one: one.number)

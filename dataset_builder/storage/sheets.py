@@ -21,8 +21,8 @@ JSON_LINES: Final = (".jsonl", ".ndjson")
 MOST_BYTES: Final = 256 * 1024 * 1024
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _DELIMITERS: Final = (",", ";", "\t")
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins so for a formula; the fullwidth ones some take, by their language.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 # As spreadsheets write them in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Russian.
 _YES: Final = frozenset(
@@ -141,6 +141,11 @@ def scientific(value: Any) -> bool:
 def inert(value: Any) -> Any:
     """A text that no spreadsheet takes for a formula; anything else as it is."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def cell(value: Any) -> Any:
+    """The same for a file whose lines end in line feeds: a lone carriage return would begin a row of its own."""
+    return inert(value.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(value, str) else value
 
 
 def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) -> Iterator[Row]:

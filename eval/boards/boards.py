@@ -21,6 +21,8 @@ from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_n
 from eval.repository.leaderboard import HELD, VERIFIED, Board, BoardRow, Excluded, SubmittedScore
 from eval.repository.review import Review, ReviewedJudge
 from eval.repository.tables import read_rows, read_verdicts
+from eval.results.routes import COLUMNS as ROUTE_COLUMNS
+from eval.results.routes import routes_of_columns, row_routes
 from eval.results.row import LeaderboardRow, leaderboard
 from eval.runs.answer import Answer
 from eval.runs.run import Run
@@ -48,6 +50,8 @@ class Entry:
     judge: ReviewedJudge
     answers: ScoredAnswers
     dataset: OpenedDataset
+    # By which route each answer came, by case.
+    routes: Mapping[str, str]
 
     @property
     def board(self) -> tuple[str, str, str, tuple[str, ...]]:
@@ -120,7 +124,8 @@ def entries_of(
     table = tables.of(dataset, run.case_ids)
     sample = ALL_CASES if len(table) == len(dataset.built.cases()) else f"{run.sample}, seed {run.sample_seed}"
     departures = run.departures()
-    answers = read_rows(folder / RESPONSES, Answer, RESPONSES, ["case_id", "status", "response_hash"])
+    answers = read_rows(folder / RESPONSES, Answer, RESPONSES, ["case_id", "status", "response_hash", *ROUTE_COLUMNS])
+    routes = routes_of_columns(answers)
     return [
         Entry(
             place,
@@ -131,6 +136,7 @@ def entries_of(
             judge,
             _scored(results, place, bundle, judge, table, answers),
             dataset,
+            routes,
         )
         for judge in review.judges
         if judge.status != HELD
@@ -214,8 +220,9 @@ def _board(entries: Sequence[Entry]) -> Board:
         id=_board_id(first),
         judge=first.judge.judge,
         rubric=first.judge.rubric,
-        dataset=first.dataset.hub_id or first.bundle.dataset.name,
-        hub_id=first.dataset.hub_id or first.bundle.dataset.hub_id,
+        # By the dataset that the maintainers opened: what a submission calls its dataset names nothing.
+        dataset=first.dataset.hub_id or first.dataset.built.path.resolve().name,
+        hub_id=first.dataset.hub_id,
         origin=" and ".join(sorted({case.origin for case in first.dataset.built.cases()})),
         cases_hash=first.bundle.dataset.cases_hash,
         sample=first.sample,
@@ -255,4 +262,6 @@ def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:
         place=entry.place,
         results=judge.results,
         verdicts=verdicts_path(judge, entry.place),
+        submitter=entry.review.submitter,
+        routes=row_routes(entry.answers, entry.routes),
     )

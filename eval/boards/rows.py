@@ -18,6 +18,7 @@ from eval.repository.leaderboard import (
     Board,
     BoardRow,
     Leaderboard,
+    RowRoute,
     Status,
     SubmittedScore,
 )
@@ -67,10 +68,13 @@ def board_row(
     place: str | None = None,
     results: str | None = None,
     verdicts: str = "",
+    submitter: str | None = None,
+    routes: Sequence[RowRoute] = (),
 ) -> BoardRow:
     """The row of a model.
 
-    ``place`` is its folder among the submissions, ``results`` and ``verdicts`` are files from the root of the results.
+    ``place`` is its folder among the submissions, ``results`` and ``verdicts`` are files from the root of the results;
+    ``submitter`` is the account that handed it in, by the Hub's word.
     """
     bundle = f"{SUBMISSIONS}/{place}" if place else ""
     return BoardRow(
@@ -78,6 +82,8 @@ def board_row(
         model_id=model.id,
         organization=model.slug.partition("__")[0],
         repo=model.repo,
+        submitter=submitter,
+        routes=list(routes),
         family=model.family,
         weights=model.weights,
         kind=kind,

@@ -48,6 +48,7 @@ def _is_file(path: Path) -> bool:
 @datasets("Whose cases may be answered")
 @click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")
 @click.option("--merge", is_flag=True, help="Merge the requests that nothing refuses, and add their reviews.")
+@click.option("--same-model", is_flag=True, help="With --pr: a request's model is the repository that it names.")
 @click.option("--comment", "say", is_flag=True, help="Put the findings on each request.")
 @click.option("--again", is_flag=True, help="Review what has a review too, as after a new version of the judge.")
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
@@ -61,6 +62,7 @@ def review(
     datasets: tuple[str, ...],
     number: int | None,
     merge: bool,
+    same_model: bool,
     say: bool,
     again: bool,
     accept: str | None,
@@ -83,6 +85,8 @@ def review(
 
     if bool(accept) != bool(reason):
         raise click.UsageError("--accept and --reason belong together.")
+    if same_model and number is None:
+        raise click.UsageError("--same-model is for one request: name it with --pr N.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
     rejudge = _rejudge_by(spec, judge_choice, max_tokens) if spec else maintainers_verdicts
@@ -96,7 +100,9 @@ def review(
     from dataset_builder.hub.client import Hub
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
-    requests = review_requests(repo, opened, number=number, merge=merge, say=say, rejudge=rejudge)
+    requests = review_requests(
+        repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge
+    )
     for one in requests:
         what = f"pull request {one.request.number} by {one.request.author}"
         if one.for_queue and not one.report.problems:

@@ -128,7 +128,7 @@ def _print_csv(scores: Scores) -> None:
     import csv
     import sys
 
-    from dataset_builder.storage.sheets import inert
+    from dataset_builder.storage.sheets import cell
     from eval.results.row import leaderboard
 
     writer = None
@@ -138,7 +138,7 @@ def _print_csv(scores: Scores) -> None:
             if writer is None:
                 writer = csv.DictWriter(sys.stdout, list(line), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow({name: inert(value) for name, value in line.items()})
+            writer.writerow({name: cell(value) for name, value in line.items()})
 
 
 def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
@@ -146,6 +146,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
     from eval.agreement.ranking import ranking_lines
     from eval.agreement.report import corrected_table
     from eval.judges.model.rubric import RESPONSE_TYPE
+    from eval.results.routes import routes_of, scores_by_route, served_by
     from eval.results.row import leaderboard
     from eval.results.tables import (
         account,
@@ -197,5 +198,11 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
     if corrected:
         for model, rates in found.corrected().items():
             out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))
+    if found.run is not None:
+        routes = routes_of(found.run.answers.values())
+        if told := served_by(routes):
+            out.print(f"Answers {told}.", markup=False)
+        if by_route := scores_by_route(found.answers[0], routes):
+            out.print(slices_table(list(by_route.items()), "By route"))
     if found.run is not None and (departures := found.run.record.departures):
         out.print(f"Departs from the study's protocol: {'; '.join(departures)}.")

@@ -12,7 +12,12 @@ from dataset_builder.hub.records import Committed, is_repo_name
 
 KIND: Final = "dataset"
 # What a preview and the checks of a new submission read.
-FOR_CHECKS: Final = ("leaderboard.json", "submissions/*/*/bundle.json", "reviews/*/*/fingerprints.parquet")
+FOR_CHECKS: Final = (
+    "leaderboard.json",
+    "submissions/*/*/bundle.json",
+    "reviews/*/*/review.json",
+    "reviews/*/*/fingerprints.parquet",
+)
 # What the leaderboard is made of.
 FOR_AGGREGATION: Final = (
     "submissions/*",

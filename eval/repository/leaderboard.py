@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import field
 
 from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
@@ -35,6 +36,15 @@ class SubmittedScore(Part, frozen=True, kw_only=True):
     agreement: Annotated[float | None, about("Share of those with the same response type.")]
 
 
+class RowRoute(Part, frozen=True, kw_only=True):
+    """A route by which some answers of a run came: a provider behind a router, a model, a set-up of a server."""
+
+    route: Annotated[str, about("Its name, as the server told whoever collected the answers.")]
+    answers: Annotated[int, about("Answers that came by it.")]
+    share: Annotated[float, about("Their share of all answers of which a route is told.")]
+    metrics: Annotated[dict[str, MetricValue], about("Rates on the cases it answered; empty where it is the only one.")]
+
+
 class BoardRow(Part, frozen=True, kw_only=True):
     """One model on one board."""
 
@@ -44,6 +54,9 @@ class BoardRow(Part, frozen=True, kw_only=True):
     repo: Annotated[str | None, about("Its repository on the Hub.")]
     family: Annotated[str | None, about("Its family, where known.")]
     weights: Annotated[Literal["open", "closed"] | None, about("Whether its weights can be had; null if unknown.")]
+    submitter: Annotated[
+        str | None, about("The account that handed it in, by the Hub's word; null in a folder, which has no owners.")
+    ] = None
     kind: Annotated[str, about("`published` with the dataset, `run` of blind-refusal, or `external`.")]
     run_id: Annotated[str, about("The run.")]
     collected_at: Annotated[str | None, about("When its last answer was collected (ISO 8601).")]
@@ -68,6 +81,9 @@ class BoardRow(Part, frozen=True, kw_only=True):
     metrics: Annotated[dict[str, MetricValue], about("Every metric over all cases, by id.")]
     corrected: Annotated[list[CorrectedValue], about("Rates corrected for the judge's errors; empty where unknown.")]
     submitted: Annotated[list[SubmittedScore], about("What the submitter's own judges said, where others judged.")]
+    routes: Annotated[list[RowRoute], about("By which routes the answers came; empty where nothing is told.")] = field(
+        default_factory=list
+    )
     bundle: Annotated[str, about("Folder of its bundle in the results repository.")]
     results: Annotated[str | None, about("Its `results.json` by this judge, with every slice.")]
     transcripts: Annotated[str, about("Its `responses.parquet`.")]

@@ -15,6 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from dataset_builder.errors import BlindRefusalError, DataError, InputError, Problem
+from dataset_builder.hub.people import CommitInfo, Origin, commits_of, last_changes, origins_of
+from dataset_builder.hub.pull_requests import PullRequest
 from dataset_builder.hub.records import Committed
 from eval.repository.bundle import to_json
 from eval.repository.folder import REQUESTS, decode
@@ -26,10 +28,15 @@ from eval.repository.requests import (
     RUNNING,
     EvalRequest,
     Policy,
+    SameModel,
     check_request,
+    check_same_model,
+    id_in_title,
     is_request_id,
     is_stale,
+    is_timely,
     make_request,
+    title_of,
 )
 
 POLICY: Final = "policy.json"
@@ -102,10 +109,13 @@ class RequestQueue:
 
         def attempt(head: str) -> Committed:
             queue = self.read(head)
-            if problems := check_request(asked, queue.requests, queue.policy, self._clock()):
+            problems = check_request(asked, queue.requests, queue.policy, self._clock(), self._origins(queue))
+            # What no list tells of waits in its pull request for a maintainer; who commits directly is one.
+            problems += check_same_model(asked, queue.policy, unsure=True)
+            if problems:
                 raise DataError("The evaluation cannot be asked for", problems)
             return self.repo.commit(
-                f"Ask for {asked.model}",
+                title_of(asked),
                 {request_path(asked.id): to_json(asked)},
                 parent=head,
                 create_pr=as_request,
@@ -113,14 +123,58 @@ class RequestQueue:
 
         return self.repo.update(attempt)
 
-    def check_new(self, path: str, data: bytes, author: str) -> list[Problem]:
-        """Whether a file that someone wants to add to the queue is a plain request of their own."""
+    def _origins(self, queue: Queue) -> dict[str, Origin]:
+        """Who asked for each request and when, by the Hub: the commit that brought it, and its pull request.
+
+        A request committed by who keeps the repository is whose it says. One that came under another title counts
+        from its file's newest commit, which can only be later.
+        """
+        hub, name = self.repo.hub, self.repo.name
+        if not queue.requests:
+            return {}
+        brought: dict[str, CommitInfo] = {}
+        for commit in commits_of(hub, name, KIND):
+            if request_id := id_in_title(commit.title):
+                # From the newest to the oldest: the first commit stays.
+                brought[request_id] = commit
+        known = origins_of(hub, name, KIND, brought.values())
+        found = {}
+        for one in queue.requests:
+            if one.id in brought:
+                origin = known[brought[one.id].commit_id]
+                found[one.id] = origin if origin.pull_request else Origin(one.by, origin.at)
+        if rest := [one for one in queue.requests if one.id not in found]:
+            changed = last_changes(hub, name, KIND, [request_path(one.id) for one in rest])
+            for one in rest:
+                if request_path(one.id) in changed:
+                    found[one.id] = Origin(one.by, changed[request_path(one.id)][1])
+        return found
+
+    def confirm_model(self, asked: EvalRequest) -> None:
+        """Write down in ``policy.json`` that a request's model and repository are the same, by a maintainer's word."""
+        pair = SameModel(model=asked.model, repo=asked.repo or "")
+
+        def attempt(head: str) -> None:
+            policy = self.read(head).policy
+            if asked.repo and pair not in policy.same_models:
+                changed = msgspec.structs.replace(policy, same_models=[*policy.same_models, pair])
+                self.repo.commit(f"Confirm {asked.model}", {POLICY: to_json(changed)}, parent=head)
+
+        self.repo.update(attempt)
+
+    def check_new(self, path: str, data: bytes, request: PullRequest, *, same_model: bool = False) -> list[Problem]:
+        """Whether a file that a pull request adds to the queue is a plain request of its author's own.
+
+        With ``same_model`` a maintainer confirms that its model and the repository it names are the same.
+        """
+        author = request.author
         try:
             asked = msgspec.json.decode(data, type=EvalRequest)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return [Problem(path, str(error)[:300], "ask with 'blind-refusal eval request'")]
         queue = self.read()
-        problems = check_request(asked, queue.requests, queue.policy, self._clock())
+        problems = check_request(asked, queue.requests, queue.policy, self._clock(), self._origins(queue))
+        problems += [] if same_model else check_same_model(asked, queue.policy)
         plain = make_request(
             asked.model,
             asked.cases_hash,
@@ -134,8 +188,18 @@ class RequestQueue:
             problems.append(Problem(path, "is not as `eval request` writes it", "ask again with that command"))
         if asked.by != author:
             problems.append(Problem(path, f"says that {asked.by} asks, but {author} opened it", "ask for yourself"))
+        if not is_timely(asked, request.opened_at):
+            opened = request.opened_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            what = f"says that it was asked at {asked.asked_at}, but was opened at {opened}"
+            problems.append(Problem(path, what, "ask again, with a clock that is right"))
+        if request.title != title_of(asked):
+            problems.append(
+                Problem(path, "came under another title than `eval request` gives", "ask with that command")
+            )
         if any(one.id == asked.id for one in queue.requests):
             problems.append(Problem(path, "is there already"))
+        if same_model and not problems:
+            self.confirm_model(asked)
         return problems
 
     def claim(self, worker: str, wanted: Callable[[EvalRequest, Policy], bool]) -> EvalRequest | None:

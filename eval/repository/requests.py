@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
 
-from dataset_builder.errors import InputError, Problem
+from dataset_builder.errors import InputError, Problem, RemoteError
+from dataset_builder.hub.people import Origin
+from dataset_builder.models.catalogue import repo_by_provider
 from dataset_builder.models.local import is_local_model
 from dataset_builder.models.providers import CUSTOM, resolve_endpoint
 from dataset_builder.work.cost import price_of
@@ -24,6 +26,8 @@ State = Literal["pending", "running", "done", "failed"]
 REASONING_LEVELS: Final = ("none", "minimal", "low", "medium", "high")
 ID_PATTERN: Final = r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{10}$(?!\n)"
 _ID: Final = re.compile(ID_PATTERN)
+TITLE: Final = "Ask for "
+_BROUGHT: Final = re.compile(TITLE + r".+ \(([0-9]{8}T[0-9]{6}Z-[0-9a-f]{10})\)(?: \(#[0-9]+\))?$")
 Money = Annotated[float, Meta(ge=0)]
 
 
@@ -69,6 +73,13 @@ class Price(Part, frozen=True, kw_only=True):
     output: Money
 
 
+class SameModel(Part, frozen=True, kw_only=True):
+    """A model by its provider's name, and the repository on the Hub that a maintainer says is the same."""
+
+    model: Line
+    repo: Line
+
+
 class Policy(Part, frozen=True, kw_only=True):
     """What may be asked for: ``policy.json`` at the root of the results repository, or these defaults."""
 
@@ -80,6 +91,8 @@ class Policy(Part, frozen=True, kw_only=True):
     most_per_million: Price = field(default_factory=lambda: Price(input=10.0, output=50.0))
     # Providers that tell the cost of each answer, so that a model of unknown price can be limited.
     cost_told_by: list[Line] = field(default_factory=lambda: ["openrouter"])
+    # What no provider's own list tells.
+    same_models: list[SameModel] = field(default_factory=list)
     most_usd_per_request: Money = 60.0
     heartbeat_s: Count = 300
     stale_s: Count = 1800
@@ -122,19 +135,33 @@ def is_request_id(text: str) -> bool:
     return bool(_ID.search(text))
 
 
-def check_request(asked: EvalRequest, known: Iterable[EvalRequest], policy: Policy, at: datetime) -> list[Problem]:
-    """Why a request is not taken, every reason at once; empty where it is."""
+def check_request(
+    asked: EvalRequest,
+    known: Iterable[EvalRequest],
+    policy: Policy,
+    at: datetime,
+    origins: Mapping[str, Origin] | None = None,
+) -> list[Problem]:
+    """Why a request is not taken, every reason at once; empty where it is.
+
+    ``origins`` tells by their ids who asked for the known ones and when, as the Hub knows it; what a request says
+    of itself counts only where the Hub does not know.
+    """
     problems = check_model(asked, policy)
     others = [one for one in known if one.id != asked.id]
-    mine = [one for one in others if one.by == asked.by]
-    day = [one for one in others if at - _time(one.asked_at) < timedelta(days=1)]
+    told = origins or {}
+    by = {one.id: told[one.id].by if one.id in told else one.by for one in others}
+    mine = [one for one in others if by[one.id] == asked.by]
+    day = [
+        one for one in others if at - (told[one.id].at if one.id in told else _time(one.asked_at)) < timedelta(days=1)
+    ]
     same = [one for one in others if one.is_open and _wanted(one) == _wanted(asked)]
     where = f"request for {asked.model}"
     if same:
-        problems.append(Problem(where, f"is asked for already, by {same[0].by}", f"see requests/{same[0].id}.json"))
+        problems.append(Problem(where, f"is asked for already, by {by[same[0].id]}", f"see requests/{same[0].id}.json"))
     if (n := sum(one.is_open for one in mine)) >= policy.open_per_user:
         problems.append(Problem(where, f"{asked.by} has {n} open requests; at most {policy.open_per_user}", "wait"))
-    if (n := sum(one.by == asked.by for one in day)) >= policy.per_user_and_day:
+    if (n := sum(by[one.id] == asked.by for one in day)) >= policy.per_user_and_day:
         hint = "ask tomorrow"
         problems.append(
             Problem(where, f"{asked.by} asked {n} times in 24 hours; at most {policy.per_user_and_day}", hint)
@@ -142,6 +169,43 @@ def check_request(asked: EvalRequest, known: Iterable[EvalRequest], policy: Poli
     if len(day) >= policy.per_day:
         problems.append(Problem(where, f"{len(day)} requests in 24 hours; at most {policy.per_day}", "ask tomorrow"))
     return problems
+
+
+def check_same_model(asked: EvalRequest, policy: Policy, *, unsure: bool = False) -> list[Problem]:
+    """Whether the repository that a request names is the model's own, by its provider's list or a maintainer's word.
+
+    With ``unsure`` what neither tells of passes, for a maintainer to look at.
+    """
+    if asked.repo is None or any((one.model, one.repo) == (asked.model, asked.repo) for one in policy.same_models):
+        return []
+    where = f"repository {asked.repo}"
+    why = f"{asked.model.partition('/')[0]} does not say which repository {asked.model} is"
+    try:
+        told = repo_by_provider(asked.model)
+    except RemoteError as error:
+        told, why = None, str(error)
+    if told is not None:
+        if told.lower() == asked.repo.lower():
+            return []
+        return [Problem(where, f"is another model than {asked.model}, which is {told}", "name that one, or none")]
+    hint = "leave it out, or a maintainer confirms it: 'blind-refusal eval review … --pr N --same-model'"
+    return [] if unsure else [Problem(where, why, hint)]
+
+
+def title_of(asked: EvalRequest) -> str:
+    """The title of the commit that brings a request, by which it is found in the repository's history."""
+    return f"{TITLE}{asked.model} ({asked.id})"
+
+
+def id_in_title(title: str) -> str | None:
+    """The id of the request that a commit of that title brought; the Hub adds the pull request's number."""
+    match = _BROUGHT.match(title)
+    return match[1] if match else None
+
+
+def is_timely(asked: EvalRequest, opened_at: datetime) -> bool:
+    """Whether a request says of its time what the Hub says of its pull request, within an hour."""
+    return abs(opened_at - _time(asked.asked_at)) <= timedelta(hours=1)
 
 
 def check_model(asked: EvalRequest, policy: Policy) -> list[Problem]:

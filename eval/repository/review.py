@@ -71,5 +71,7 @@ class Review(Part, frozen=True, kw_only=True):
     # Why a person let it in though it was held; kept when it is reviewed again.
     accepted: Note | None = None
     package_version: Line
+    # The account that handed it in, by the Hub's word; null in a folder, which has no owners.
+    submitter: Line | None = None
     # Of the maintainers' verdicts.parquet; null where there is none.
     verdicts_sha256: Hash | None = None

@@ -57,6 +57,7 @@ def review_submission(
     at: str | None = None,
     accept: str | None = None,
     before: Review | None = None,
+    submitter: str | None = None,
 ) -> MadeReview:
     """Review a submission that passed the checks.
 
@@ -64,7 +65,7 @@ def review_submission(
     findings of the checks that make it `community`, or hold it. ``adopt`` lets the submitter's own
     verdicts in beside ours. ``seed`` draws the audit's sample (default: at random, and recorded).
     ``accept`` is why a person lets in what would be held; ``before`` is an earlier review of the same
-    content, whose decision of a person stays.
+    content, whose decision of a person stays. ``submitter`` is the account that handed it in.
     """
     seed = secrets.randbits(32) if seed is None else seed
     at = at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -145,6 +146,7 @@ def review_submission(
         first_reviewed_at=before.first_reviewed_at if before else at,
         accepted=accept,
         package_version=__version__,
+        submitter=submitter,
         verdicts_sha256=None if verdicts is None else hashlib.sha256(verdicts).hexdigest(),
     )
     files = {

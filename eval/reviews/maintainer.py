@@ -14,7 +14,9 @@ from eval.boards.aggregate import aggregated_files
 from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
+from eval.repository.owners import Submitter, submitter_of
 from eval.repository.request_queue import RequestQueue
+from eval.repository.requests import TITLE
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.submissions.checks import MOST_UNSCORED
@@ -41,12 +43,14 @@ def review_requests(
     number: int | None = None,
     merge: bool = False,
     say: bool = False,
+    same_model: bool = False,
     rejudge: Rejudge = maintainers_verdicts,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[ReviewedRequest]:
     """Review the open pull requests (or one), and with ``merge`` let in those that nothing refuses.
 
-    ``say`` puts the findings on the request. A request may add the files of one submission and nothing
+    ``say`` puts the findings on the request; ``same_model`` confirms that the model of a request for an evaluation
+    is the repository that it names. A request may add the files of one submission and nothing
     else. A review is a commit of its own after the merge: until it is there, the submission has no row.
     """
     done = []
@@ -56,7 +60,7 @@ def review_requests(
         progress(f"pull request {request.number}: {request.title}")
         changes = changes_of(repo.hub, repo.name, KIND, request.ref)
         if path := queued_path(changes):
-            done.append(_review_queued(repo, request, path, merge=merge))
+            done.append(_review_queued(repo, request, path, merge=merge, same_model=same_model))
             continue
         report = report_on_request(repo, request, changes, datasets, rejudge=rejudge)
         if say:
@@ -92,6 +96,10 @@ def report_on_request(
             problems.append(Problem(path[:200], "is no file of a bundle", "leave it out"))
         elif file.size > LIMITS[pure.name]:
             problems.append(Problem(path, f"{file.size:,} bytes; at most {LIMITS[pure.name]:,} are taken"))
+    if request.title.startswith(TITLE):
+        # By that title requests for evaluations are found in the history, with their times and authors.
+        what = f"begins with {TITLE.strip()!r}, as the title of a request for an evaluation does"
+        problems.append(Problem(request.url, what, "choose another title"))
     if not changes.added and not problems:
         problems.append(Problem(request.url, "adds nothing", only))
     if problems:
@@ -99,7 +107,8 @@ def report_on_request(
     (folder,) = folders
     files = {PurePosixPath(path).name: repo.hub.read_file(repo.name, KIND, path, request.ref) for path in changes.added}
     copy, _ = repo.copy(FOR_CHECKS)
-    report = report_on_files(files, datasets, copy, seed=None, rejudge=rejudge)
+    by = Submitter(request.author, repo)
+    report = report_on_files(files, datasets, copy, seed=None, rejudge=rejudge, submitter=by)
     if report.submission is not None and f"{SUBMISSIONS}/{report.submission.place}" != folder:
         what = f"is not the folder that its bundle.json names, {SUBMISSIONS}/{report.submission.place}"
         return SubmissionReport((*report.problems, Problem(folder, what)), submission=report.submission)
@@ -114,10 +123,12 @@ def queued_path(changes: Changes) -> str | None:
     return path if PurePosixPath(path).parent.as_posix() == REQUESTS and path.endswith(".json") else None
 
 
-def _review_queued(repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool) -> ReviewedRequest:
+def _review_queued(
+    repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool, same_model: bool
+) -> ReviewedRequest:
     queue = RequestQueue(repo)
     data = repo.hub.read_file(repo.name, KIND, path, request.ref)
-    problems = queue.check_new(path, data, request.author)
+    problems = queue.check_new(path, data, request, same_model=same_model)
     if merge and not problems:
         merge_request(repo.hub, repo.name, KIND, request.number, "Into the queue.")
     return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, for_queue=True)
@@ -139,7 +150,7 @@ def review_repo(
 ) -> dict[str, SubmissionReport]:
     """Review the submissions on main that have no review, as after a merge by hand; see ``review_folder``."""
     copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS))
-    found = _review(copy, datasets, accept or {}, again=again, own=False, rejudge=rejudge)
+    found = _review(copy, datasets, accept or {}, again=again, repo=repo, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             commit_review(repo, place, report.reviewed.files)
@@ -161,7 +172,7 @@ def review_folder(
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
-    found = _review(results, datasets, accept or {}, again=again, own=True, rejudge=rejudge)
+    found = _review(results, datasets, accept or {}, again=again, repo=None, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             add_review(results, place, report.reviewed.files)
@@ -186,15 +197,28 @@ def aggregate_repo(repo: ResultsRepo, datasets: Sequence[OpenedDataset]) -> tupl
     return repo.update(attempt)
 
 
+def _handed_in_by(repo: ResultsRepo, results: Path, place: str) -> Submitter:
+    """The account behind a submission on main, which an earlier review may have kept."""
+    try:
+        before = read_review(results, place)
+    except DataError:
+        before = None
+    if before is not None and before.submitter:
+        return Submitter(before.submitter, repo)
+    origin = submitter_of(repo, place)
+    return Submitter(origin.by if origin else "", repo)
+
+
 def _review(
     results: Path,
     datasets: Sequence[OpenedDataset],
     accept: dict[str, str],
     *,
     again: bool,
-    own: bool,
+    repo: ResultsRepo | None,
     rejudge: Rejudge,
 ) -> dict[str, SubmissionReport]:
+    """Review what stands in a folder: one's own, or the copy of a repository."""
     found = {}
     there = places(results)
     for place in accept:
@@ -217,7 +241,8 @@ def _review(
             rejudge=rejudge,
             standing=True,
             accept=accept.get(place),
-            most_unscored=None if own else MOST_UNSCORED,
-            adopt=own,
+            most_unscored=None if repo is None else MOST_UNSCORED,
+            adopt=repo is None,
+            submitter=None if repo is None else _handed_in_by(repo, results, place),
         )
     return found

@@ -15,6 +15,7 @@ from eval.boards.rows import RANKED_BY, board_row, ranked_among, verdicts_path
 from eval.repository.bundle import BUNDLE
 from eval.repository.folder import SUBMISSIONS, read_review
 from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
+from eval.repository.owners import Submitter
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
@@ -80,12 +81,13 @@ def report_on_upload(
     adopt: bool = False,
     seed: int | None = PREVIEW_SEED,
     rejudge: Rejudge = maintainers_verdicts,
+    submitter: Submitter | None = None,
 ) -> SubmissionReport:
     """Check, judge again and preview a bundle's folder or zip; never raises for what is wrong in it.
 
     ``datasets`` are those that may be answered; ``results`` is a copy of the results repository, for its
-    leaderboard and its earlier submissions; ``rejudge`` makes the maintainers' verdicts; other arguments are
-    those of the checks and the review.
+    leaderboard and its earlier submissions; ``rejudge`` makes the maintainers' verdicts; ``submitter`` is the
+    account that hands it in; other arguments are those of the checks and the review.
     """
     try:
         files = open_upload(path)
@@ -94,7 +96,14 @@ def report_on_upload(
     except InputError as error:
         return SubmissionReport((Problem("the upload", str(error)),))
     return report_on_files(
-        files, datasets, results, most_unscored=most_unscored, adopt=adopt, seed=seed, rejudge=rejudge
+        files,
+        datasets,
+        results,
+        most_unscored=most_unscored,
+        adopt=adopt,
+        seed=seed,
+        rejudge=rejudge,
+        submitter=submitter,
     )
 
 
@@ -109,6 +118,7 @@ def report_on_files(
     rejudge: Rejudge = maintainers_verdicts,
     standing: bool = False,
     accept: str | None = None,
+    submitter: Submitter | None = None,
 ) -> SubmissionReport:
     """The same for a bundle's files in memory; other arguments are those of the checks and the review.
 
@@ -126,16 +136,18 @@ def report_on_files(
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
     if results and not standing and (there := _standing(submission, results)):
         return SubmissionReport((there,), submission=submission)
+    disputes = submitter.disputes(submission.place, submission.bundle.model, results) if submitter and results else []
     made = review_submission(
         submission,
         checked.dataset,
         rejudge(submission, checked.dataset),
         flags=checked.flags,
-        held=checked.held,
+        held=[*disputes, *checked.held],
         adopt=adopt,
         seed=seed,
         accept=accept,
         before=before,
+        submitter=submitter.name or None if submitter else None,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
@@ -181,6 +193,7 @@ def _preview(
         corrected=found.corrected,
         place=place,
         verdicts=verdicts_path(judge, place),
+        submitter=review.submitter,
     )
     return PreviewRow(who[0], who[1], row, board)
 

@@ -19,6 +19,7 @@ from eval.interop.hub_yaml import eval_results_yaml
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, Bundle, MadeBundle
 from eval.repository.folder import SUBMISSIONS, add_review, add_submission, is_place, read_review
 from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
+from eval.repository.owners import Submitter
 from eval.repository.review import Review
 from eval.results.answer_set import is_run
 from eval.reviews.report import SubmissionReport, report_on_files
@@ -124,7 +125,7 @@ def check_for_repo(
 ) -> SubmissionReport:
     """Check a bundle as the maintainers will, against the submissions that the repository holds now."""
     copy, _ = repo.copy(FOR_CHECKS)
-    return report_on_files(files, datasets, copy, rejudge=rejudge)
+    return report_on_files(files, datasets, copy, rejudge=rejudge, submitter=Submitter(repo.hub.whoami(), repo))
 
 
 def public_lines(files: Mapping[str, bytes], account: str, repo: ResultsRepo) -> list[str]:

@@ -28,8 +28,9 @@ from dataset_builder.work.session import USUAL, Conditions
 from dataset_builder.work.stopping import Stop, StopKind
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS
+from eval.repository.owners import Maintainer
 from eval.repository.request_queue import ClaimLostError, RequestQueue
-from eval.repository.requests import EvalRequest, Policy, check_model
+from eval.repository.requests import EvalRequest, Policy, check_model, check_same_model
 from eval.reviews.maintainer import aggregate_repo
 from eval.reviews.report import report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
@@ -134,7 +135,7 @@ class Worker:
         policy = self.queue.read().policy
         self.say(f"{mine.id}: {mine.model}, asked for by {mine.by}")
         try:
-            if problems := check_model(mine, policy):
+            if problems := [*check_model(mine, policy), *check_same_model(mine, policy)]:
                 return self.queue.fail(mine, "; ".join(map(str, problems)))
             plan, kept = self._plan(mine, policy)
             before = _cost(plan.run)
@@ -203,7 +204,9 @@ class Worker:
     def _submit(self, mine: EvalRequest, plan: RunPlan) -> EvalRequest:
         made = bundle_of_run(plan.run, plan.dataset, model_repo=mine.repo, note=mine.note)
         copy, _ = self.queue.repo.copy(FOR_CHECKS)
-        report = report_on_files(made.files, [plan.dataset], copy, seed=None, rejudge=self.rejudge)
+        # Of the account that keeps the repository: its own run of a model that was asked for replaces others.
+        by = Maintainer(self.queue.repo.hub.whoami(), self.queue.repo)
+        report = report_on_files(made.files, [plan.dataset], copy, seed=None, rejudge=self.rejudge, submitter=by)
         if not report.ok or report.reviewed is None:
             return self.queue.fail(mine, "; ".join(map(str, report.problems[:5])))
         files = {f"{SUBMISSIONS}/{made.place}/{name}": data for name, data in made.files.items()}

@@ -90,6 +90,7 @@ def serve(
     from space.app import build_app
     from space.frame.outside import ICON_FILE, SeenFromOutside
     from space.intake.intake import open_intake
+    from space.intake.limits import UploadLimits
     from space.pages import PAGES
     from space.ui.theme import launch_settings
 
@@ -110,7 +111,7 @@ def serve(
         ssr_mode=False,
         max_file_size=MOST_BYTES,
         favicon_path=ICON_FILE,
-        app_kwargs={"middleware": [Middleware(SeenFromOutside, pages=PAGES)]},
+        app_kwargs={"middleware": [Middleware(UploadLimits), Middleware(SeenFromOutside, pages=PAGES)]},
         **launch_settings(),
     )
     print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)

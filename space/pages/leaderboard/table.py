@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
-from dataset_builder.storage.sheets import inert
+from dataset_builder.storage.sheets import cell
 from eval.repository.leaderboard import COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
 from space.data.snapshot import row_key, transcripts_key
@@ -134,7 +134,7 @@ def as_csv(frame: pd.DataFrame) -> str:
     plain = frame.drop(columns=["key", "search", "family_or_other"]).copy()
     for column in plain.columns:
         if not pd.api.types.is_numeric_dtype(plain[column]):
-            plain[column] = plain[column].map(inert)
+            plain[column] = plain[column].map(cell)
     return str(plain.to_csv(index=False, lineterminator="\n"))
 
 

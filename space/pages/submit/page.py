@@ -18,7 +18,9 @@ from eval.repository.hub import ResultsRepo
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import REASONING_LEVELS, EvalRequest
 from space.frame.page import Page, Shell, heading, html
-from space.intake.intake import HubIntake, LocalIntake, forget
+from space.intake.desk import UploadDesk
+from space.intake.intake import HubIntake, LocalIntake
+from space.intake.limits import host_of
 from space.pages.submit.markup import (
     asking,
     explanation,
@@ -48,31 +50,33 @@ def build(shell: Shell) -> None:
     in_space = get_space() is not None and bool(os.environ.get(_SIGN_IN))
     html(heading("Submit", "How a model gets onto the leaderboard."))
     html(explanation(intake, in_space))
+    desk = UploadDesk()
     if isinstance(intake, LocalIntake):
         local = intake
 
-        def check(upload: str | None) -> Shown:
-            return _checked(upload, lambda path: (local.check(path), []))
+        def check(upload: str | None, request: gr.Request) -> Shown:
+            return _checked(Dropped(desk, request), upload, lambda path: (local.check(path), []))
 
-        def submit(upload: str | None) -> Shown:
-            def put(path: Path) -> str:
-                return written(local.submit(path))
+        def submit(request: gr.Request) -> Shown:
+            return _submitted(Dropped(desk, request), lambda path: written(local.submit(path)))
 
-            return _submitted(upload, put)
-
-        _dropping(check, submit)
+        _dropping(desk, check, submit)
     elif isinstance(intake, HubIntake) and in_space:
         hub = intake
         with gr.Row():
             gr.LoginButton(size="sm", scale=0, min_width=260)
 
-        def check_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
-            return _checked(upload, lambda path: hub.check(path, _secret(token)))
+        def check_signed(
+            upload: str | None, request: gr.Request, profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+        ) -> Shown:
+            dropped = Dropped(desk, request, profile.username if profile else None)
+            return _checked(dropped, upload, lambda path: hub.check(path, _secret(token)))
 
-        def submit_signed(upload: str | None, token: gr.OAuthToken | None) -> Shown:
-            return _submitted(upload, lambda path: opened(hub.submit(path, _secret(token)), "The pull request"))
+        def submit_signed(request: gr.Request, token: gr.OAuthToken | None) -> Shown:
+            dropped = Dropped(desk, request)
+            return _submitted(dropped, lambda path: opened(hub.submit(path, _secret(token)), "The pull request"))
 
-        _dropping(check_signed, submit_signed)
+        _dropping(desk, check_signed, submit_signed)
     html(asking(intake, in_space))
     if isinstance(intake, HubIntake) and in_space:
         _request_form(intake)
@@ -93,8 +97,34 @@ def _queue(app: gr.Blocks, intake: HubIntake) -> None:
     app.load(load, outputs=shown, api_visibility="private", show_progress="hidden")
 
 
-def _dropping(check: Callable[..., Shown], submit: Callable[..., Shown]) -> None:
-    """The drop area, what was found, and the two answers to it."""
+class Dropped:
+    """What a visitor's session has on the desk."""
+
+    def __init__(self, desk: UploadDesk, request: gr.Request, account: str | None = None) -> None:
+        self._desk = desk
+        self._session = str(request.session_hash or "")
+        client = request.client
+        host = host_of((client.host, client.port) if client else None, request.headers.get("x-forwarded-for"))
+        self._visitor = f"account {account}" if account else f"host {host}"
+
+    def take(self, upload: Path) -> Path:
+        """Put an upload on the desk; see ``UploadDesk.take``."""
+        if not self._session:
+            # Nothing would tell one such visitor from another.
+            raise InputError("This page has lost its session: load it again.")
+        return self._desk.take(upload, self._session, self._visitor)
+
+    def path(self) -> Path | None:
+        """Where it lies; None where there is nothing."""
+        return self._desk.of(self._session)
+
+    def drop(self) -> None:
+        """Delete it."""
+        self._desk.drop(self._session)
+
+
+def _dropping(desk: UploadDesk, check: Callable[..., Shown], submit: Callable[..., Shown]) -> None:
+    """The drop area, what was found, and the two answers to it, which send nothing but whose session it is."""
     upload = gr.File(label="Bundle (zip)", file_types=[".zip"], type="filepath", height=120, elem_classes="br-drop")
     report = html()
     with gr.Row():
@@ -102,47 +132,44 @@ def _dropping(check: Callable[..., Shown], submit: Callable[..., Shown]) -> None
         discard = gr.Button("Discard it", visible=False, scale=0, min_width=150)
     shown = [upload, report, confirm, discard]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": _AT_A_TIME}
+
+    def discarded(request: gr.Request) -> Shown:
+        return _ended(Dropped(desk, request), "")
+
     upload.upload(check, [upload], shown, show_progress_on=upload, **private)
-    upload.clear(_nothing, None, shown, **private)
-    confirm.click(submit, [upload], shown, show_progress_on=report, **private)
-    discard.click(_discarded, [upload], shown, show_progress="hidden", **private)
+    upload.clear(discarded, None, shown, **private)
+    confirm.click(submit, None, shown, show_progress_on=report, **private)
+    discard.click(discarded, None, shown, show_progress="hidden", **private)
 
 
-def _checked(upload: str | None, check: Callable[[Path], tuple[Any, list[str]]]) -> Shown:
+def _checked(dropped: Dropped, upload: str | None, check: Callable[[Path], tuple[Any, list[str]]]) -> Shown:
     if upload is None:
-        return _nothing()
+        return _ended(dropped, "")
     try:
-        report, public = check(Path(upload))
+        report, public = check(dropped.take(Path(upload)))
     except BlindRefusalError as error:
-        return _ended(upload, failed(error))
+        return _ended(dropped, failed(error))
     if not report.ok:
-        return _ended(upload, findings(report))
+        return _ended(dropped, findings(report))
     return gr.skip(), findings(report, public), gr.update(visible=True), gr.update(visible=True)
 
 
-def _submitted(upload: str | None, submit: Callable[[Path], str]) -> Shown:
-    if upload is None or not Path(upload).is_file():
-        return _ended(upload, failed(InputError("The upload is gone: drop it again.")))
+def _submitted(dropped: Dropped, submit: Callable[[Path], str]) -> Shown:
+    path = dropped.path()
+    if path is None or not path.is_file():
+        return _ended(dropped, failed(InputError("The upload is gone: drop it again.")))
     try:
-        return _ended(upload, submit(Path(upload)))
+        return _ended(dropped, submit(path))
     except RemoteError as error:
         # Another try may do: the upload stays, with the two answers to it.
         return gr.skip(), failed(error), gr.skip(), gr.skip()
     except BlindRefusalError as error:
-        return _ended(upload, failed(error))
+        return _ended(dropped, failed(error))
 
 
-def _discarded(upload: str | None) -> Shown:
-    return _ended(upload, "")
-
-
-def _ended(upload: str | None, said: str) -> Shown:
-    forget(upload)
+def _ended(dropped: Dropped, said: str) -> Shown:
+    dropped.drop()
     return None, said, gr.update(visible=False), gr.update(visible=False)
-
-
-def _nothing() -> Shown:
-    return _ended(None, "")
 
 
 def _secret(token: gr.OAuthToken | None) -> str:

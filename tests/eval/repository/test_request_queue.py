@@ -75,7 +75,7 @@ def test_a_request_goes_through_its_states(queue: RequestQueue, hub: HubServer, 
     assert queue.read().requests == (done,)
     assert sorted(hub.repo(REPO).files) == [".gitattributes", request_path(one.id), "submissions/a__b/c/bundle.json"]
     titles = [commit.title for commit in reversed(hub.repo(REPO).history("main"))][1:]
-    assert titles == [f"Ask for {GLM}", f"Claim {one.id}", f"Work on {one.id}", f"Evaluate {GLM}"]
+    assert titles == [f"Ask for {GLM} ({one.id})", f"Claim {one.id}", f"Work on {one.id}", f"Evaluate {GLM}"]
 
 
 def test_of_two_workers_racing_one_gets_it(queue: RequestQueue, hub: HubServer, clock: Clock) -> None:

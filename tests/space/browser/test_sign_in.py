@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -107,7 +108,10 @@ def test_a_visitor_signs_in_and_hands_in_a_run_and_a_request(
     page.get_by_label("Model, with its provider first").fill("openrouter/z-ai/glm-5")
     page.get_by_role("button", name="Ask for it").click()
     page.get_by_text("The request:").wait_for()
-    assert sorted(asked_of(hub)) == [("bob", "Ask for openrouter/z-ai/glm-5"), ("bob", f"Submit {made.place}")]
+    asked, handed_in = sorted(asked_of(hub))
+    assert asked[0] == "bob"
+    assert re.fullmatch(r"Ask for openrouter/z-ai/glm-5 \(\d{8}T\d{6}Z-[0-9a-f]{10}\)", asked[1])
+    assert handed_in == ("bob", f"Submit {made.place}")
     assert BOB.token not in page.content()
 
     page.get_by_role("button", name=IN).click()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
@@ -95,7 +97,8 @@ def test_a_good_bundle_is_shown_confirmed_and_stands_on_the_leaderboard(
     assert serious(page) == []
     # Nothing is written before it is confirmed.
     assert not (served.results / "submissions" / made.place).exists()
-    assert served.kept() == ["bundle.zip"]
+    # Nor does what was dropped lie where gradio would send it to whoever names its path.
+    assert served.kept() == []
     tab_to(page, "Submit it")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Submitted").wait_for()
@@ -155,3 +158,33 @@ def test_all_problems_of_a_forged_bundle_are_listed_and_inert(
     page.get_by_role("button", name="Discard it").click()
     page.get_by_role("heading", name="Preview").wait_for(state="detached")
     assert served.kept() == []
+
+
+def test_another_session_can_neither_read_nor_confirm_nor_drop_an_upload(
+    open_page: OpenPage, served: Served, tmp_path: Path
+) -> None:
+    """As a program that calls what the two buttons call, under another session and with the owner's path."""
+    page = open_page(f"{served.address}/submit")
+    made = good_bundle(served.dataset, "acme/model-9", judged_by=())
+    received: list[str] = []
+    page.on("response", lambda answer: received.append(answer.text()) if "gradio_api/upload?" in answer.url else None)
+    page.locator(DROP).set_input_files(zipped(tmp_path / "bundle.zip", made.files))
+    page.get_by_role("heading", name="Preview").wait_for()
+    path = json.loads(received[0])[0]
+
+    with httpx.Client(base_url=served.address, timeout=60) as stranger:
+        assert stranger.get(f"/gradio_api/file={path}").status_code in (403, 404)
+        calls = [one for one in stranger.get("/config").json()["dependencies"] if len(one["outputs"]) == 4]
+        answered = 0
+        for one in calls:
+            data = [{"path": path, "meta": {"_type": "gradio.FileData"}}] * len(one["inputs"])
+            asked = {"data": data, "fn_index": one["id"], "session_hash": "stranger"}
+            if stranger.post("/gradio_api/queue/join", json=asked).status_code == 200:
+                stranger.get("/gradio_api/queue/data", params={"session_hash": "stranger"})
+                answered += 1
+        # Dropping, clearing, confirming and discarding.
+        assert answered >= 3
+    assert not (served.results / "submissions" / made.place).exists()
+    page.get_by_role("button", name="Submit it").click()
+    page.get_by_role("heading", name="Submitted").wait_for()
+    assert (served.results / "submissions" / made.place / BUNDLE).is_file()

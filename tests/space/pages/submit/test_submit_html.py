@@ -18,7 +18,7 @@ from eval.repository.leaderboard import Leaderboard, read_leaderboard
 from eval.repository.request_queue import RequestQueue
 from eval.reviews.report import PreviewRow, SubmissionReport
 from space.data.sources import FolderSource, HubSource, NoSource
-from space.intake.intake import AddedSubmission, HubIntake, LocalIntake, forget, open_intake
+from space.intake.intake import AddedSubmission, HubIntake, LocalIntake, open_intake
 from space.pages.submit.markup import (
     MOST_SHOWN,
     asking,
@@ -279,13 +279,3 @@ def test_nobody_sends_by_the_machines_own_account(
         with pytest.raises(InputError, match="Sign in first"):
             send()
     assert hub.faults.asked == []
-
-
-def test_an_upload_goes_with_its_folder_and_with_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "hash").mkdir()
-    upload = zipped(tmp_path / "hash" / "a.zip", {})
-    other = zipped(tmp_path / "b.zip", {})
-    kept = zipped(tmp_path / "c.zip", {})
-    for path in (str(upload), str(other), str(other), None):
-        forget(path)
-    assert list(tmp_path.iterdir()) == [kept]
