@@ -11,12 +11,14 @@ from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
+from eval.agreement.known import board_of
 from eval.boards.rows import RANKED_BY, board_row, rank_among, verdicts_path
 from eval.repository.bundle import BUNDLE
 from eval.repository.folder import SUBMISSIONS, read_review
-from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
+from eval.repository.leaderboard import FILE_NAME, HELD, MEANS, Board, BoardRow, Status, read_leaderboard
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
+from eval.reviews.kept import kept_verdicts
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED, check_submission
@@ -58,6 +60,12 @@ class SubmissionReport:
     rows: tuple[PreviewRow, ...] = ()
 
     @property
+    def evidence(self) -> tuple[str, ...]:
+        """What was done to test it apart from the ranking judges, and by whom, a line each."""
+        judges = self.reviewed.review.judges if self.reviewed else []
+        return tuple(dict.fromkeys(f"{found.in_words()} (for {one.judge})" for one in judges for found in one.evidence))
+
+    @property
     def ok(self) -> bool:
         """Whether it can be submitted."""
         return not self.problems and self.submission is not None
@@ -66,7 +74,8 @@ class SubmissionReport:
         """The report in words, a line each."""
         if self.problems:
             return [str(problem) for problem in self.problems]
-        lines = [f"status: {self.status}"]
+        lines = [f"status: {self.status}" + (f" ({MEANS[self.status]})" if self.status else "")]
+        lines += [f"what was done: {one}" for one in self.evidence]
         lines += [f"a person has to look: {one}" for one in self.held]
         return lines + [f"shown beside the row: {one}" for one in self.flags] + [f"note: {one}" for one in self.remarks]
 
@@ -109,10 +118,12 @@ def report_on_files(
     rejudge: Rejudge = maintainers_verdicts,
     standing: bool = False,
     accept: str | None = None,
+    collected_by: str | None = None,
 ) -> SubmissionReport:
     """The same for a bundle's files in memory; other arguments are those of the checks and the review.
 
-    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held.
+    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held;
+    ``collected_by`` is the maintainers' worker that asked the model, None where a submitter did.
     """
     try:
         submission = read_submission(files)
@@ -126,16 +137,20 @@ def report_on_files(
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
     if results and not standing and (there := _standing(submission, results)):
         return SubmissionReport((there,), submission=submission)
+    rejudged = rejudge(submission, checked.dataset)
+    if before is not None and results is not None:
+        rejudged += kept_verdicts(before, results, submission.place, rejudged)
     made = review_submission(
         submission,
         checked.dataset,
-        rejudge(submission, checked.dataset),
+        rejudged,
         flags=checked.flags,
         held=checked.held,
         adopt=adopt,
         seed=seed,
         accept=accept,
         before=before,
+        collected_by=collected_by,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
@@ -174,7 +189,9 @@ def _preview(
         kind=bundle.kind,
         run_id=bundle.run_id,
         collected_at=bundle.collected_at,
-        status=judge.status if review.status == VERIFIED else review.status,
+        judge=who,
+        status=HELD if review.status == HELD else judge.status,
+        evidence=[one.in_words() for one in judge.evidence],
         reasons=[*review.reasons, *judge.reasons],
         departures=submission.departures,
         ranks=(rank_among(found.overall, others, board.ranked_by if board else RANKED_BY), None, None),
@@ -192,5 +209,5 @@ def _board(submission: Submission, who: tuple[str, str], results: Path | None) -
         boards = read_leaderboard(results).boards
     except InputError:
         return None
-    same = (submission.bundle.dataset.cases_hash, *who, len(submission.run.case_ids))
+    same = (submission.bundle.dataset.cases_hash, *board_of(*who), len(submission.run.case_ids))
     return next((b for b in boards if (b.cases_hash, b.judge, b.rubric, b.n_cases) == same), None)

@@ -28,6 +28,7 @@ from dataset_builder.work.session import USUAL, Conditions
 from dataset_builder.work.stopping import Stop, StopKind
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS
+from eval.repository.identity import plain_line
 from eval.repository.request_queue import ClaimLostError, RequestQueue
 from eval.repository.requests import EvalRequest, Policy, check_model
 from eval.reviews.maintainer import aggregate_repo
@@ -203,7 +204,10 @@ class Worker:
     def _submit(self, mine: EvalRequest, plan: RunPlan) -> EvalRequest:
         made = bundle_of_run(plan.run, plan.dataset, model_repo=mine.repo, note=mine.note)
         copy, _ = self.queue.repo.copy(FOR_CHECKS)
-        report = report_on_files(made.files, [plan.dataset], copy, seed=None, rejudge=self.rejudge)
+        # Said here and nowhere else: a submission cannot say who collected it.
+        report = report_on_files(
+            made.files, [plan.dataset], copy, seed=None, rejudge=self.rejudge, collected_by=plain_line(self.name)
+        )
         if not report.ok or report.reviewed is None:
             return self.queue.fail(mine, "; ".join(map(str, report.problems[:5])))
         files = {f"{SUBMISSIONS}/{made.place}/{name}": data for name, data in made.files.items()}
