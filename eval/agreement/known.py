@@ -106,6 +106,51 @@ def is_in_sample(judge: str) -> bool:
     return judge == _EMBEDDED
 
 
+# Whose board verdicts stand on, and how good a judge is at its worst.
+
+# To so many answers the study's first reviewer gives the response type that its judge gives; the second does so for
+# 238 of 249.
+AS_PEOPLE: Final = 192 / 207
+
+
+def board_of(judge: str, rubric: str) -> tuple[str, str]:
+    """The judge and rubric on whose board these verdicts stand.
+
+    Held-out verdicts are those of the embedded judge towards a model that it has not seen, as it has not seen any
+    other model on its board: so they stand there. Everybody else's stand on a board of their own.
+    """
+    if judge != _HELDOUT:
+        return judge, rubric
+    try:
+        from eval.judges.embedded.held_out import rubric_of
+        from eval.judges.embedded.judge import manifest
+
+        known = manifest()
+    except FileNotFoundError:
+        return judge, rubric
+    ours = rubric == rubric_of(known["heldout_verdicts"]["sha256"])
+    return (_EMBEDDED, known["rubric"]) if ours else (judge, rubric)
+
+
+def least_agreement(judge: str, rubric: str) -> float | None:
+    """The share of answers to which a judge gives the study's response type, at its worst; None if not measured.
+
+    For the embedded judge it is that on the family of models, unseen by the weights, on which it is least; for
+    others the least of what ``eval agreement`` found here. Raises DataError as ``stored_record`` does.
+    """
+    if judge in (_EMBEDDED, _HELDOUT):
+        if not _of_weights(judge, rubric):
+            return None
+        from eval.judges.embedded.judge import manifest
+
+        # The rows say what is left above a confidence; the first is where every answer is.
+        everything = manifest()["heldout"]["cascade"][0]
+        return float(everything["agreement_lowest"])
+    record = stored_record(judge, rubric)
+    found = [one.agreement for one in record.agreement if one.field == "response_type"] if record is not None else []
+    return min((one for one in found if one is not None), default=None)
+
+
 def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
     """The held-out figures of the embedded judge's manifest, where it is the manifest of these weights."""
     try:

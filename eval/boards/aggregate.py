@@ -21,7 +21,7 @@ from dataset_builder.storage.files import write_file
 from eval.boards.boards import NOT_USABLE, CaseTables, Entry, LeftOut, entries_of, make_boards
 from eval.boards.files import CARD, CARD_NAME, parquet_of
 from eval.boards.rows import in_order
-from eval.judging.registry import EMBEDDED, unknown_judge
+from eval.judging.registry import EMBEDDED, HELDOUT, unknown_judge
 from eval.repository.bundle import BUNDLE, Bundle
 from eval.repository.folder import REVIEWS, SUBMISSIONS, decode, places
 from eval.repository.leaderboard import (
@@ -215,7 +215,7 @@ def outdated(made: Leaderboard) -> list[str]:
     lines = []
     for board in made.boards:
         ours = [row for row in board.rows if row.verdicts.startswith(f"{REVIEWS}/")]
-        if ours and board.judge == EMBEDDED and (told := unknown_judge(board.judge, board.rubric)):
+        if ours and board.judge in (EMBEDDED, HELDOUT) and (told := unknown_judge(board.judge, board.rubric)):
             count = f"{len(ours):,} row{'s' * (len(ours) != 1)} over {board.n_cases:,} cases of {board.dataset}"
             lines.append(f"{count}: {told}.")
     return lines

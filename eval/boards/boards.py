@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,11 @@ import numpy as np
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
+from eval.agreement.known import board_of
 from eval.boards.rows import Ranked, board_row, in_order, verdicts_path
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
 from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_notices, read_review
-from eval.repository.leaderboard import HELD, VERIFIED, Board, BoardRow, Excluded, SubmittedScore
+from eval.repository.leaderboard import HELD, STRENGTH, Board, BoardRow, Excluded, SubmittedScore
 from eval.repository.review import Review, ReviewedJudge
 from eval.repository.tables import read_rows, read_verdicts
 from eval.results.routes import COLUMNS as ROUTE_COLUMNS
@@ -54,9 +55,14 @@ class Entry:
     routes: Mapping[str, str]
 
     @property
+    def who(self) -> tuple[str, str]:
+        """The judge and rubric on whose board it stands."""
+        return board_of(self.judge.judge, self.judge.rubric)
+
+    @property
     def board(self) -> tuple[str, str, str, tuple[str, ...]]:
         """What two entries share that stand on one board: the cases asked, and the judge."""
-        return self.bundle.dataset.cases_hash, self.judge.judge, self.judge.rubric, self.answers.cases.ids
+        return self.bundle.dataset.cases_hash, *self.who, self.answers.cases.ids
 
 
 class LeftOut(Exception):  # noqa: N818 - not an error
@@ -161,9 +167,12 @@ def _scored(
         raise LeftOut(NOT_USABLE, f"{stale:,} verdicts of {judge.judge} are on other answers than those submitted")
     statuses = zip(answers["case_id"], answers["status"], strict=True)
     failed = {case_id: status for case_id, status in statuses if status != OK}
-    return ScoredAnswers.from_verdicts(
+    found = ScoredAnswers.from_verdicts(
         table, verdicts, model=bundle.model.slug, judge=who[0], rubric=who[1], hashes=hashes, failed=failed
     )
+    # Under the name of the judge on whose board they stand, as scores of two judges are never compared.
+    judge_name, rubric = board_of(*who)
+    return replace(found, judge=judge_name, rubric=rubric)
 
 
 # Entries as ranked boards.
@@ -194,14 +203,14 @@ def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
     return in_order(boards), superseded
 
 
-def _standing(one: Entry) -> tuple[bool, bool, str, str]:
-    """Which run of a model stands: a verified one before others, then the newest, then by its id."""
+def _standing(one: Entry) -> tuple[int, bool, str, str]:
+    """Which run of a model stands: the better borne out one, then the newest, then by its id."""
     try:
         time = datetime.fromisoformat(one.bundle.collected_at or "")
     except ValueError:
-        return one.judge.status == VERIFIED, False, "", one.bundle.run_id
+        return STRENGTH[one.judge.status], False, "", one.bundle.run_id
     time = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return one.judge.status == VERIFIED, True, time.astimezone(UTC).isoformat(), one.bundle.run_id
+    return STRENGTH[one.judge.status], True, time.astimezone(UTC).isoformat(), one.bundle.run_id
 
 
 def _board(entries: Sequence[Entry]) -> Board:
@@ -218,8 +227,8 @@ def _board(entries: Sequence[Entry]) -> Board:
     agreement = next((one.judge.judge_agreement for one in entries if one.judge.judge_agreement), [])
     return Board(
         id=_board_id(first),
-        judge=first.judge.judge,
-        rubric=first.judge.rubric,
+        judge=first.who[0],
+        rubric=first.who[1],
         # By the dataset that the maintainers opened: what a submission calls its dataset names nothing.
         dataset=first.dataset.hub_id or first.dataset.built.path.resolve().name,
         hub_id=first.dataset.hub_id,
@@ -235,9 +244,9 @@ def _board(entries: Sequence[Entry]) -> Board:
 
 def _board_id(first: Entry) -> str:
     """An id of the judge, the number of cases and what tells boards of the same two apart."""
-    judge, n = first.judge, len(first.answers.cases)
-    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in judge.judge.lower()).strip("-.")
-    parts = f"{judge.judge} {judge.rubric} {first.bundle.dataset.cases_hash} {first.sample} {n}"
+    (judge, rubric), n = first.who, len(first.answers.cases)
+    plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in judge.lower()).strip("-.")
+    parts = f"{judge} {rubric} {first.bundle.dataset.cases_hash} {first.sample} {n}"
     return f"{plain[:60]}-{n}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}"
 
 
@@ -249,7 +258,9 @@ def _row(entry: Entry, row: LeaderboardRow) -> BoardRow:
         kind=bundle.kind,
         run_id=bundle.run_id,
         collected_at=bundle.collected_at,
+        judge=(judge.judge, judge.rubric),
         status=judge.status,
+        evidence=[one.in_words() for one in judge.evidence],
         reasons=[*entry.review.reasons, *judge.reasons],
         departures=entry.departures,
         ranked=Ranked(row.rank, row.rank_low, row.rank_high, row.ranked_as, row.rank_best, row.rank_worst),

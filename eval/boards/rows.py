@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from dataset_builder import __version__
+from eval.agreement.known import board_of, is_in_sample
 from eval.repository.bundle import RESPONSES, VERDICTS, BundleModel
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.identity import published_model, slug_of
@@ -17,17 +18,21 @@ from eval.repository.leaderboard import (
     VERIFIED,
     Board,
     BoardRow,
+    Excluded,
     Leaderboard,
     RowRoute,
     Status,
     SubmittedScore,
 )
 from eval.repository.review import ReviewedJudge
+from eval.runs.published import is_published
 from eval.runs.verdict import PUBLISHED
 from eval.scores.results import CorrectedValue, MetricValue, Results, SideCount
 from eval.stats.metrics import METRIC_BY_ID
 
 RANKED_BY: Final = "discrimination"
+IN_SAMPLE: Final = "in-sample"
+_LEARNED: Final = "the embedded judge learned from these answers; --judge heldout judges them by weights that did not"
 
 
 class Rates(Protocol):
@@ -65,6 +70,8 @@ def board_row(
     ranked: Ranked,
     corrected: Sequence[CorrectedValue] = (),
     submitted: Sequence[SubmittedScore] = (),
+    judge: tuple[str, str],
+    evidence: Iterable[str] = (),
     place: str | None = None,
     results: str | None = None,
     verdicts: str = "",
@@ -73,6 +80,7 @@ def board_row(
 ) -> BoardRow:
     """The row of a model.
 
+    ``judge`` is the judge and the rubric that its verdicts carry; ``evidence`` is what was done to test them.
     ``place`` is its folder among the submissions, ``results`` and ``verdicts`` are files from the root of the results;
     ``submitter`` is the account that handed it in, by the Hub's word.
     """
@@ -89,7 +97,10 @@ def board_row(
         kind=kind,
         run_id=run_id,
         collected_at=collected_at,
+        judge=judge[0],
+        rubric=judge[1],
         status=status,
+        evidence=list(evidence),
         status_reasons=list(dict.fromkeys(reasons)),
         departures=list(departures),
         rank=ranked.rank,
@@ -154,12 +165,17 @@ def plain_leaderboard(results: Mapping[str, Results]) -> Leaderboard:
     # Here, as it brings scipy along.
     from eval.results.row import HEADLINE
 
+    excluded: list[Excluded] = []
     groups: dict[tuple[str, str, str, str], dict[str, Results]] = {}
     for path, one in results.items():
         origin = one.provenance
-        key = (origin.judge.judge, origin.judge.rubric, origin.dataset.cases_hash, origin.dataset.sample)
+        if learned_from(one):
+            excluded.append(Excluded(bundle=path, model=origin.model.name, status=IN_SAMPLE, reason=_LEARNED))
+            continue
+        who = board_of(origin.judge.judge, origin.judge.rubric)
+        key = (*who, origin.dataset.cases_hash, origin.dataset.sample)
         groups.setdefault(key, {})[path] = one
-    boards = [_plain_board(number, files) for number, files in enumerate(groups.values())]
+    boards = [_plain_board(number, key[:2], files) for number, (key, files) in enumerate(groups.items())]
     first = next(iter(results.values()))
     return Leaderboard(
         schema_version=SCHEMA_VERSION,
@@ -168,7 +184,7 @@ def plain_leaderboard(results: Mapping[str, Results]) -> Leaderboard:
         metrics=first.metrics,
         headline=list(HEADLINE),
         boards=in_order(boards),
-        excluded=[],
+        excluded=excluded,
     )
 
 
@@ -177,14 +193,20 @@ def in_order(boards: Iterable[Board]) -> list[Board]:
     return sorted(boards, key=lambda b: (-b.n_cases, -len(b.rows), b.judge, b.rubric, b.cases_hash))
 
 
-def _plain_board(number: int, files: Mapping[str, Results]) -> Board:
+def learned_from(one: Results) -> bool:
+    """Whether its judge learned from the very answers that it judged, so that it has no place beside other rows."""
+    model, judge = one.provenance.model, one.provenance.judge
+    return is_in_sample(judge.judge) and (is_published(model.id) or is_published(model.name))
+
+
+def _plain_board(number: int, who: tuple[str, str], files: Mapping[str, Results]) -> Board:
     first = next(iter(files.values()))
-    judge, dataset = first.provenance.judge, first.provenance.dataset
+    judge, dataset = who[0], first.provenance.dataset
     rows = [_plain_row(path, one, list(files.values())) for path, one in files.items()]
     return Board(
-        id=f"{judge.judge}-{dataset.n_cases}-{number}",
-        judge=judge.judge,
-        rubric=judge.rubric,
+        id=f"{judge}-{dataset.n_cases}-{number}",
+        judge=judge,
+        rubric=who[1],
         dataset=dataset.name,
         hub_id=dataset.hub_id,
         origin=" and ".join(dataset.sources),
@@ -208,7 +230,9 @@ def _plain_row(path: str, one: Results, beside: Sequence[Results]) -> BoardRow:
         kind=PUBLISHED if published else "run",
         run_id=PUBLISHED if published else path.rpartition("/")[0] or origin.model.name,
         collected_at=origin.collected_at,
+        judge=(origin.judge.judge, origin.judge.rubric),
         status=VERIFIED if published else COMMUNITY,
+        evidence=["the answers and the verdicts came with the dataset"] if published else [],
         reasons=[] if published else ["scored on this machine; nobody has reviewed it"],
         departures=origin.departures,
         # Nobody submitted them: whoever looks at files of their own has no reason to thin them out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,14 @@ def _is_file(path: Path) -> bool:
 @click.option("--again", is_flag=True, help="Review what has a review too, as after a new version of the judge.")
 @click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
 @click.option("--reason", help="Why.")
-@click.option("--judge", "spec", metavar="model:ID", help="A judge of yours beside the offline one; it may cost.")
+@click.option(
+    "--judge",
+    "spec",
+    metavar="model:ID|human:FILE",
+    help="A second judge: a model, which may cost, or people's labels.",
+)
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Show that judge N answers drawn at random.")
+@click.option("--only", metavar="ORG__MODEL/RUN", help="Review this submission alone, whether it has a review or not.")
 @model_options("that judge's", prefix="judge")
 @judge_max_tokens()
 @token_env
@@ -68,6 +76,8 @@ def review(
     accept: str | None,
     reason: str | None,
     spec: str | None,
+    sample: int | None,
+    only: str | None,
     judge_choice: ModelChoice,
     max_tokens: int | None,
     token_env: str,
@@ -87,11 +97,13 @@ def review(
         raise click.UsageError("--accept and --reason belong together.")
     if same_model and number is None:
         raise click.UsageError("--same-model is for one request: name it with --pr N.")
+    if sample is not None and spec is None:
+        raise click.UsageError("--sample is for --judge.")
     accepted = {accept: reason} if accept and reason else {}
     opened = [locate_dataset(one) for one in datasets]
-    rejudge = _rejudge_by(spec, judge_choice, max_tokens) if spec else maintainers_verdicts
+    rejudge = _rejudge_by(spec, judge_choice, max_tokens, sample) if spec else maintainers_verdicts
     if not names_repo(results):
-        found = review_folder(Path(results), opened, accept=accepted, again=again, rejudge=rejudge)
+        found = review_folder(Path(results), opened, accept=accepted, again=again, only=only, rejudge=rejudge)
         for place, report in found.items():
             _show(place, report)
         if not found:
@@ -100,8 +112,10 @@ def review(
     from dataset_builder.hub.client import Hub
 
     repo = ResultsRepo(Hub(token_env=token_env), results)
-    requests = review_requests(
-        repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge
+    requests = (
+        []
+        if only
+        else review_requests(repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge)
     )
     for one in requests:
         what = f"pull request {one.request.number} by {one.request.author}"
@@ -110,19 +124,19 @@ def review(
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    found = review_repo(repo, opened, accept=accepted, again=again, rejudge=rejudge)
+    found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge)
     for place, report in found.items():
         _show(place, report)
     if not requests and not found:
         click.echo("nothing to review")
 
 
-def _rejudge_by(spec: str, choice: ModelChoice, max_tokens: int | None) -> Rejudge:
+def _rejudge_by(spec: str, choice: ModelChoice, max_tokens: int | None, sample: int | None) -> Rejudge:
     """The offline judge, and the one of that specification, made anew and asked about for each submission."""
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge, resolve_judge
     from eval.judging.run import judging_session
-    from eval.reviews.verdicts import rejudge, tasks_of
+    from eval.reviews.verdicts import drawn_cases, rejudge, tasks_of
 
     check_judge(spec)
     spent = 0.0
@@ -130,10 +144,12 @@ def _rejudge_by(spec: str, choice: ModelChoice, max_tokens: int | None) -> Rejud
     def judged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
         nonlocal spent
         judge = resolve_judge(spec, JudgeOptions(dataset, submission.run.model, choice=choice, max_tokens=max_tokens))
-        tasks = tasks_of(submission, dataset)
+        # Drawn anew each time, so that nobody can prepare for it; the verdicts say which they were.
+        chosen = drawn_cases(submission, sample, secrets.randbits(32)) if sample else None
+        tasks = [one for one in tasks_of(submission, dataset) if chosen is None or one.case.case_id in chosen]
         session = judging_session(judge, tasks, len(tasks), choice, spent)
         session.confirm()
-        found = rejudge(submission, dataset, [(judge, session)])
+        found = rejudge(submission, dataset, [(judge, session)], chosen=chosen)
         spent = session.budget.spent
         return found
 

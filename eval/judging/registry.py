@@ -91,6 +91,13 @@ def _current(kind: str) -> tuple[str, ...] | None:
             return (offline_judge().rubric,)
         except InputError:
             return None
+    if kind == HELDOUT:
+        from eval.judges.embedded.held_out import shipped
+
+        try:
+            return (shipped()[1],)
+        except FileNotFoundError:
+            return None
     if kind in ("model", "cascade"):
         from eval.judges.model.prompt import prompt_hash
         from eval.judges.model.rubric import RUBRIC_VERSION
@@ -101,6 +108,7 @@ def _current(kind: str) -> tuple[str, ...] | None:
 
 
 EMBEDDED: Final = "embedded"
+HELDOUT: Final = "heldout"
 
 
 def offline_judge() -> Judge:
@@ -113,3 +121,10 @@ def offline_judge() -> Judge:
         return load_judge()
     except FileNotFoundError:
         raise InputError("The weights of the offline judge are missing: install blind-refusal again.") from None
+
+
+def offline_judge_unseen(family: str) -> Judge:
+    """The offline judge towards the study's answers of a family of models: by weights that saw none of them."""
+    from eval.judges.embedded.held_out import HeldOutJudge, shipped
+
+    return HeldOutJudge(*shipped(), family)

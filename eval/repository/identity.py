@@ -50,20 +50,22 @@ def run_model(model: str, repo: str | None = None) -> BundleModel:
     """The model of a run, from how it was asked for; ``repo`` is its own repository on the Hub."""
     prefix, _, rest = model.partition("/")
     plain = rest if rest and prefix in PROVIDER_BY_ID else model
-    name = _line(repo or plain)
+    name = plain_line(repo or plain)
     organization, _, bare = name.rpartition("/")
     slug = slug_of(organization or (prefix if rest else _OF_NO_ONE), bare)
     known = _known(plain)
-    return BundleModel(slug=slug, name=name, id=_line(model), repo=repo, family=known.family, weights=known.weights)
+    return BundleModel(
+        slug=slug, name=name, id=plain_line(model), repo=repo, family=known.family, weights=known.weights
+    )
 
 
 def published_model(name: str, model_id: str) -> BundleModel:
     """A model whose answers came with the dataset."""
     known = _known(model_id)
     return BundleModel(
-        slug=slug_of(STUDY, _line(name)),
-        name=_line(name),
-        id=_line(model_id),
+        slug=slug_of(STUDY, plain_line(name)),
+        name=plain_line(name),
+        id=plain_line(model_id),
         family=known.family,
         weights=known.weights,
     )
@@ -88,5 +90,6 @@ def _part(text: str) -> str:
     return re.sub(r"_{2,}", "_", re.sub(r"\.{2,}", ".", plain)).strip("._-")
 
 
-def _line(text: str) -> str:
+def plain_line(text: str) -> str:
+    """A text as one line of at most 200 plain characters, others replaced by hyphens."""
     return re.sub(r"[^\w ./:@+()-]", "-", text)[:200] or "model"

@@ -21,10 +21,21 @@ SCHEMA_VERSION: Final = "1.0.0"
 FILE_NAME: Final = "leaderboard.json"
 PARQUET_NAME: Final = "leaderboard.parquet"
 
-Status = Literal["verified", "community", "held for review"]
+Status = Literal["verified", "checked", "community", "held for review"]
 VERIFIED: Final = "verified"
+CHECKED: Final = "checked"
 COMMUNITY: Final = "community"
 HELD: Final = "held for review"
+# What each says, in the words that every page uses.
+MEANS: Final[dict[Status, str]] = {
+    VERIFIED: "something other than the ranking judge bears the row out: a second judge of another kind, people, or "
+    "the maintainers' own run",
+    CHECKED: "the rates follow from these answers by this judge; nothing else bears them out yet",
+    COMMUNITY: "taken, with something to know, said beside the row",
+    HELD: "a person has to look first; it has no row until then",
+}
+# Of a model's runs on a board one with a higher number stands before others.
+STRENGTH: Final[dict[Status, int]] = {VERIFIED: 3, CHECKED: 2, COMMUNITY: 1, HELD: 0}
 
 
 class SubmittedScore(Part, frozen=True, kw_only=True):
@@ -60,7 +71,14 @@ class BoardRow(Part, frozen=True, kw_only=True):
     kind: Annotated[str, about("`published` with the dataset, `run` of blind-refusal, or `external`.")]
     run_id: Annotated[str, about("The run.")]
     collected_at: Annotated[str | None, about("When its last answer was collected (ISO 8601).")]
-    status: Annotated[Status, about("`verified` or `community`; what is held for review is under `excluded`.")]
+    judge: Annotated[
+        str, about("The judge as its verdicts name it: the board's, or `heldout` for answers that one learned from.")
+    ]
+    rubric: Annotated[str, about("Version of its rubric or weights, as its verdicts name it.")]
+    status: Annotated[
+        Status, about("`verified`, `checked` or `community`; what is held for review is under `excluded`.")
+    ]
+    evidence: Annotated[list[str], about("What was done to test it apart from the ranking judge, and by whom.")]
     status_reasons: Annotated[list[str], about("Why it has that status, in words.")]
     departures: Annotated[list[str], about("Where the run departs from the protocol, in words.")]
     rank: Annotated[int | None, about("Its rank by `ranked_as`; null without a value.")]

@@ -7,18 +7,17 @@ add files below ``submissions/``, so nobody writes a review of their own run.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
 from msgspec import field
 
+from eval.repository.evidence import Evidence, Share
 from eval.repository.leaderboard import Status
 from eval.runs.fields import Hash, Line, Note, Part
 from eval.scores.results import CorrectedValue, JudgeAgreement
 
 SCHEMA_VERSION: Final = "1.0.0"
 REVIEW: Final = "review.json"
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class ReviewedJudge(Part, frozen=True, kw_only=True):
@@ -30,6 +29,8 @@ class ReviewedJudge(Part, frozen=True, kw_only=True):
     adopted: bool
     status: Status
     reasons: list[str] = field(default_factory=list)
+    # What was done to test these verdicts, apart from this judge: what `verified` rests on.
+    evidence: list[Evidence] = field(default_factory=list)
     # How the judge agrees with humans and others on the dataset's answers, where it was measured.
     judge_agreement: list[JudgeAgreement] = field(default_factory=list)
     # The model's rates corrected for the judge's errors, where that could be done.
@@ -68,6 +69,8 @@ class Review(Part, frozen=True, kw_only=True):
     reviewed_at: Line
     # Of the first review of this content: a copy is what came later.
     first_reviewed_at: Line
+    # The maintainers' worker that asked the model; null where a submitter did. Only the worker writes it.
+    collected_by: Line | None = None
     # Why a person let it in though it was held; kept when it is reviewed again.
     accepted: Note | None = None
     package_version: Line

@@ -19,12 +19,17 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import HELPS
+from eval.agreement.known import is_in_sample
+from eval.judging.registry import HELDOUT
 from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, to_json, to_parquet
+from eval.repository.evidence import DATASET, Evidence
 from eval.repository.folder import REVIEWS, SUBMISSIONS
-from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
+from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, STRENGTH, VERIFIED, Status
 from eval.repository.review import REVIEW, Audit, Review, ReviewedJudge
 from eval.results.build import build_results
-from eval.reviews.verdicts import Rejudged, audit, verdict_of
+from eval.reviews.evidence import contradictions, evidence_for, second_judges, status_by
+from eval.reviews.verdicts import LearnedShare, Rejudged, audit, folder_of, learned_share, verdict_of
+from eval.runs.published import is_published
 from eval.runs.run import JudgeRecord
 from eval.runs.verdict import PUBLISHED, Verdict
 from eval.scores.results import Results
@@ -33,7 +38,7 @@ from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, sketches_
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import Submission, read_submission
 
-_IN_SAMPLE: Final = "this judge was trained on the published verdicts on these very answers"
+_UNSEEN: Final = "the embedded judge learned from these answers, so they are judged by weights that did not"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def review_submission(
     accept: str | None = None,
     before: Review | None = None,
     submitter: str | None = None,
+    collected_by: str | None = None,
 ) -> MadeReview:
     """Review a submission that passed the checks.
 
@@ -65,38 +71,53 @@ def review_submission(
     findings of the checks that make it `community`, or hold it. ``adopt`` lets the submitter's own
     verdicts in beside ours. ``seed`` draws the audit's sample (default: at random, and recorded).
     ``accept`` is why a person lets in what would be held; ``before`` is an earlier review of the same
-    content, whose decision of a person stays. ``submitter`` is the account that handed it in.
+    content, whose decision of a person stays, and what it says of who asked the model. ``submitter`` is the account
+    that handed it in; ``collected_by`` is the maintainers' worker that asked it, None where a submitter did.
     """
     seed = secrets.randbits(32) if seed is None else seed
     at = at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     accept = accept if accept is not None or before is None else before.accepted
     flags = list(dict.fromkeys([*flags, *submission.departures]))
     held = list(held)
-    base: Status = COMMUNITY if flags else VERIFIED
+    collected_by = collected_by or (before.collected_by if before else None)
     judges: list[ReviewedJudge] = []
     scored: dict[tuple[str, str], Results] = {}
     published = submission.bundle.kind == PUBLISHED
+    learned = None if published else learned_share(submission)
     if published:
         judge, problem = _published(submission, dataset)
         judges += [judge] if judge else []
         held += [problem] if problem else []
+    elif learned is not None:
+        model = submission.bundle.model
+        if is_published(model.id) and is_published(model.name):
+            flags.append(_in_sample(learned, "the study's own answers, run again from the dataset"))
+        else:
+            held.append(_in_sample(learned, "word for word the study's own, under another name"))
     if rejudged and not published:
         helps = {verdict.case_id for verdict in rejudged[0].verdicts if verdict.response_type == HELPS}
         held += stock_help_found(submission.marks(dataset), helps)
-    for one in rejudged:
-        results = _results(
-            submission, dataset, one.verdicts, JudgeRecord(judge=one.judge, rubric=one.rubric, settings=one.settings)
-        )
-        scored[one.judge, one.rubric] = results
-        reasons = [_IN_SAMPLE] if published and one.repeatable else []
+    for number, one in enumerate(rejudged):
+        # Each pair of judges once.
+        held += contradictions(one, second_judges(one, rejudged[number + 1 :]))
+        if one.is_partial:
+            # Too few answers for rates; what it says of the others' verdicts stands beside theirs.
+            continue
+        others = [other for other in rejudged if other is not one]
+        came_with = _plain_name(dataset) if published else None
+        evidence = evidence_for(one, others, worker=collected_by, dataset=came_with)
+        info = JudgeRecord(judge=one.judge, rubric=one.rubric, settings=one.settings)
+        scored[one.judge, one.rubric] = _results(submission, dataset, one.verdicts, info)
+        reasons = [_UNSEEN] if one.judge == HELDOUT else []
         place = _results_path(submission, one.judge, one.rubric)
         judges.append(
             ReviewedJudge(
                 judge=one.judge,
                 rubric=one.rubric,
                 adopted=False,
-                status=base,
+                status=status_by(evidence, flags),
                 reasons=reasons,
+                evidence=evidence,
                 judge_agreement=one.agreement,
                 results=place,
             )
@@ -113,7 +134,7 @@ def review_submission(
             status, reason = verdict_of(found, repeatable=repeatable)
         if status == HELD:
             held.append(reason)
-        elif who not in known and (adopt or status == VERIFIED):
+        elif who not in known and adopt and not (learned and is_in_sample(theirs.judge)):
             # The scores too are made here; the submitter's results.json is never read.
             scored[who] = _results(submission, dataset, submission.verdicts_of(*who), theirs)
             judges.append(
@@ -128,9 +149,11 @@ def review_submission(
             )
     if held and accept is not None:
         flags = [*(f"a person let this in ({accept}): {reason}" for reason in held), *flags]
-        held, base = [], COMMUNITY
+        held = []
         judges = [msgspec.structs.replace(one, status=COMMUNITY) for one in judges]
-    overall: Status = HELD if held else base
+    base: Status = COMMUNITY if flags else CHECKED
+    strongest = max((one.status for one in judges), key=STRENGTH.__getitem__, default=base)
+    overall: Status = HELD if held else strongest
     # Without their time: judging again must not change a byte.
     timeless = (msgspec.structs.replace(v, judged_at=None) for one in rejudged for v in one.verdicts)
     content = sorted(timeless, key=lambda v: v.key)
@@ -144,6 +167,7 @@ def review_submission(
         audits=audits,
         reviewed_at=at,
         first_reviewed_at=before.first_reviewed_at if before else at,
+        collected_by=collected_by,
         accepted=accept,
         package_version=__version__,
         submitter=submitter,
@@ -157,10 +181,16 @@ def review_submission(
     return MadeReview(review, files if verdicts is None else {**files, VERDICTS: verdicts}, scored)
 
 
-def folder_of(judge: str, rubric: str) -> str:
-    """The name of a judge's folder within a review."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in judge).strip(".-") or "judge"
-    return f"{plain[:60]}-{hashlib.sha256(f'{judge} {rubric}'.encode()).hexdigest()[:8]}"
+def _plain_name(dataset: OpenedDataset) -> str:
+    """The dataset's repository, or its folder without the way to it, which is nobody else's business."""
+    return dataset.hub_id or dataset.built.path.resolve().name
+
+
+def _in_sample(learned: LearnedShare, whose: str) -> str:
+    return (
+        f"{100 * learned.share:.0f} % of the answers are {whose} (models of the family {learned.family}); they are "
+        "judged by weights that did not learn from them"
+    )
 
 
 def _results_path(submission: Submission, judge: str, rubric: str) -> str:
@@ -206,6 +236,7 @@ def _published(submission: Submission, dataset: OpenedDataset) -> tuple[Reviewed
             adopted=True,
             status=VERIFIED,
             reasons=["the verdicts that came with the dataset"],
+            evidence=[Evidence(kind=DATASET, by=_plain_name(dataset))],
             judge_agreement=results.judge_agreement,
             corrected=results.corrected,
             results=f"{SUBMISSIONS}/{submission.place}/{RESULTS}" if same else None,

@@ -11,6 +11,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.hub.pull_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.boards.aggregate import aggregated_files
+from eval.repository.bundle import RESULTS
 from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
@@ -146,11 +147,13 @@ def review_repo(
     *,
     accept: dict[str, str] | None = None,
     again: bool = False,
+    only: str | None = None,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> dict[str, SubmissionReport]:
     """Review the submissions on main that have no review, as after a merge by hand; see ``review_folder``."""
-    copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS))
-    found = _review(copy, datasets, accept or {}, again=again, repo=repo, rejudge=rejudge)
+    # With the settings of judges that are not asked again.
+    copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS, f"{REVIEWS}/*/{RESULTS}"))
+    found = _review(copy, datasets, accept or {}, again=again, only=only, repo=repo, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             commit_review(repo, place, report.reviewed.files)
@@ -163,16 +166,18 @@ def review_folder(
     *,
     accept: dict[str, str] | None = None,
     again: bool = False,
+    only: str | None = None,
     rejudge: Rejudge = maintainers_verdicts,
 ) -> dict[str, SubmissionReport]:
     """Review the submissions of a folder of one's own that have no review, or with ``again`` all of them.
 
-    ``accept`` maps a place to why a person lets it in that the checks hold. Returns the reports by place. Raises
+    ``accept`` maps a place to why a person lets it in that the checks hold; ``only`` is the one place that is reviewed,
+    all if None. Returns the reports by place. Raises
     InputError where there is no such folder, or no submission at a place to accept.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
-    found = _review(results, datasets, accept or {}, again=again, repo=None, rejudge=rejudge)
+    found = _review(results, datasets, accept or {}, again=again, only=only, repo=None, rejudge=rejudge)
     for place, report in found.items():
         if report.reviewed is not None:
             add_review(results, place, report.reviewed.files)
@@ -215,18 +220,21 @@ def _review(
     accept: dict[str, str],
     *,
     again: bool,
+    only: str | None,
     repo: ResultsRepo | None,
     rejudge: Rejudge,
 ) -> dict[str, SubmissionReport]:
     """Review what stands in a folder: one's own, or the copy of a repository."""
     found = {}
     there = places(results)
-    for place in accept:
+    for place in (*accept, *([only] if only else [])):
         if place not in there:
             known = f"; the nearest is {near[0]}" if (near := get_close_matches(place, there, 1, 0.5)) else ""
             raise InputError(f"{place}: no such submission; expected ORGANIZATION__MODEL/RUN{known}.")
     for place in there:
-        if not again and place not in accept:
+        if only is not None and place != only:
+            continue
+        if not again and place not in accept and only is None:
             try:
                 if read_review(results, place) is not None:
                     continue

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
+from eval.agreement.known import board_of
 from eval.boards.rows import RANKED_BY, board_row, ranked_among, verdicts_path
 from eval.repository.bundle import BUNDLE
 from eval.repository.folder import SUBMISSIONS, read_review
-from eval.repository.leaderboard import FILE_NAME, VERIFIED, Board, BoardRow, Status, read_leaderboard
+from eval.repository.leaderboard import FILE_NAME, HELD, MEANS, Board, BoardRow, Status, read_leaderboard
 from eval.repository.owners import Submitter
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
+from eval.reviews.kept import kept_verdicts
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED, check_submission
@@ -59,6 +61,12 @@ class SubmissionReport:
     rows: tuple[PreviewRow, ...] = ()
 
     @property
+    def evidence(self) -> tuple[str, ...]:
+        """What was done to test it apart from the ranking judges, and by whom, a line each."""
+        judges = self.reviewed.review.judges if self.reviewed else []
+        return tuple(dict.fromkeys(f"{found.in_words()} (for {one.judge})" for one in judges for found in one.evidence))
+
+    @property
     def ok(self) -> bool:
         """Whether it can be submitted."""
         return not self.problems and self.submission is not None
@@ -67,7 +75,8 @@ class SubmissionReport:
         """The report in words, a line each."""
         if self.problems:
             return [str(problem) for problem in self.problems]
-        lines = [f"status: {self.status}"]
+        lines = [f"status: {self.status}" + (f" ({MEANS[self.status]})" if self.status else "")]
+        lines += [f"what was done: {one}" for one in self.evidence]
         lines += [f"a person has to look: {one}" for one in self.held]
         return lines + [f"shown beside the row: {one}" for one in self.flags] + [f"note: {one}" for one in self.remarks]
 
@@ -119,10 +128,12 @@ def report_on_files(
     standing: bool = False,
     accept: str | None = None,
     submitter: Submitter | None = None,
+    collected_by: str | None = None,
 ) -> SubmissionReport:
     """The same for a bundle's files in memory; other arguments are those of the checks and the review.
 
-    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held.
+    ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held;
+    ``collected_by`` is the maintainers' worker that asked the model, None where a submitter did.
     """
     try:
         submission = read_submission(files)
@@ -137,10 +148,13 @@ def report_on_files(
     if results and not standing and (there := _standing(submission, results)):
         return SubmissionReport((there,), submission=submission)
     disputes = submitter.disputes(submission.place, submission.bundle.model, results) if submitter and results else []
+    rejudged = rejudge(submission, checked.dataset)
+    if before is not None and results is not None:
+        rejudged += kept_verdicts(before, results, submission.place, rejudged)
     made = review_submission(
         submission,
         checked.dataset,
-        rejudge(submission, checked.dataset),
+        rejudged,
         flags=checked.flags,
         held=[*disputes, *checked.held],
         adopt=adopt,
@@ -148,6 +162,7 @@ def report_on_files(
         accept=accept,
         before=before,
         submitter=submitter.name or None if submitter else None,
+        collected_by=collected_by,
     )
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
@@ -186,7 +201,9 @@ def _preview(
         kind=bundle.kind,
         run_id=bundle.run_id,
         collected_at=bundle.collected_at,
-        status=judge.status if review.status == VERIFIED else review.status,
+        judge=who,
+        status=HELD if review.status == HELD else judge.status,
+        evidence=[one.in_words() for one in judge.evidence],
         reasons=[*review.reasons, *judge.reasons],
         departures=submission.departures,
         ranked=ranked_among(found.overall, others, board.ranked_by if board else RANKED_BY, kind=bundle.kind),
@@ -205,5 +222,5 @@ def _board(submission: Submission, who: tuple[str, str], results: Path | None) -
         boards = read_leaderboard(results).boards
     except InputError:
         return None
-    same = (submission.bundle.dataset.cases_hash, *who, len(submission.run.case_ids))
+    same = (submission.bundle.dataset.cases_hash, *board_of(*who), len(submission.run.case_ids))
     return next((b for b in boards if (b.cases_hash, b.judge, b.rubric, b.n_cases) == same), None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,14 +14,14 @@ from dataset_builder.errors import InputError
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import Session
 from dataset_builder.work.stopping import Spent, StoppedEarlyError
-from eval.agreement.known import known_agreement
+from eval.agreement.known import known_agreement, least_agreement
 from eval.judges.interface import Judge, JudgeTask
-from eval.judging.registry import EMBEDDED, offline_judge
+from eval.judging.registry import EMBEDDED, HELDOUT, offline_judge, offline_judge_unseen
 from eval.judging.run import judging_session, spent_on
-from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED, Status
+from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, Status
 from eval.repository.review import Audit
 from eval.runs.answer import Answer
-from eval.runs.verdict import Verdict
+from eval.runs.verdict import NOT_JUDGED, Verdict
 from eval.scores.labels import FIELDS
 from eval.scores.results import JudgeAgreement
 from eval.submissions.submission import Submission
@@ -31,6 +32,8 @@ SAMPLE: Final = 200
 ENOUGH: Final = 0.90
 TOO_LITTLE: Final = 0.75
 TOO_LITTLE_BY_ANOTHER: Final = 0.50
+# Two models of the study give the very same answer to 1.1 % of the cases at most.
+TOO_MANY_LEARNED: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,82 @@ class Rejudged:
     repeatable: bool = False
     # How it agrees with people and with the study's judge, where that was measured.
     agreement: list[JudgeAgreement] = field(default_factory=list)
+    # On how many answers it agrees with the study's judge at its worst, a share; None where that was not measured.
+    least: float | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was shown only some of the answers, so that it is evidence and has no row."""
+        offline = self.judge in (EMBEDDED, HELDOUT)
+        return not offline and any(v.unscored_reason == NOT_JUDGED for v in self.verdicts)
 
 
 def rejudge(
-    submission: Submission, dataset: OpenedDataset, judges: Sequence[tuple[Judge, Session]] = ()
+    submission: Submission,
+    dataset: OpenedDataset,
+    judges: Sequence[tuple[Judge, Session]] = (),
+    *,
+    chosen: Container[str] | None = None,
 ) -> list[Rejudged]:
     """Judge every answer with the offline judge, then with each of ``judges``, which are closed afterwards.
 
-    Raises InputError where this installation has no offline judge, StoppedEarlyError where a session's budget
-    ends, and as the judges do.
+    Answers that the offline judge learned from get the verdicts of weights that did not. ``chosen`` are the cases
+    that the other judges are shown, all if None; the rest are ``not_judged`` by them. Raises InputError where this
+    installation has no offline judge, StoppedEarlyError where a session's budget ends, and as the judges do.
     """
     found = []
     tasks = tasks_of(submission, dataset)
-    offline = offline_judge()
+    learned = learned_share(submission)
+    offline = offline_judge() if learned is None else offline_judge_unseen(learned.family)
     for judge, session in ((offline, judging_session(offline, (), len(tasks), ModelChoice())), *judges):
-        verdicts = asyncio.run(_judge(judge, session, tasks))
+        shown = [one for one in tasks if judge is offline or chosen is None or one.case.case_id in chosen]
+        verdicts = asyncio.run(_judge(judge, session, shown))
+        if len(shown) < len(tasks):
+            there = {verdict.case_id for verdict in verdicts}
+            verdicts += [_not_judged(judge, one) for one in tasks if one.case.case_id not in there]
         agreement = known_agreement(judge.name, judge.rubric)
+        least = least_agreement(judge.name, judge.rubric)
         repeatable = judge.name == EMBEDDED
-        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement))
+        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement, least))
     return found
+
+
+def _not_judged(judge: Judge, task: JudgeTask) -> Verdict:
+    return Verdict(
+        case_id=task.case.case_id,
+        response_hash=task.response.response_hash,
+        judge=judge.name,
+        rubric=judge.rubric,
+        unscored_reason=NOT_JUDGED,
+    )
+
+
+def drawn_cases(submission: Submission, size: int, seed: int) -> frozenset[str]:
+    """The cases of ``size`` answers drawn at random, or of all where there are fewer."""
+    there = sorted(case_id for case_id, _ in submission.texts())
+    return frozenset(random.Random(seed).sample(there, min(size, len(there))))  # noqa: S311 - must be repeatable
+
+
+@dataclass(frozen=True)
+class LearnedShare:
+    """Which share of a submission's answers the offline judge's weights learned from, and whose most of them are."""
+
+    family: str
+    share: float
+
+
+def learned_share(submission: Submission) -> LearnedShare | None:
+    """Whether a submission's answers are the study's own; None where fewer than TOO_MANY_LEARNED of them are."""
+    try:
+        from eval.judges.embedded.held_out import learned_from
+
+        hashes = {case_id: submission.hashes[case_id] for case_id, _ in submission.texts()}
+        found = learned_from(hashes)
+    except FileNotFoundError:
+        return None
+    if found is None or found.n < TOO_MANY_LEARNED * len(hashes):
+        return None
+    return LearnedShare(found.family, found.n / len(hashes))
 
 
 Rejudge = Callable[[Submission, OpenedDataset], list[Rejudged]]
@@ -112,6 +172,12 @@ async def _judge(judge: Judge, session: Session, tasks: Sequence[JudgeTask]) -> 
     return [verdict for start in sorted(done) for verdict in done[start]]
 
 
+def folder_of(judge: str, rubric: str) -> str:
+    """The name of a judge's folder within a review."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in judge).strip(".-") or "judge"
+    return f"{plain[:60]}-{hashlib.sha256(f'{judge} {rubric}'.encode()).hexdigest()[:8]}"
+
+
 # The audit: a submitter's judge against ours on a random sample of the same answers.
 
 
@@ -158,7 +224,7 @@ def verdict_of(found: Audit, *, repeatable: bool) -> tuple[Status, str]:
         return HELD, f"{told}, yet that judge always says the same: the verdicts were changed"
     if found.response_type < TOO_LITTLE:
         return HELD, f"{told}; below {100 * TOO_LITTLE:.0f} % a person has to look"
-    return (VERIFIED if found.response_type >= ENOUGH else COMMUNITY), told
+    return (CHECKED if found.response_type >= ENOUGH else COMMUNITY), told
 
 
 def _scored(ours: Mapping[str, Verdict], verdict: Verdict) -> bool:

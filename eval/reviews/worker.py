@@ -28,6 +28,7 @@ from dataset_builder.work.session import USUAL, Conditions
 from dataset_builder.work.stopping import Stop, StopKind
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS
+from eval.repository.identity import plain_line
 from eval.repository.owners import Maintainer
 from eval.repository.request_queue import ClaimLostError, RequestQueue
 from eval.repository.requests import EvalRequest, Policy, check_model, check_same_model
@@ -206,7 +207,16 @@ class Worker:
         copy, _ = self.queue.repo.copy(FOR_CHECKS)
         # Of the account that keeps the repository: its own run of a model that was asked for replaces others.
         by = Maintainer(self.queue.repo.hub.whoami(), self.queue.repo)
-        report = report_on_files(made.files, [plan.dataset], copy, seed=None, rejudge=self.rejudge, submitter=by)
+        # Who collected it is said here and nowhere else: a submission cannot say it.
+        report = report_on_files(
+            made.files,
+            [plan.dataset],
+            copy,
+            seed=None,
+            rejudge=self.rejudge,
+            submitter=by,
+            collected_by=plain_line(self.name),
+        )
         if not report.ok or report.reviewed is None:
             return self.queue.fail(mine, "; ".join(map(str, report.problems[:5])))
         files = {f"{SUBMISSIONS}/{made.place}/{name}": data for name, data in made.files.items()}

@@ -64,6 +64,8 @@ class JudgedRun:
     model: str
     judge: Judge
     verdicts: Path
+    # As the file names the judge: `heldout` for answers that the board's judge learned from.
+    named: Judge
 
     @property
     def key(self) -> str:
@@ -77,7 +79,7 @@ class JudgedRun:
         return {
             (case_id, answer): dict(zip(_LABELS, labels, strict=True))
             for case_id, answer, judge, rubric, *labels in zip(*(found[name] for name in columns), strict=True)
-            if (judge, rubric) == self.judge
+            if (judge, rubric) == self.named
         }
 
 
@@ -99,7 +101,7 @@ def additions(now: Snapshot, built: BuiltDataset) -> Additions:
                     continue
                 runs.setdefault(name, SubmittedRun(name, row.model_id, responses))
             if judged is not None:
-                verdicts.setdefault((name, judge), JudgedRun(name, judge, judged))
+                verdicts.setdefault((name, judge), JudgedRun(name, judge, judged, (row.judge, row.rubric)))
     return Additions(
         tuple(runs[name] for name in sorted(runs)),
         tuple(verdicts[key] for key in sorted(verdicts)),

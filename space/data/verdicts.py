@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -92,15 +93,17 @@ def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) 
     table = whole if run is None else _part(whole, run.case_ids)
     answers = read_rows(folder / places[RESPONSES], Answer, RESPONSES, ["case_id", "status", "response_hash"])
     statuses = zip(answers["case_id"], answers["status"], strict=True)
-    return ScoredAnswers.from_verdicts(
+    found = ScoredAnswers.from_verdicts(
         table,
         read_verdicts(folder / places[VERDICTS], VERDICTS),
         model=row_key(row),
-        judge=board.judge,
-        rubric=board.rubric,
+        judge=row.judge,
+        rubric=row.rubric,
         hashes=dict(zip(answers["case_id"], answers["response_hash"], strict=True)),
         failed={case_id: status for case_id, status in statuses if status != OK},
     )
+    # Held-out verdicts stand on the board of the judge whose they are.
+    return replace(found, judge=board.judge, rubric=board.rubric)
 
 
 def _part(whole: CaseTable, case_ids: Sequence[str]) -> CaseTable:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -151,6 +152,29 @@ class HeldOutJudge:
             cost=0.0,
             **said,
         )
+
+
+class Learned(NamedTuple):
+    """How many answers are among those that the weights learned from, and whose most of these are (a family)."""
+
+    family: str
+    n: int
+
+
+def learned_from(hashes: Mapping[str, str]) -> Learned | None:
+    """Which answers the weights of ``embedded`` learned from, given the hash of each by its case; None for none.
+
+    Raises FileNotFoundError where this installation lacks the held-out verdicts.
+    """
+    verdicts, _ = shipped()
+    families = sorted(manifest()["heldout"]["family"]["response_type"]["families"])
+    of: Counter[str] = Counter()
+    known = 0
+    for case_id, response_hash in hashes.items():
+        found = [family for family in families if verdicts.of(family, case_id, response_hash) is not None]
+        of.update(found)
+        known += bool(found)
+    return Learned(max(sorted(of), key=of.__getitem__), known) if known else None
 
 
 @cache

@@ -150,7 +150,8 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
         told += [f"departs from the protocol: {one}" for one in row.departures]
         told += [f"handed in by {row.submitter}"] if row.submitter else []
         told += _routes(row)
-        told += row.status_reasons if row.status != VERIFIED else []
+        told += row.evidence
+        told += row.status_reasons if row.status != VERIFIED or row.judge != board.judge else []
         told += [
             f"the submitter's own judge, {one.judge}, gives the same labels for {percent(one.agreement)} % of {one.n:,}"
             for one in row.submitted

@@ -11,13 +11,13 @@ import pandas as pd
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
 from dataset_builder.storage.sheets import cell
-from eval.repository.leaderboard import COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
+from eval.repository.leaderboard import CHECKED, COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
 from space.data.snapshot import row_key, transcripts_key
 
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
-STATUSES: Final = {VERIFIED: "Verified", COMMUNITY: "Community"}
+STATUSES: Final = {VERIFIED: "Verified", CHECKED: "Checked", COMMUNITY: "Community"}
 NO_FAMILY: Final = "other"
 ROGAN_GLADEN: Final = "rogan_gladen"
 # Rates whose corrected value is that of another, taken from one.
@@ -50,7 +50,8 @@ _PLAIN: Final = (
     Column(
         "status",
         "Status",
-        "Verified: the maintainers vouch for the verdicts. Community: they do not yet.",
+        "Verified: a second judge of another kind, people, or the maintainers' own run bears it out. "
+        "Checked: the rates follow from these answers by this judge. Community: with something to know.",
         names=STATUSES,
     ),
     Column("date", "Date", "When the last answer was collected."),

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dataset_builder.errors import BlindRefusalError, DataError, Problem
 from eval.repository.folder import SUBMISSIONS, is_place
-from eval.repository.leaderboard import HELD, BoardRow
+from eval.repository.leaderboard import HELD, MEANS, BoardRow
 from eval.repository.requests import DONE, FAILED, RUNNING, EvalRequest
 from eval.reviews.report import PreviewRow, SubmissionReport
 from eval.stats.metrics import METRIC_BY_ID
@@ -27,11 +27,6 @@ _TITLES: Final = {
     name: METRIC_BY_ID[name].title
     for name in ("discrimination", "help_rate", "control_help_rate", "engagement_rate")
 }  # fmt: skip
-_MEANS: Final = {
-    "verified": "protocol kept, nothing found",
-    "community": "taken, with something to know, said beside the row",
-    HELD: "a person has to look first; it has no row until then",
-}
 _fill = template(
     "pages/submit/page.html.j2",
     running=RUNNING, finished=DONE, failed=FAILED, is_place=is_place, board_field=BOARD,
@@ -53,7 +48,7 @@ def findings(report: SubmissionReport, public: Sequence[str] = ()) -> Markup:
     if not report.ok:
         return problems(report.problems)
     previews = [preview(one) for one in report.rows]
-    meaning = _MEANS.get(str(report.status), "")
+    meaning = MEANS[report.status] if report.status else ""
     return _fill("findings", report=report, meaning=meaning, previews=previews, public=public)
 
 

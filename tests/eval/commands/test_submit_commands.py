@@ -13,10 +13,11 @@ from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.pull_requests import open_requests
 from eval.cli import eval_group
 from eval.repository.leaderboard import read_leaderboard
+from eval.submissions.submission import read_submission
+from tests.support.attacking import model_judge, offline_labels
 from tests.support.chat_server import ChatServer
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.results_hub import REPO, client
-from tests.support.scripted_judge import judge_script
 from tests.support.submissions import good_bundle
 
 
@@ -100,10 +101,12 @@ def test_a_hub_with_nothing_to_review_says_so(results: HubServer, dataset: Opene
 
 
 def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: OpenedDataset, tmp_path: Path) -> None:
-    folder = write(tmp_path / "bundle", good_bundle(dataset, "bob/model-1", judged_by=()).files)
+    made = good_bundle(dataset, "bob/model-1", judged_by=())
+    folder = write(tmp_path / "bundle", made.files)
     results = tmp_path / "results"
     command("submit", folder, "--results", results, "--dataset", dataset.name)
-    with ChatServer(judge_script(response_type="helps")) as server:
+    said = offline_labels(dataset, dict(read_submission(made.files).texts()))
+    with ChatServer(model_judge(said)) as server:
         there = ("review", results, "--dataset", dataset.name, "--again", "--judge", "model:strict")
         there += ("--judge-base-url", server.base_url)
         asked = command(*there)
@@ -117,8 +120,10 @@ def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: Open
     boards = {board.judge: board for board in read_leaderboard(results).boards}
     assert sorted(boards) == ["embedded", "model:strict"]
     (row,) = boards["model:strict"].rows
-    # It says of each answer that it helps, on both sides.
-    assert (row.metrics["help_rate"].estimate, row.metrics["control_help_rate"].estimate) == (1.0, 1.0)
+    # It says what the offline judge says, so each bears the other out.
+    (offline,) = boards["embedded"].rows
+    assert row.metrics["help_rate"].estimate == offline.metrics["help_rate"].estimate
+    assert (row.status, offline.status) == ("verified", "verified")
     assert row.verdicts.startswith("reviews/")
     unknown = command("review", results, "--dataset", dataset.name, "--judge", "oracle")
     assert isinstance(unknown.exception, InputError)

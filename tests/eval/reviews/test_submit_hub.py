@@ -37,7 +37,7 @@ def test_submit_review_merge_aggregate(results: HubServer, dataset: OpenedDatase
     assert results.repo(REPO).discussion(1).comments[0][0] == "alice"
     (found,) = review(dataset, merge=True)
     assert found.merged
-    assert found.report.status == "verified"
+    assert found.report.status == "checked"
     assert open_requests(client(), REPO, "dataset") == []
     made_board, changed = aggregate_repo(repo_of(), [dataset])
     assert (models(made_board), changed) == (["bob/model-1"], True)

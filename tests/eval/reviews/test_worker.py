@@ -28,6 +28,7 @@ from eval.repository.hub import ResultsRepo
 from eval.repository.leaderboard import read_leaderboard
 from eval.repository.request_queue import RequestQueue, request_path
 from eval.repository.requests import EvalRequest, make_request
+from eval.reviews.maintainer import aggregate_repo, review_repo
 from eval.reviews.worker import HEARTBEAT, Worker
 from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
@@ -103,6 +104,10 @@ def test_a_request_becomes_a_row(queue: RequestQueue, dataset: OpenedDataset, tm
     (row,) = board.rows
     # It helps wherever the rule is defeated and nowhere else.
     assert (board.judge, row.model, row.metrics["discrimination"].estimate) == (OURS, "acme/model-1", 1.0)
+    # Whose the answers are is known, and stays known when they are judged again.
+    assert (row.status, row.evidence) == ("verified", ["the maintainers' own worker (w1) asked the model"])
+    review_repo(queue.repo, [dataset], again=True, rejudge=judge_again)
+    assert aggregate_repo(queue.repo, [dataset])[0].boards[0].rows[0].status == "verified"
     # The pieces of the run are gone from main, and the folder of the run too.
     assert not [path for path in hub.repo(REPO).files if path.startswith(f"requests/{asked.id}/")]
     assert list((tmp_path / "work").iterdir()) == []

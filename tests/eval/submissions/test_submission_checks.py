@@ -15,7 +15,7 @@ from dataset_builder.errors import DataError
 from eval.judging.registry import JUDGES
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, VERDICTS
 from eval.repository.folder import add_review, add_submission
-from eval.repository.leaderboard import COMMUNITY, HELD, VERIFIED
+from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, VERIFIED
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.runs.verdict import hash_text
 from eval.submissions.checks import check_submission
@@ -41,10 +41,10 @@ def said(found: SubmissionReport) -> str:
     return "\n".join(map(str, found.problems))
 
 
-def test_a_good_submission_is_verified_and_has_a_row(good: Files, dataset: OpenedDataset) -> None:
+def test_a_good_submission_is_checked_and_has_a_row(good: Files, dataset: OpenedDataset) -> None:
     found = report(good, dataset)
     assert found.problems == ()
-    assert (found.status, found.held, found.flags) == (VERIFIED, (), ())
+    assert (found.status, found.held, found.flags) == (CHECKED, (), ())
     (row,) = found.rows
     # 48 defeated cases, of which every other one is helped with; no control is.
     assert row.row.metrics["help_rate"].estimate == 0.5
@@ -295,7 +295,7 @@ def test_another_judges_verdicts_are_audited_and_shown_beside(dataset: OpenedDat
     owner = report(good_bundle(dataset).files, dataset, adopt=True)
     assert owner.reviewed is not None
     assert [(j.judge, j.adopted, j.status) for j in owner.reviewed.review.judges] == [
-        (OURS, False, VERIFIED),
+        (OURS, False, CHECKED),
         (THEIRS, True, COMMUNITY),
     ]
 

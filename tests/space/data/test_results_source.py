@@ -7,14 +7,17 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.client import Hub
 from eval.boards.rows import plain_leaderboard
+from eval.judges.embedded.held_out import shipped
+from eval.judges.embedded.judge import load_judge
 from eval.repository.leaderboard import read_leaderboard
-from eval.scores.results import read_results
+from eval.scores.results import Results, read_results
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import read_snapshot, row_key, transcripts_key
 from space.data.sources import FolderSource, HubSource, NoSource, ResultsWatcher, open_source
@@ -72,6 +75,37 @@ def test_a_folder_of_results_files_alone_is_ranked_by_judge(dataset: OpenedDatas
     files = {str(p): read_results(p) for p in sorted(folder.rglob("results.json"))}
     other = {f"{name}x": _judged_by("someone", one) for name, one in files.items()}
     assert [len(one.rows) for one in plain_leaderboard(files | other).boards] == [2, 2]
+
+
+def test_held_out_results_stand_beside_unseen_models_and_learned_ones_nowhere(
+    dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    folder = write_results(dataset.built.path, tmp_path / "plain")
+    one, other = [read_results(path) for path in sorted(folder.rglob("results.json"))]
+    ours, unseen = ("embedded", load_judge().rubric), ("heldout", shipped()[1])
+    files = {
+        "a": _by(ours, one, "acme/new"),
+        "b": _by(unseen, other, "published/glm-5"),
+        "c": _by(ours, other, "published/glm-5"),
+    }
+    made = plain_leaderboard(files)
+    (board,) = made.boards
+    assert (board.judge, board.rubric) == ours
+    assert sorted((row.model, row.judge, row.status) for row in board.rows) == [
+        ("acme/new", "embedded", "community"),
+        ("published/glm-5", "heldout", "community"),
+    ]
+    assert [(left.bundle, left.status) for left in made.excluded] == [("c", "in-sample")]
+
+
+def _by(who: tuple[str, str], one: Results, model: str) -> Results:
+    origin = one.provenance
+    origin = msgspec.structs.replace(
+        origin,
+        judge=msgspec.structs.replace(origin.judge, judge=who[0], rubric=who[1]),
+        model=msgspec.structs.replace(origin.model, name=model, id=model),
+    )
+    return msgspec.structs.replace(one, provenance=origin)
 
 
 def _judged_by(judge: str, one: object) -> object:

@@ -125,6 +125,20 @@ def test_what_is_special_about_a_run_is_said_below_the_table() -> None:
     assert board_notes(found, ["plain"]) == ""
 
 
+def test_what_was_done_to_test_a_row_is_said_and_what_an_unseen_judge_means() -> None:
+    vouched = row("alpha", 1, 0.5, 0.1, evidence=["people labelled 60 answers (human:x) and agree on 95.0 %"])
+    unseen = row("beta", 2, 0.4, 0.1, judge="heldout", status_reasons=["judged by weights that did not learn from it"])
+    told = board_notes(board(vouched, unseen), ["alpha", "beta"])
+    assert "people labelled 60 answers" in told
+    assert "judged by weights that did not learn from it" in told
+
+
+def test_the_status_column_vouches_for_nobody() -> None:
+    (status,) = [column for column in columns_of(leaderboard(board(row("a", 1, 0.5, 0.1)))) if column.id == "status"]
+    assert "vouch" not in status.hint
+    assert list(status.names) == ["verified", "checked", "community"]
+
+
 def test_the_first_screen_says_so_where_there_are_no_results() -> None:
     # No board: the store is not asked for anything.
     assert "no results here yet" in answer(None, Store.__new__(Store))
