@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 from eval.runs.fields import Hash
 from eval.runs.run import Run
 
@@ -90,6 +91,7 @@ def open_log(path: Path) -> tuple[Any, LogInfo]:
         raise InputError(f"{path}: no such file; expected a log of Inspect (.eval or .json).")
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: expected a log of Inspect, whose name ends in .eval or .json.")
+    refuse_pointer(path)
     _check_size(path)
     from inspect_ai.log import read_eval_log
 

@@ -36,7 +36,7 @@ class AnswerSet:
     # A run's corrected rates by model: see ``correct``.
     by_sample: dict[str, list[CorrectedRate]] = field(default_factory=dict)
 
-    def correct(self, method: str, labels: str) -> int:
+    def correct(self, method: str, labels: str, *, partial: bool = False) -> int:
         """Correct a run's rates by labels of a sample (``sample_labels``); returns how many answers they are on.
 
         Raises InputError where this is no run, or as ``sample_labels`` and ``sample_corrected`` do.
@@ -46,7 +46,7 @@ class AnswerSet:
         if self.run is None:
             raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
         (answers,) = self.answers
-        found = sample_labels(labels, self.run, self.dataset)
+        found = sample_labels(labels, self.run, self.dataset, partial=partial)
         self.by_sample[answers.model] = sample_corrected(answers, found, method)
         return labelled_answers(answers, found)
 

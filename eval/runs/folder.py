@@ -24,6 +24,7 @@ from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK as LOCK
 from dataset_builder.storage.files import held, is_unfinished, write_file
+from dataset_builder.storage.foreign import is_litter, refuse_pointer
 from dataset_builder.storage.record_file import HeldRecordFile
 from eval.runs.answer import Answer
 from eval.runs.run import FORMAT, JudgeRecord, Run, RunRecord
@@ -53,6 +54,7 @@ class RunFolder:
         try:
             record = msgspec.json.decode(file.read_bytes(), type=RunRecord)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            refuse_pointer(file)
             raise DataError("The run folder is damaged", [Problem(str(file), str(error))]) from None
         if record.format != FORMAT:
             raise InputError(
@@ -79,7 +81,7 @@ class RunFolder:
             with held(path, "this run"):
                 # Asked again, as another process may have been quicker.
                 if not (path / RUN).exists():
-                    if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
+                    if any(p.name != LOCK and not is_unfinished(p) and not is_litter(p.name) for p in path.iterdir()):
                         raise InputError(f"{path}: not a run and not empty. Give a new or empty folder with --out.")
                     run = cls(path, record)
                     run._save()
