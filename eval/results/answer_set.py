@@ -13,6 +13,7 @@ from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.known import agreement_rows, known_agreement
 from eval.results.build import published_provenance, run_provenance
 from eval.runs.folder import RUN, RunFolder
+from eval.runs.other_forms import refuse_other_form
 from eval.runs.published import PREFIX, is_published
 from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
@@ -130,6 +131,7 @@ def load_answers(
         run = RunFolder.open(Path(spec))
         found = locate_dataset(dataset or run.record.source)
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
+    refuse_other_form(Path(spec))
     found = locate_dataset(spec)
     return AnswerSet(found, _published(found, models, judge))
 

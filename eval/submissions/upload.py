@@ -18,6 +18,7 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import is_litter
 from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, RESPONSES, RESULTS, RUN, VERDICTS
 from eval.repository.tables import MOST_FILE_BYTES
+from eval.runs.other_forms import refuse_other_form
 
 MB: Final = 1024 * 1024
 # The largest of the study's bundles has 1.6 MB of Parquet and 1.5 MB of JSON.
@@ -47,6 +48,7 @@ def open_upload(path: Path) -> dict[str, bytes]:
     if path.is_dir():
         return _folder(path)
     if not zipfile.is_zipfile(path):
+        refuse_other_form(path)
         raise InputError(f"{path.name}: neither a folder nor a zip file. Hand in the bundle's folder as a zip.")
     return _zip(path)
 
