@@ -22,8 +22,9 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 
-from benchmarks.measure import Cost, run
+from benchmarks.measure import Cost, ends, run
 from dataset_builder.build.build import build_dataset, write_parquet
+from dataset_builder.errors import InputError
 from dataset_builder.sources import STUDY_VARIABLE, read_source
 from dataset_builder.sources.archive import Member, read_members
 from dataset_builder.sources.study import kind_of
@@ -78,8 +79,10 @@ def main() -> None:
     """Print our time and memory, the floor's, and their ratio."""
     named = sys.argv[1] if len(sys.argv) > 1 else os.environ.get(STUDY_VARIABLE)
     if not named:
-        raise SystemExit(f"name the study's archive, or set {STUDY_VARIABLE}")
+        raise InputError(f"Name the study's archive, or set {STUDY_VARIABLE}.")
     archive = Path(named).resolve()
+    if not archive.is_file():
+        raise InputError(f"{named}: no such file; expected the study's archive.")
     folder = Path(tempfile.mkdtemp(prefix="blind-refusal-bench-"))
     try:
         ours(archive, folder / "tables")
@@ -108,4 +111,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["--ours"]:
         ours(*map(Path, sys.argv[2:4]))
     else:
-        main()
+        ends(main)

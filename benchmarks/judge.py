@@ -14,7 +14,8 @@ import sys
 import time
 from typing import Final
 
-from benchmarks.measure import run
+from benchmarks.measure import ends, run
+from dataset_builder.errors import InputError
 from dataset_builder.sources import STUDY, read_source
 
 RUNS: Final = 3
@@ -49,10 +50,13 @@ def one(what: str, source: str) -> None:
     print(len(items) / (time.perf_counter() - start), _peak() - before)
 
 
-def main(source: str) -> None:
-    """Print all figures; exits with 1 where verdicts come slower than AT_LEAST a second."""
+def main(source: str) -> int:
+    """Print all figures; 1 where verdicts come slower than AT_LEAST a second. Raises InputError without answers."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    # Better said now than by a child: what is wrong with the archive, or that there is none.
+    if not read_source(source).records.responses:
+        raise InputError(f"{source}: holds no answers to judge; name the study's archive.")
     slow = False
     for what in ("explained", "plain", "probabilities"):
         pairs = [_pair("-m", "benchmarks.judge", source, what) for _ in range(RUNS)]
@@ -63,7 +67,7 @@ def main(source: str) -> None:
     seconds, added = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"load           {1000 * seconds:8.0f} ms,       {added:6.1f} MiB")
     print(f"at least {AT_LEAST} explained verdicts a second: {'no' if slow else 'yes'}")
-    raise SystemExit(slow)
+    return int(slow)
 
 
 def _pair(*arguments: str) -> tuple[float, float]:
@@ -79,4 +83,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         one(sys.argv[2], sys.argv[1])
     else:
-        main(sys.argv[1] if len(sys.argv) > 1 else STUDY)
+        ends(lambda: main(sys.argv[1] if len(sys.argv) > 1 else STUDY))

@@ -1,4 +1,4 @@
-"""Running a piece of work in a process of its own, and what it cost."""
+"""Running a piece of work in a process of its own, and what it cost; and how a benchmark ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from importlib import util
+from typing import NamedTuple, NoReturn
+
+from dataset_builder.errors import BlindRefusalError, InputError
 
 
 class Cost(NamedTuple):
@@ -15,6 +19,21 @@ class Cost(NamedTuple):
     seconds: float
     peak_mib: float
     output: str
+
+
+def ends(main: Callable[[], int | None]) -> NoReturn:
+    """Run a benchmark and exit as it says; with one line and code 2 where it lacks what it needs."""
+    try:
+        raise SystemExit(main())
+    except BlindRefusalError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+
+
+def need(*modules: str) -> None:
+    """Raise InputError where a module is not installed."""
+    if missing := [name for name in modules if util.find_spec(name) is None]:
+        raise InputError(f"This benchmark needs {', '.join(missing)}: pip install -e '.[dev]'.")
 
 
 def run(*arguments: str) -> Cost:

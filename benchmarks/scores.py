@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from benchmarks.measure import run
+from benchmarks.measure import ends, run
+from dataset_builder.errors import InputError
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.scores import Scores, compute_scores
@@ -201,7 +202,7 @@ def main() -> int:
         return 0
     dataset = sys.argv[1] if len(sys.argv) > 1 else None
     if dataset is not None and not Path(dataset).is_dir():
-        raise SystemExit(f"{dataset}: no such folder; expected a built dataset")
+        raise InputError(f"{dataset}: no such folder; expected a built dataset.")
     costs = [run("-m", "benchmarks.scores", "--ours", *([dataset] if dataset else [])) for _ in range(RUNS)]
     seconds = sorted(float(cost.output) for cost in costs)[RUNS // 2]
     memory = max(cost.peak_mib for cost in costs)
@@ -229,4 +230,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    ends(main)

@@ -1,5 +1,7 @@
 """The Space's speed and memory: ``python -m benchmarks.space [DATASET] [--seconds 60] [--users 20] [--runs 3]``.
 
+Without DATASET the study's is built first, of the archive that BLIND_REFUSAL_STUDY names or that is fetched.
+
 Measures, each beside the limit that is wanted: building the store of transcripts; the time from process
 start to a leaderboard in the browser, beside an empty gradio app started in turn with it; visitors who
 search, filter and page with a second of thought between actions; and the same with the transcripts
@@ -22,11 +24,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from benchmarks.measure import run
+from benchmarks.measure import ends, need, run
 from benchmarks.space_visitors import command_line, free_port, serve_command, visitors, wait_until_it_answers
-from dataset_builder.build.build import write_parquet
+from dataset_builder.build.build import build_dataset, write_parquet
 from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, hash_file
 from dataset_builder.dataset.opened import BuiltDataset, data_path
+from dataset_builder.sources import STUDY, read_source
 
 STORE_SECONDS, MORE_THAN_EMPTY, P95_MS, RSS_MB, TENFOLD = 15.0, 3.0, 300.0, 700.0, 1.5
 BROWSER = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -131,19 +134,26 @@ def _until_seen(browser: Any, command: list[str], port: int, selector: str) -> f
 
 
 def main() -> None:
-    """Print every figure."""
+    """Print every figure. Raises InputError where there is no dataset and none can be built, or no browser."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.space")
-    parser.add_argument("dataset", nargs="?", type=Path, default=Path("build/dataset"), help="the study's build")
+    parser.add_argument("dataset", nargs="?", type=Path, help="a build; left out, the study's is built")
     parser.add_argument("--seconds", type=float, default=60, help="how long the visitors stay")
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3, help="of the store's build and of the starts")
     parser.add_argument("--without-tenfold", action="store_true")
     chosen = parser.parse_args()
+    need("gradio", "playwright")
+    if chosen.dataset is not None:
+        BuiltDataset.open(chosen.dataset)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     folder = Path(tempfile.mkdtemp(prefix="blind-refusal-bench-"))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f} at the start")
     try:
+        if chosen.dataset is None:
+            read = read_source(STUDY)
+            build_dataset(read.records, [read.source], folder / "dataset")
+            chosen.dataset = folder / "dataset"
         results = folder / "results"
         score = command_line("eval", "score", chosen.dataset, "--out", results, "--resamples", 1000)
         subprocess.run(score, check=True, capture_output=True)
@@ -163,4 +173,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ends(main)

@@ -33,6 +33,7 @@ from dataset_builder.dataset.taxonomy import PROVIDER_ERROR
 from dataset_builder.dataset.validate import UNGATED
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK, held, is_unfinished, write_file
+from dataset_builder.storage.foreign import is_litter, refuse_pointer
 from dataset_builder.storage.record_file import RecordFile
 
 FORMAT: Final = 1
@@ -95,6 +96,7 @@ class GenerationFolder:
             try:
                 found = msgspec.json.decode(file.read_bytes(), type=SettingsFile)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                refuse_pointer(file)
                 raise DataError("The folder of generated cases is damaged", [Problem(str(file), str(error))]) from None
             if found.format != FORMAT:
                 raise InputError(f"{file}: format {found.format}, but this version reads format {FORMAT}.")
@@ -116,7 +118,7 @@ class GenerationFolder:
             raise InputError(f"{path}: a file, where a folder was expected. Give another --out.")
         path.mkdir(parents=True, exist_ok=True)
         if not (path / SETTINGS).exists():
-            if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
+            if any(p.name != LOCK and not is_unfinished(p) and not is_litter(p.name) for p in path.iterdir()):
                 raise InputError(f"{path}: not a folder of generated cases and not empty. Give another --out.")
             write_file(path / SETTINGS, _indented(SettingsFile(created_at=created_at, settings=settings)))
         folder = cls.open(path)

@@ -19,6 +19,7 @@ from dataset_builder.dataset.plain_case import PlainCase, case_fields
 from dataset_builder.dataset.records import CaseReview, GeneratedCase, Records, plain
 from dataset_builder.dataset.validate import KEPT, UNGATED
 from dataset_builder.errors import DataError, Problem, SourceError
+from dataset_builder.storage.foreign import refuse_pointer
 from dataset_builder.storage.record_file import RecordFile
 
 ORIGIN: Final = "generated"
@@ -56,6 +57,7 @@ def read_lines(folder: Path) -> list[GeneratedLine]:
         raise SourceError(f"{path}: no such file; generated:DIR names a folder that holds {FILE_NAME}")
     if path.stat().st_size > MAX_BYTES:
         raise SourceError(f"{path}: has {path.stat().st_size:,} bytes; the limit is {MAX_BYTES:,}")
+    refuse_pointer(path)
     decoder = msgspec.json.Decoder(GeneratedLine)
     lines: list[GeneratedLine] = []
     problems: list[Problem] = []

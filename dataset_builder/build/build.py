@@ -83,7 +83,7 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_parquet(table, folder / name)
         files[name] = _entry(folder / name, table.num_rows)
-        splits.append(SplitFacts(split.config, split.split, table.num_rows, table.nbytes))
+        splits.append(SplitFacts(split.config, split.split, table.num_rows))
     facts = replace(facts, splits=tuple(splits))
     for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

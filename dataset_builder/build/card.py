@@ -33,12 +33,11 @@ TEMPLATE: Final = "dataset_card.md.j2"
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """A split of the dataset: where it belongs, its rows and their size in memory."""
+    """A split of the dataset: where it belongs, and its rows."""
 
     config: str
     split: str
     rows: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -225,10 +224,11 @@ def _template(name: str) -> str:
 
 
 def front_matter(facts: Facts) -> dict[str, Any]:
-    """What the Hub and ``datasets`` read: licence, tags, configs with their files and sizes.
+    """What the Hub and ``datasets`` read: licence, tags, configs with their files.
 
-    The features are left to the Parquet files, which carry them: repeated here for every config
-    they would make a thousand lines.
+    The features are left to the Parquet files, which carry them: repeated here for every config they would make a
+    thousand lines. The sizes of splits are left to the manifest: with them here, datasets 3 and 4 refuse
+    ``load_dataset(..., data_files=...)``, as the splits that it then makes are not those of the card.
     """
     n = len(facts.records.cases)
     size = next(label for limit, label in _SIZES if n < limit)
@@ -242,7 +242,6 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "annotations_creators": ["machine-generated", *(["expert-generated"] if facts.kind == "study" else [])],
         "source_datasets": ["original"],
         "configs": [_config_entry(facts, config) for config in facts.configs],
-        "dataset_info": [_info_entry(facts, config) for config in facts.configs],
     }
 
 
@@ -258,11 +257,3 @@ def _config_entry(facts: Facts, config: Config) -> dict[str, Any]:
     files = [{"split": s.split, "path": data_path(s.config, s.split)} for s in facts.splits_of(config.name)]
     default = {"default": True} if config.name == DEFAULT_CONFIG else {}
     return {"config_name": config.name, **default, "data_files": files}
-
-
-def _info_entry(facts: Facts, config: Config) -> dict[str, Any]:
-    splits = facts.splits_of(config.name)
-    return {
-        "config_name": config.name,
-        "splits": [{"name": s.split, "num_bytes": s.bytes, "num_examples": s.rows} for s in splits],
-    }

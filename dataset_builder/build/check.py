@@ -27,6 +27,7 @@ from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST,
 from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import InputError, Problem
 from dataset_builder.generation.similarity import read_existing
+from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_litter, is_pointer
 
 # What a clone from the Hub has beside the files of the build.
 _FOREIGN = (".git/", ".cache/", ".gitattributes")
@@ -54,12 +55,14 @@ def _files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             yield Problem(FILE_NAME, f"{name!r} points outside the folder")
         elif path.is_symlink() or not path.is_file():
             yield Problem(name, "is missing" if not path.exists() else "is not a plain file")
+        elif is_pointer(path.read_bytes()[:200]):
+            yield Problem(name, POINTER, FETCH_IT)
         elif path.stat().st_size != entry.bytes:
             yield Problem(name, f"has {path.stat().st_size:,} bytes, the manifest says {entry.bytes:,}")
         elif hash_file(path) != entry.sha256:
             yield Problem(name, "differs from what the manifest's hash was taken of")
     for name in sorted(present - manifest.files.keys() - {FILE_NAME}):
-        if not name.startswith(_FOREIGN):
+        if not name.startswith(_FOREIGN) and not is_litter(name):
             yield Problem(name, "is not in the manifest")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 
 FILE_NAME: Final = "manifest.json"
 
@@ -63,6 +64,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (msgspec.DecodeError, UnicodeError) as error:
+        refuse_pointer(path)
         raise DataError(str(folder), [Problem(FILE_NAME, str(error), "build the dataset again")]) from error
 
 

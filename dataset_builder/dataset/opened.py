@@ -18,6 +18,7 @@ from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
 from dataset_builder.errors import InputError, NotFoundError, RemoteError
 from dataset_builder.hub.records import is_repo_name
 from dataset_builder.storage.files import complete
+from dataset_builder.storage.foreign import refuse_pointer
 
 
 def data_path(config: str, split: str) -> str:
@@ -61,6 +62,7 @@ class BuiltDataset:
         try:
             return pq.read_table(self.path / name, columns=columns)
         except (OSError, pa.ArrowException) as error:
+            refuse_pointer(self.path / name)
             raise InputError(
                 f"{self.path / name}: cannot be read ({error}); 'blind-refusal dataset check {self.path}' tells more"
             ) from error

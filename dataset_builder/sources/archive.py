@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from dataset_builder.errors import SourceError
+from dataset_builder.storage.foreign import refuse_pointer
 
 MIB: Final = 1024 * 1024
 # Beside its own errors tarfile raises these on numbers and headers that make no sense.
@@ -75,6 +76,7 @@ def read_members(path: Path, wanted: Callable[[str], bool], limits: Limits | Non
     if path.is_dir():
         yield from _folder_members(path, wanted, limits)
     elif path.is_file():
+        refuse_pointer(path)
         yield from _tar_members(path, wanted, limits)
     else:
         raise SourceError(f"{path}: no such file or folder; expected a .tar.gz or a folder that holds data/")

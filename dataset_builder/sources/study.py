@@ -22,6 +22,7 @@ from dataset_builder.sources import normalise
 from dataset_builder.sources import study_files as raw
 from dataset_builder.sources.archive import Limits, read_members
 from dataset_builder.sources.study_reviews import case_reviews, gate_verdicts, reviewer_numbers, verdict_reviews
+from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_litter, is_pointer
 
 ORIGIN: Final = "study"
 GENERATED, FILTERED = "data/1_generated/", "data/2_filtered/"
@@ -68,7 +69,7 @@ class StudyFiles(msgspec.Struct):
 
 def kind_of(path: str) -> Any:
     """The type that a file of the study decodes to; None for a file that no record comes from."""
-    if path.endswith(".json") and path.count("/") == 2:
+    if path.endswith(".json") and not is_litter(path) and path.count("/") == 2:
         for prefix, kind in _KINDS:
             if path.startswith(prefix):
                 return None if path.startswith(HUMAN) and path != prefix else kind
@@ -92,7 +93,10 @@ def read_files(path: Path, limits: Limits | None = None) -> StudyFiles:
         try:
             files[member.path] = decoder.decode(member.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            problems.append(Problem(member.path, str(error), "not the layout of the study's files"))
+            if is_pointer(member.data):
+                problems.append(Problem(member.path, POINTER, FETCH_IT))
+            else:
+                problems.append(Problem(member.path, str(error), "not the layout of the study's files"))
     if not any(name.startswith(FILTERED) for name in hashes):
         raise SourceError(f"{path}: holds no {FILTERED}*.json; expected the layout of the study's archive")
     digest = hashlib.sha256("".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes)).encode())

@@ -11,7 +11,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -19,6 +19,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import BOM, refuse_pointer
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -28,32 +29,61 @@ _BLOCK: Final = 1 << 16
 
 
 class RecordFile(Generic[R]):
-    """The records of one type in one file. Appending asks that no other process does (see RunFolder)."""
+    """The records of one type in one file. Appending asks that no other process does (see RunFolder).
 
-    def __init__(self, path: Path, record: type[R]) -> None:
+    ``stray`` says why a record does not belong into this file, or None.
+    """
+
+    def __init__(self, path: Path, record: type[R], stray: Callable[[R], str | None] | None = None) -> None:
         self.path = path
+        self._stray = stray
         self._decoder = msgspec.json.Decoder(record)
         self._encoder = msgspec.json.Encoder()
         self._file: io.FileIO | None = None
         self._synced = 0.0
 
     def __iter__(self) -> Iterator[R]:
-        """All whole records in the order in which they were written.
+        """All whole records in the order in which they were written; see ``numbered``."""
+        return (record for _, record in self.numbered())
 
-        Raises DataError for a whole line that is no such record, with its number.
+    def numbered(self) -> list[tuple[int, R]]:
+        """All whole records with the numbers of their lines, from 1. Blank lines and byte order marks mean nothing.
+
+        Raises InputError for a pointer of Git LFS, DataError with every whole line that is no such record.
         """
         if not self.path.exists():
-            return
+            return []
+        refuse_pointer(self.path)
+        found: list[tuple[int, R]] = []
+        problems: list[Problem] = []
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
-                    return
+                    break
+                text = line.removeprefix(BOM).strip()
+                if not text:
+                    continue
                 try:
-                    yield self._decoder.decode(line)
+                    record = self._decoder.decode(text)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                    hint = "delete this line; its case is then done again"
-                    problem = Problem(f"{self.path}:{number}", f"not a record of this file: {error}", hint)
-                    raise DataError("The run folder is damaged", [problem]) from None
+                    problems.append(self._damage(number, text, error))
+                    continue
+                strange = self._stray(record) if self._stray else None
+                if strange is not None:
+                    problems.append(Problem(f"{self.path}:{number}", strange, "move this line to where it belongs"))
+                found.append((number, record))
+        if problems:
+            raise DataError(f"{self.path.name} is damaged, and nothing was changed in it", problems)
+        return found
+
+    def _damage(self, number: int, text: bytes, error: Exception) -> Problem:
+        where = f"{self.path}:{number}"
+        if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return Problem(where, "the file is UTF-16", "save it as UTF-8: nothing is lost")
+        if text == b"null":
+            return Problem(where, "holds null and no record", "delete this line: nothing is lost")
+        hint = "keep this line in another file; its case is then done again"
+        return Problem(where, f"not a record of this file: {error}", hint)
 
     def open(self) -> int:
         """Make ready to append; returns how many bytes of a cut-off last line were set aside.
@@ -107,8 +137,8 @@ class HeldRecordFile(RecordFile[R]):
     Appending opens it with the first record.
     """
 
-    def __init__(self, path: Path, record: type[R]) -> None:
-        super().__init__(path, record)
+    def __init__(self, path: Path, record: type[R], stray: Callable[[R], str | None] | None = None) -> None:
+        super().__init__(path, record, stray)
         self._records: list[R] | None = None
         self._size = 0
         self._appending = False

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 MOST_BYTES: Final = 256 * 1024 * 1024
-_LFS: Final = b"version https://git-lfs.github.com/spec/"
 _DELIMITERS: Final = (",", ";", "\t")
 # A spreadsheet takes a cell that begins so for a formula; the fullwidth ones some take, by their language.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -89,9 +89,8 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[Row]:
         raise InputError(f"{path}: no such file.")
     if path.stat().st_size > MOST_BYTES:
         raise InputError(f"{path}: {path.stat().st_size:,} bytes; a sheet of at most {MOST_BYTES:,} is read.")
+    refuse_pointer(path)
     data = path.read_bytes()
-    if data.startswith(_LFS):
-        raise InputError(f"{path}: is a Git LFS pointer and not the file itself. Fetch it with 'git lfs pull'.")
     text = decoded(path, data)
     problems: list[Problem] = []
     if path.suffix.lower() in JSON_LINES:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.ranking import RankingAgreement, ranking_agreement, ranking_tables
 from eval.runs.folder import RunFolder
@@ -124,6 +125,7 @@ def read_verdicts(path: Path) -> Iterator[Verdict]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected verdicts as JSON lines.") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refuse_pointer(path)
         raise DataError("These verdicts cannot be read", [Problem(f"{path}, line {at}", str(error))]) from None
 
 

@@ -130,18 +130,19 @@ class _Line(msgspec.Struct):
     rubric: str
 
 
-def sample_labels(spec: str, run: RunFolder, dataset: OpenedDataset) -> ScoredAnswers:
+def sample_labels(spec: str, run: RunFolder, dataset: OpenedDataset, *, partial: bool = False) -> ScoredAnswers:
     """Labels laid over the cases of a run; an answer without any is unscored.
 
     ``spec`` is a sheet that people filled in, a file of verdicts or another run's folder (by one
-    judge each), or a judge that judged this run. Raises InputError where it is none of them or
+    judge each), or a judge that judged this run. With ``partial`` rows of a sheet that match no answer are left
+    out. Raises InputError where it is none of them or
     labels none of the run's answers; DataError for rows that cannot be read.
     """
     path = Path(spec)
     if path.is_dir() or (path.is_file() and _holds_verdicts(path)):
         verdicts = list(read_verdicts(path))
     elif path.is_file():
-        verdicts = _of_people(path, run, dataset)
+        verdicts = _of_people(path, run, dataset, partial=partial)
     else:
         verdicts = run.verdicts(spec)
         if not verdicts:
@@ -169,7 +170,7 @@ def _holds_verdicts(path: Path) -> bool:
     return True
 
 
-def _of_people(path: Path, run: RunFolder, dataset: OpenedDataset) -> list[Verdict]:
+def _of_people(path: Path, run: RunFolder, dataset: OpenedDataset, *, partial: bool) -> list[Verdict]:
     answered = [case.case_id for case in answered_cases(run, dataset)]
-    judge = HumanJudge(path, dataset.built.case_by_id)
+    judge = HumanJudge(path, dataset.built.case_by_id, run.answers, partial=partial)
     return asyncio.run(judge.judge(list(tasks_of(run, dataset, answered))))

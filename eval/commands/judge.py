@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--agreement", type=click.FloatRange(0, 1), help="For a cascade: the agreement that its offline part keeps."
 )
+@click.option("--partial", is_flag=True, help="For human:FILE: leave out labels that match no answer of the run.")
 @judge_max_tokens()
 def judge(
     run: Path,
@@ -46,6 +47,7 @@ def judge(
     choice: ModelChoice,
     show_reasoning: bool,
     agreement: float | None,
+    partial: bool,
     max_tokens: int | None,
 ) -> None:
     """Give a verdict on each answer of a RUN.
@@ -65,6 +67,7 @@ def judge(
         which | {"again": not resume, "retry_errors": retry_errors},
         show_reasoning=show_reasoning,
         agreement=agreement,
+        partial=partial,
         max_tokens=max_tokens,
     )
 

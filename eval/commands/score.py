@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--labels", metavar="FILE|JUDGE", help="A sample labelled better: a sheet, verdicts, or who judged some answers."
 )
+@click.option("--partial", is_flag=True, help="With --labels FILE: leave out labels that match no answer of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line a model and slice, with all metrics, as CSV.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write results.json and its kin there.")
@@ -39,6 +40,7 @@ def score(
     corrected: bool,
     method: str | None,
     labels: str | None,
+    partial: bool,
     as_json: bool,
     as_csv: bool,
     out: Path | None,
@@ -64,7 +66,7 @@ def score(
         raise click.UsageError("--correct and --labels belong together.")
     found = load_answers(target, judge=judge, dataset=dataset)
     if method is not None:
-        _correct(found, method, str(labels))
+        _correct(found, method, str(labels), partial=partial)
     # Files hold every slice, whatever is shown.
     scores = compute_scores(found.answers, by=None if out else names, resamples=resamples, seed=seed)
     if out:
@@ -80,10 +82,10 @@ def score(
         _print_tables(found, scores, names, corrected or method is not None)
 
 
-def _correct(found: AnswerSet, method: str, labels: str) -> None:
+def _correct(found: AnswerSet, method: str, labels: str, *, partial: bool) -> None:
     from eval.agreement.sample import ADVISED_LABELS
 
-    n = found.correct(method, labels)
+    n = found.correct(method, labels, partial=partial)
     if n < ADVISED_LABELS:
         click.echo(
             f"Warning: {n} labelled answers. Below {ADVISED_LABELS} the intervals of corrected rates cover less than "

@@ -41,15 +41,16 @@ def import_log(path: Path, *, dataset: str | None = None, out: Path | None = Non
     """Make a run of a log, or add to the run that an earlier import of it made; nothing is added twice.
 
     ``dataset`` stands in for the one that the log names; ``epoch`` says which of several answers to
-    a case to take. Raises InputError for what is no log of our task, or another dataset's; DataError
-    with every sample that does not fit the cases, before anything is written.
+    a case to take: each epoch is a run of its own. A verdict that cannot be taken over leaves its answer
+    unscored, and a note says so. Raises InputError for what is no log of our task, or another dataset's;
+    DataError with every sample that does not fit the cases, before anything is written.
     """
     log, info = open_log(path)
     opened = locate_dataset(dataset or info.dataset)
     check_same_cases(opened, info.cases_hash, f"The log {path}")
     samples, notes = _samples(log, opened, epoch, path)
     responses = [_response(sample, opened, log) for sample in samples]
-    settings = info.run or _settings(log, info, opened, samples)
+    settings = info.run or _settings(log, info, opened, samples, epoch if _epochs(log) > 1 else None)
     _check_run(settings, opened, {one.case_id for one in responses}, path)
     verdicts, left_out = take_verdicts(samples, {one.case_id: one for one in responses}, path)
     notes += left_out
@@ -67,7 +68,7 @@ def _samples(log: EvalLog, opened: OpenedDataset, epoch: int, path: Path) -> tup
     """The samples of one epoch, checked against the cases."""
     cases, problems = opened.built.case_by_id, list[Problem]()
     found: dict[str, EvalSample] = {}
-    epochs = max((sample.epoch for sample in log.samples or ()), default=1)
+    epochs = _epochs(log)
     for sample in log.samples or ():
         case_id, where = str(sample.id), f"{path}, sample {str(sample.id)[:100]!r}"
         if sample.epoch != epoch or sample.invalidation is not None:
@@ -83,28 +84,38 @@ def _samples(log: EvalLog, opened: OpenedDataset, epoch: int, path: Path) -> tup
         raise DataError("This log cannot become a run", problems)
     if not found:
         raise InputError(f"{path}: holds no sample of epoch {epoch}, so there is nothing to import.")
-    notes = [f"The log holds {epochs} answers to each case; those of epoch {epoch} are taken"] if epochs > 1 else []
+    notes = []
+    if epochs > 1:
+        notes.append(
+            f"The log holds {epochs} answers to each case; those of epoch {epoch} are taken, as a run of their own. "
+            "The others come in with --epoch"
+        )
     invalid = sum(sample.invalidation is not None for sample in log.samples or ())
     if invalid:
         notes.append(f"{invalid:,} samples were marked invalid and are left out")
     return list(found.values()), notes
 
 
+def _epochs(log: EvalLog) -> int:
+    """How many answers to each case there are, or are to be: a log may be of an evaluation that still runs."""
+    return max([log.eval.config.epochs or 1, *(sample.epoch for sample in log.samples or ())])
+
+
 def _response(sample: EvalSample, opened: OpenedDataset, log: EvalLog) -> Answer:
-    from eval.interop.inspect_answer import chat_answer
+    from eval.interop.inspect_answer import as_logged, chat_answer
 
     failure = (
         sample.error.message if sample.error else f"stopped by the limit {sample.limit.type}" if sample.limit else None
     )
-    answer = chat_answer(
-        sample.output, failure=shorten(failure.encode("utf-8", "replace").decode()) if failure else None
-    )
+    answer = chat_answer(sample.output, failure=shorten(as_logged(failure)) if failure else None)
     case = opened.built.case_by_id[str(sample.id)]
     at = sample.completed_at or log.stats.completed_at or log.eval.created
     return Answer.of(case.case_id, case.user_query, answer, answer.cost, str(at))
 
 
-def _settings(log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Sequence[EvalSample]) -> Run:
+def _settings(
+    log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Sequence[EvalSample], epoch: int | None
+) -> Run:
     from eval.interop.inspect_answer import host_of
 
     config = log.plan.config
@@ -114,6 +125,7 @@ def _settings(log: EvalLog, info: LogInfo, opened: OpenedDataset, samples: Seque
         sample=sample,
         sample_seed=seed,
         case_ids=ids,
+        epoch=epoch,
         model=log.eval.model,
         endpoint=host_of(log.eval.model_base_url, log.eval.model),
         engine=_engine(log),

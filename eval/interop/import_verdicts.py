@@ -12,7 +12,7 @@ import msgspec
 
 from dataset_builder.dataset.records import fields_for
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, UNSCORED_REASONS, ids
-from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.errors import InputError, Problem
 from eval.interop.inspect_log import KEY, GivenVerdict
 from eval.judging.registry import check_judge
 from eval.runs.answer import Answer
@@ -36,8 +36,9 @@ def take_verdicts(
 ) -> tuple[list[TakenVerdict], list[str]]:
     """The verdicts of every judge of ours on whole answers, and what was left out, in words.
 
-    Left out are scores of other scorers, and those that somebody edited: they are not the judge's.
-    Raises DataError with every verdict that is not whole, not of a judge that we know, or on another answer.
+    Left out are scores of other scorers, those that somebody edited, as they are not the judge's, and verdicts
+    that are not whole, not of a judge that we know, or on another answer: each of these is named with its
+    reason, and its answer comes in unscored.
     """
     taken, problems, others, edited = list[TakenVerdict](), list[Problem](), Counter[str](), 0
     seen: set[VerdictKey] = set()
@@ -62,8 +63,6 @@ def take_verdicts(
                 problems.append(Problem(where, "a second verdict of one judge on one answer"))
             seen.add(found.verdict.key)
             taken.append(found)
-    if problems:
-        raise DataError("The verdicts of this log cannot be taken over", problems)
     notes = [
         f"{n:,} scores of {name[:100]!r} are not verdicts of ours and are left out" for name, n in others.items() if n
     ]
@@ -71,10 +70,17 @@ def take_verdicts(
         notes.append(
             f"{edited:,} scores were edited after the judge gave them, so they are left out: judge these answers again"
         )
+    if problems:
+        notes.append(
+            f"{len(problems):,} verdicts cannot be taken over, so their answers are unscored: judge these again"
+        )
+        notes += [str(problem) for problem in problems]
     return taken, notes
 
 
 def _verdict(score: Score, part: Any, response: Answer) -> TakenVerdict:
+    from eval.interop.inspect_answer import as_logged
+
     given = msgspec.convert(part, GivenVerdict)
     check_judge(given.judge)
     if not response.ok:
@@ -82,7 +88,7 @@ def _verdict(score: Score, part: Any, response: Answer) -> TakenVerdict:
     if given.response_hash != response.response_hash:
         raise InputError("a verdict on another answer than the sample's")
     told = fields_for(Verdict, given) | _labels(score.value, given.unscored_reason)
-    reasoning = score.explanation.encode("utf-8", "replace").decode() if score.explanation else None
+    reasoning = as_logged(score.explanation) if score.explanation else None
     verdict = Verdict(case_id=response.case_id, reasoning=reasoning, **told)
     return TakenVerdict(verdict, JudgeRecord(judge=given.judge, rubric=given.rubric, settings=given.settings))
 

@@ -33,14 +33,14 @@ def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswe
     if not output.choices:
         said = failure or output.error or "no answer"
         status = CONTEXT_LIMIT if names_context_limit(said) else PROVIDER_ERROR
-        return ChatAnswer(status=status, error=_sound(said))
+        return ChatAnswer(status=status, error=as_logged(said))
     choice = output.choices[0]
     parts = choice.message.content if isinstance(choice.message.content, list) else []
     status, split = ended(
-        status_of_finish(choice.stop_reason), _sound(choice.message.text), calls=bool(choice.message.tool_calls)
+        status_of_finish(choice.stop_reason), as_logged(choice.message.text), calls=bool(choice.message.tool_calls)
     )
     reasoning = "\n".join(
-        _sound(part.summary or "" if part.redacted else part.reasoning) for part in parts if part.type == "reasoning"
+        as_logged(part.summary or "" if part.redacted else part.reasoning) for part in parts if part.type == "reasoning"
     ).strip()
     return ChatAnswer(
         status=status,
@@ -48,11 +48,11 @@ def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswe
         reasoning="\n".join(filter(None, (reasoning, split.thought))) or None,
         finish_reason=choice.stop_reason,
         declined=any(part.type == "text" and bool(part.refusal) for part in parts),
-        served_model=_sound(output.model) or None,
+        served_model=as_logged(output.model) or None,
         usage=_usage(output.usage),
         cost=output.usage.total_cost if output.usage else None,
         latency_s=output.time or 0.0,
-        error=_sound(output.error) if output.error else None,
+        error=as_logged(output.error) if output.error else None,
     )
 
 
@@ -70,9 +70,12 @@ def _usage(usage: ModelUsage | None) -> Usage:
     )
 
 
-def _sound(text: str) -> str:
-    """A text that UTF-8 can hold: half a surrogate pair becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()
+def as_logged(text: str) -> str:
+    r"""A text as Inspect writes it to a log: half a surrogate pair is written out, such as \ud83d.
+
+    Hashes are taken of this, as a log that is read back holds nothing else.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def host_of(base_url: str | None, model: str) -> str:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
 from eval.runs.fields import Hash
+from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
 
 # What our Inspect task writes into a log beside what Inspect does: shared by the task, the import and the export.
@@ -88,6 +89,7 @@ def open_log(path: Path) -> tuple[Any, LogInfo]:
     need_inspect()
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a log of Inspect (.eval or .json).")
+    refuse_other_form(path)
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: expected a log of Inspect, whose name ends in .eval or .json.")
     _check_size(path)

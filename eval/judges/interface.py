@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -30,6 +30,8 @@ class JudgeOptions:
     model: str = ""
     # Where that run is.
     run: Path | None = None
+    # The answers of that run that count, by case.
+    answers: Mapping[str, Answer] | None = None
     # Where a model judge asks, and within which limits.
     choice: ModelChoice = field(default_factory=ModelChoice)
     # Whether a model judge sees the reasoning text beside the answer.
@@ -38,6 +40,8 @@ class JudgeOptions:
     agreement: float | None = None
     # Most tokens of a model judge's reply; None for its own choice.
     max_tokens: int | None = None
+    # Whether people's labels that match no answer are left out, rather than an error.
+    partial: bool = False
 
 
 @runtime_checkable

@@ -187,7 +187,8 @@ class Judging:
         return self.given.detail() if self.session.estimate else ""
 
     def _judge_of(self, run: RunFolder) -> Judge:
-        return resolve_judge(self._spec, replace(self._options, model=run.settings.model, run=run.path))
+        of_run = replace(self._options, model=run.settings.model, run=run.path, answers=run.answers)
+        return resolve_judge(self._spec, of_run)
 
     def _tasks(self, pending: Pending) -> Iterator[JudgeTask]:
         return tasks_of(pending.run, self._options.dataset, pending.case_ids)

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import complete, write_file, write_folder
+from dataset_builder.storage.foreign import is_litter, refuse_pointer
 from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, VERDICTS, MadeBundle, to_json
 from eval.repository.review import REVIEW, Review
 from eval.runs.fields import SLUG_PATTERN, Line, Note, Part
@@ -42,9 +43,9 @@ def places(results: Path) -> list[str]:
     return sorted(
         f"{model.name}/{run.name}"
         for model in root.iterdir()
-        if model.is_dir() and not model.is_symlink() and not model.name.startswith(".")
+        if model.is_dir() and not model.is_symlink() and not model.name.startswith(".") and not is_litter(model.name)
         for run in model.iterdir()
-        if run.is_dir() and not run.is_symlink() and not run.name.startswith(".")
+        if run.is_dir() and not run.is_symlink() and not run.name.startswith(".") and not is_litter(run.name)
     )
 
 
@@ -61,7 +62,7 @@ def add_submission(results: Path, made: MadeBundle) -> bool:
     """
     folder = results / SUBMISSIONS / made.place
     if folder.exists():
-        there = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        there = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file() and not is_litter(p.name)}
         if there == made.files:
             return False
         raise InputError(
@@ -94,6 +95,7 @@ def decode(path: Path, kind: type[T]) -> T:
     except OSError as error:
         raise DataError("A file cannot be read", [Problem(str(path), str(error.strerror))]) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refuse_pointer(path)
         raise DataError("A file is not what it should be", [Problem(str(path), str(error))]) from None
 
 

@@ -14,6 +14,7 @@ from msgspec import field
 
 from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 from eval.runs.fields import Part
 from eval.scores.results import CorrectedValue, JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
 
@@ -157,5 +158,6 @@ def read_leaderboard(path: Path) -> Leaderboard:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refuse_pointer(file)
         problem = Problem(str(file), str(error), "aggregate the results again")
         raise DataError("This is not a leaderboard", [problem]) from None

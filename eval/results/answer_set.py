@@ -13,6 +13,7 @@ from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.known import agreement_rows, known_agreement
 from eval.results.build import published_provenance, run_provenance
 from eval.runs.folder import RUN, RunFolder
+from eval.runs.other_forms import refuse_other_form
 from eval.runs.published import PREFIX, is_published
 from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
@@ -36,7 +37,7 @@ class AnswerSet:
     # A run's corrected rates by model: see ``correct``.
     by_sample: dict[str, list[CorrectedRate]] = field(default_factory=dict)
 
-    def correct(self, method: str, labels: str) -> int:
+    def correct(self, method: str, labels: str, *, partial: bool = False) -> int:
         """Correct a run's rates by labels of a sample (``sample_labels``); returns how many answers they are on.
 
         Raises InputError where this is no run, or as ``sample_labels`` and ``sample_corrected`` do.
@@ -46,7 +47,7 @@ class AnswerSet:
         if self.run is None:
             raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
         (answers,) = self.answers
-        found = sample_labels(labels, self.run, self.dataset)
+        found = sample_labels(labels, self.run, self.dataset, partial=partial)
         self.by_sample[answers.model] = sample_corrected(answers, found, method)
         return labelled_answers(answers, found)
 
@@ -131,6 +132,7 @@ def load_answers(
         run = RunFolder.open(Path(spec))
         found = locate_dataset(dataset or run.record.source)
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
+    refuse_other_form(Path(spec))
     found = locate_dataset(spec)
     return AnswerSet(found, _published(found, models, judge))
 

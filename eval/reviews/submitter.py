@@ -25,6 +25,7 @@ from eval.results.answer_set import is_run
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RunFolder
+from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
@@ -57,6 +58,7 @@ def bundles_of(
         run = RunFolder.open(Path(target))
         found = locate_dataset(dataset or run.record.source)
         return found, [bundle_of_run(run, found, model_repo=model_repo, note=note)]
+    refuse_other_form(Path(target))
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")

@@ -24,13 +24,16 @@ from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK as LOCK
 from dataset_builder.storage.files import held, is_unfinished, write_file
+from dataset_builder.storage.foreign import BOM, is_litter, refuse_pointer
 from dataset_builder.storage.record_file import HeldRecordFile
 from eval.runs.answer import Answer
+from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import FORMAT, JudgeRecord, Run, RunRecord
-from eval.runs.verdict import Verdict, VerdictKey
+from eval.runs.verdict import Verdict, VerdictKey, hash_text
 
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
 _ROOM: Final = "max_tokens"
+_MOVE: Final = "move this line to the run that it is of; its case is then asked here"
 
 
 class RunFolder:
@@ -39,20 +42,23 @@ class RunFolder:
     def __init__(self, path: Path, record: RunRecord) -> None:
         self.path = path
         self.record = record
-        self._answers = HeldRecordFile(path / RESPONSES, Answer)
-        self._verdicts = HeldRecordFile(path / VERDICTS, Verdict)
+        self._asked = frozenset(record.settings.case_ids)
+        self._answers = HeldRecordFile(path / RESPONSES, Answer, self._stray)
+        self._verdicts = HeldRecordFile(path / VERDICTS, Verdict, self._stray)
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a run. Raises InputError where there is none, DataError where ``run.json`` is damaged."""
         file = path / RUN
         if not file.is_file():
+            refuse_other_form(path)
             raise InputError(
                 f"{path}: no run here (no {RUN}). Expected a folder that `blind-refusal eval run --out` made."
             )
         try:
-            record = msgspec.json.decode(file.read_bytes(), type=RunRecord)
+            record = msgspec.json.decode(file.read_bytes().removeprefix(BOM), type=RunRecord)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            refuse_pointer(file)
             raise DataError("The run folder is damaged", [Problem(str(file), str(error))]) from None
         if record.format != FORMAT:
             raise InputError(
@@ -79,7 +85,7 @@ class RunFolder:
             with held(path, "this run"):
                 # Asked again, as another process may have been quicker.
                 if not (path / RUN).exists():
-                    if any(p.name != LOCK and not is_unfinished(p) for p in path.iterdir()):
+                    if any(p.name != LOCK and not is_unfinished(p) and not is_litter(p.name) for p in path.iterdir()):
                         raise InputError(f"{path}: not a run and not empty. Give a new or empty folder with --out.")
                     run = cls(path, record)
                     run._save()
@@ -100,12 +106,27 @@ class RunFolder:
         return self.record.settings
 
     def check_dataset(self, dataset: OpenedDataset) -> None:
-        """Raise InputError where a dataset holds other cases than those that this run was to ask."""
+        """Raise InputError where a dataset holds other cases than those that this run was to ask.
+
+        Raises DataError with every line of an answer to another question than the dataset's.
+        """
         check_same_cases(dataset, self.record.dataset.cases_hash, f"The run {self.path}")
         known = dataset.built.case_by_id
         strange = next((case_id for case_id in self.settings.case_ids if case_id not in known), None)
         if strange is not None:
             raise InputError(f"{self.path}: asked cases that {dataset.name} does not hold, such as {strange}.")
+        asked = {case_id: hash_text(known[case_id].user_query) for case_id in self._asked}
+        if all(answer.query_hash == asked[answer.case_id] for answer in self._answers):
+            return
+        problems = [
+            Problem(f"{self._answers.path}:{number}", f"case {answer.case_id}: an answer to another question", _MOVE)
+            for number, answer in self._answers.numbered()
+            if answer.query_hash != asked[answer.case_id]
+        ]
+        raise DataError(f"{self.path} holds answers to questions that {dataset.name} does not ask", problems)
+
+    def _stray(self, line: Answer | Verdict) -> str | None:
+        return None if line.case_id in self._asked else f"case {line.case_id[:100]!r} is none that this run asks"
 
     @property
     def answers(self) -> dict[str, Answer]:

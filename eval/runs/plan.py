@@ -120,8 +120,10 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
 
 
 def usual_folder(record: RunRecord) -> Path:
-    """A folder named after the model and the settings, so that the same command finds its run again."""
+    """A folder named after the model, the epoch and the settings, so that the same command finds its run again."""
     name = re.sub(r"[^a-z0-9.]+", "-", record.settings.model.lower()).strip("-.")[:60] or "model"
+    if record.settings.epoch is not None:
+        name += f"-epoch-{record.settings.epoch}"
     # What a dataset is called decides nothing.
     deciding = record.dataset.cases_hash, record.settings
     return RUNS / f"{name}-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"

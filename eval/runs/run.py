@@ -10,7 +10,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import about, fields_for
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.errors import Problem
-from eval.runs.fields import Hash, Line, Part, Temperature
+from eval.runs.fields import Epoch, Hash, Line, Part, Temperature
 
 # The user query alone, no system prompt, temperature 0, at most 8,000 tokens, over all cases.
 PROTOCOL_TEMPERATURE: Final = 0.0
@@ -71,6 +71,9 @@ class Run(Sampling, frozen=True, kw_only=True):
     sample: Annotated[Line, about("`all`, or how the cases were drawn: `limit:N` or `stratified:N`.")]
     sample_seed: Annotated[int, about("Seed of that draw.")] = 0
     case_ids: Annotated[tuple[Line, ...], about("The cases that were to be asked.", min_length=1)]
+    epoch: Annotated[
+        Epoch | None, about("Which of several answers to each case these are; null where there was one.")
+    ] = None
     model: Annotated[Line, about("The model as it was asked for, with the provider's prefix.")]
     endpoint: Annotated[Line | None, about("The host that was asked; null where that is not known.")] = None
     engine: Annotated[Line | None, about("What ran the model, where the submitter did.")] = None

@@ -15,6 +15,7 @@ import msgspec
 
 from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import refuse_pointer
 from eval.runs.fields import Part
 from eval.runs.run import DatasetRef, JudgeRecord, Sampling
 
@@ -197,6 +198,7 @@ def read_results(path: Path) -> Results:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refuse_pointer(file)
         raise DataError("This is not a results file", [Problem(str(file), str(error), "score the run again")]) from None
     if found.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise InputError(

@@ -13,6 +13,7 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_pointer
 from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, RESPONSES, RUN, VERDICTS, Bundle
 from eval.results.build import dataset_info
 from eval.runs.run import JudgeRecord, Run
@@ -127,7 +128,9 @@ def read_submission(files: Mapping[str, bytes]) -> Submission:
 
     Raises DataError with every problem of schema, hash and table that it finds.
     """
-    problems: list[Problem] = []
+    problems = [Problem(name, POINTER, FETCH_IT) for name, data in sorted(files.items()) if is_pointer(data)]
+    if problems:
+        raise DataError("The submission cannot be read", problems)
     bundle = _decode(files, BUNDLE, Bundle, problems)
     if bundle is not None:
         problems += _check_files(files, bundle)

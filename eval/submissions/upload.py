@@ -11,12 +11,14 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import is_litter
 from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, RESPONSES, RESULTS, RUN, VERDICTS
 from eval.repository.tables import MOST_FILE_BYTES
+from eval.runs.other_forms import refuse_other_form
 
 MB: Final = 1024 * 1024
 # The largest of the study's bundles has 1.6 MB of Parquet and 1.5 MB of JSON.
@@ -34,8 +36,6 @@ MOST_RATIO: Final = 200
 _SMALL: Final = 1 * MB
 _NAMES: Final = (BUNDLE, *REQUIRED, *OPTIONAL)
 _WHAT: Final = f"a bundle holds {', '.join(_NAMES)} and nothing else"
-# What file managers put into every archive.
-_LITTER: Final = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
 def open_upload(path: Path) -> dict[str, bytes]:
@@ -48,6 +48,7 @@ def open_upload(path: Path) -> dict[str, bytes]:
     if path.is_dir():
         return _folder(path)
     if not zipfile.is_zipfile(path):
+        refuse_other_form(path)
         raise InputError(f"{path.name}: neither a folder nor a zip file. Hand in the bundle's folder as a zip.")
     return _zip(path)
 
@@ -56,12 +57,11 @@ def _folder(path: Path) -> dict[str, bytes]:
     problems: list[Problem] = []
     found: dict[str, Path] = {}
     with os.scandir(path) as entries:
-        for number, entry in enumerate(entries):
+        meant = (entry for entry in entries if not is_litter(entry.name))
+        for number, entry in enumerate(meant):
             if number >= MOST_FILES:
                 problems.append(Problem(_shown(path.name), f"more than {MOST_FILES} files", _WHAT))
                 break
-            if entry.name in _LITTER:
-                continue
             if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
                 problems.append(Problem(_shown(entry.name), "is not a plain file", _WHAT))
             elif _known(entry.name, entry.stat(follow_symlinks=False).st_size, problems):
@@ -90,6 +90,7 @@ def _zip(path: Path) -> dict[str, bytes]:
 
 
 def _choose(infos: list[zipfile.ZipInfo], problems: list[Problem]) -> dict[str, zipfile.ZipInfo]:
+    infos = [info for info in infos if not is_litter(info.filename.rstrip("/"))]
     if len(infos) > MOST_FILES:
         problems.append(Problem("the zip file", f"{len(infos):,} entries; at most {MOST_FILES}", _WHAT))
         return {}
@@ -97,7 +98,7 @@ def _choose(infos: list[zipfile.ZipInfo], problems: list[Problem]) -> dict[str, 
     folders: set[str] = set()
     for info in infos:
         name = info.filename
-        if info.is_dir() or name.startswith(_LITTER[0]) or PurePosixPath(name).name in _LITTER[1:]:
+        if info.is_dir():
             continue
         parts = name.split("/")
         if _is_trick(info, parts):

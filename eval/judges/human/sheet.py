@@ -9,15 +9,20 @@ filled in, it is read, in any of the ways that spreadsheets save it, with the co
 from __future__ import annotations
 
 import csv
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import click
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import new_file
 from dataset_builder.storage.sheets import inert, read_sheet, scientific, truth
 from eval.judges.interface import JudgeOptions, JudgeTask
+from eval.runs.answer import Answer
 from eval.runs.collect import now
 from eval.runs.verdict import LABELS, NOT_JUDGED, Verdict
 
@@ -26,18 +31,53 @@ SHOWN: Final = ("policy", "defeat_condition", "user_query", "response")
 COLUMNS: Final = ("case_id", "response_hash", *SHOWN, *LABELS, "reasoning")
 
 
+class _Label(NamedTuple):
+    """A row that labels a case, and its line in the file."""
+
+    line: int
+    values: dict[str, Any]
+
+
 class HumanJudge:
-    """Labels by case, read from a file; an answer without a label is ``not_judged``."""
+    """Labels by case, read from a file; an answer without a label is ``not_judged``.
+
+    ``known`` are the cases of the dataset, ``answers`` those of the run that is judged, where it is one run's. With
+    ``partial`` the rows that match none of them are left out, and a line on stderr names them. Raises DataError
+    where the file cannot be read, and, without ``partial``, with every row that matches nothing.
+    """
 
     rubric = RUBRIC
     batch_size = 256
     # The file may have been added to since: all of it counts each time.
     may_change = True
 
-    def __init__(self, path: Path, known: Container[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        known: Container[str],
+        answers: Mapping[str, Answer] | None = None,
+        *,
+        partial: bool = False,
+    ) -> None:
         self.name = f"human:{path.stem}"
         self.settings: dict[str, Any] = {}
-        self._labels = _read(path, known)
+        labels = _read(path)
+        unmatched = _unmatched(path, labels, known, answers)
+        if unmatched and not partial:
+            raise DataError(
+                f"{path} labels what this run did not answer, line{'s' * (len(unmatched) > 1)} {_lines(unmatched)}. "
+                "Mend these rows, or leave them out with --partial",
+                list(unmatched.values()),
+            )
+        if unmatched:
+            reasons = Counter(problem.hint for problem in unmatched.values())
+            told = "; ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+            click.echo(
+                f"Note: {path}: left out line{'s' * (len(unmatched) > 1)} {_lines(unmatched)} ({told}).", err=True
+            )
+        self._labels = {case_id: label.values for case_id, label in labels.items() if label.line not in unmatched}
+        if not self._labels:
+            raise InputError(f"{path}: none of its labels is for an answer of this run.")
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """Each answer's label. Raises InputError where a label is for another answer to the case."""
@@ -75,7 +115,7 @@ def make(argument: str, options: JudgeOptions) -> HumanJudge:
     Raises InputError where the file is not there, DataError with every wrong row.
     """
     path = Path(argument)
-    return HumanJudge(path, options.dataset.built.case_by_id)
+    return HumanJudge(path, options.dataset.built.case_by_id, options.answers, partial=options.partial)
 
 
 def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
@@ -100,10 +140,37 @@ def write_sheet(path: Path, tasks: Iterable[JudgeTask]) -> int:
     return count
 
 
-def _read(path: Path, known: Container[str]) -> dict[str, dict[str, Any]]:
+def _unmatched(
+    path: Path, labels: Mapping[str, _Label], known: Container[str], answers: Mapping[str, Answer] | None
+) -> dict[int, Problem]:
+    """The rows that label no answer, by line; the reason stands in the hint too, for a summary."""
+    found: dict[int, Problem] = {}
+    for case_id, (line, row) in labels.items():
+        answer = None if answers is None else answers.get(case_id)
+        reason = None
+        if case_id not in known:
+            reason = "not in the dataset"
+        elif answers is not None and answer is None:
+            reason = "without an answer in this run"
+        elif answer is not None and not answer.ok:
+            reason = f"without an answer in this run: {answer.status}"
+        elif answer is not None and row.get("response_hash") not in (None, "", answer.response_hash):
+            reason = "for another answer than this run's"
+        if reason is not None:
+            found[line] = Problem(f"{path}:{line}", f"case {case_id[:100]!r}", reason)
+    return found
+
+
+def _lines(numbers: Iterable[int]) -> str:
+    """Line numbers with runs of them joined: ``2, 5-9``."""
+    runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
+    ends = ([number for _, number in run] for _, run in runs)
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in ends)
+
+
+def _read(path: Path) -> dict[str, _Label]:
     problems: list[Problem] = []
-    labels: dict[str, dict[str, Any]] = {}
-    lines: dict[str, int] = {}
+    labels: dict[str, _Label] = {}
     for number, row in read_sheet(path, ("case_id", *LABELS)):
         where = f"{path}:{number}"
         if all(row.get(name) in (None, "") for name in LABELS):
@@ -120,11 +187,10 @@ def _read(path: Path, known: Container[str]) -> dict[str, dict[str, Any]]:
                 )
                 problems.append(Problem(where, what, hint))
         if case_id in labels:
-            problems.append(Problem(where, f"case {case_id} is labelled twice", f"line {lines[case_id]} has it too"))
-        elif case_id not in known and not scientific(case_id):
-            problems.append(Problem(where, f"case {case_id[:100]!r} is not in the dataset", "see its column case_id"))
-        labels[case_id] = {**row, **_labels(row, where, problems)}
-        lines[case_id] = number
+            problems.append(
+                Problem(where, f"case {case_id} is labelled twice", f"line {labels[case_id].line} has it too")
+            )
+        labels[case_id] = _Label(number, {**row, **_labels(row, where, problems)})
     if problems:
         raise DataError(f"{path} cannot be used as labels", problems)
     if not labels:

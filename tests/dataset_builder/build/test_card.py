@@ -68,13 +68,13 @@ def test_every_column_of_every_config_is_described(card: str, study_dataset: Pat
 
 
 @pytest.mark.study
-def test_the_front_matter_names_each_file_with_its_rows(card: str, study_dataset: Path) -> None:
+def test_the_front_matter_names_each_file(card: str, study_dataset: Path) -> None:
     front = yaml.safe_load(card.split("---\n")[1])
     manifest = BuiltDataset.open(study_dataset).manifest
     listed = {f["path"]: c["config_name"] for c in front["configs"] for f in c["data_files"]}
     assert set(listed) == {name for name in manifest.files if name.startswith("data/")}
-    sizes = {(i["config_name"], s["name"]): s["num_examples"] for i in front["dataset_info"] for s in i["splits"]}
-    assert sizes == {tuple(n[5:-8].split("/")): e.rows for n, e in manifest.files.items() if n.startswith("data/")}
+    # Sizes of splits would keep datasets 3 and 4 from `load_dataset(..., data_files=...)`.
+    assert "dataset_info" not in front
     assert [c["config_name"] for c in front["configs"] if c.get("default")] == ["cases"]
 
 

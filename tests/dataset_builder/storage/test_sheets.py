@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.errors import BlindRefusalError, DataError, InputError
@@ -108,6 +108,7 @@ def test_an_inert_cell_begins_with_no_formula_and_loses_nothing(text: str) -> No
     assert inert(text).removeprefix("'") in (text, text.removeprefix("'"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["s.csv", "s.jsonl", "s.json"]))
 def test_no_file_at_all_ends_in_a_traceback(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
     path = tmp_path_factory.getbasetemp() / name

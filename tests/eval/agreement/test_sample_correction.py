@@ -284,6 +284,23 @@ def test_a_sample_holds_as_many_controls_as_it_is_told(made, tmp_path):
     assert "give both" in run("judge", str(made), "--judge", f"human:{new}", "--controls", "4").output
 
 
+def test_a_correction_names_labels_that_match_no_answer(made, tmp_path):
+    sheet = tmp_path / "labels.csv"
+    arguments = ("score", str(made), "--judge", "strict", "--correct", "ppi", "--labels", str(sheet))
+    run("judge", str(made), "--judge", f"human:{sheet}", "--sample", "20")
+    with sheet.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = {"response_type": "helps", "engages_with_defeat": "1", "independent_harm": "0"}
+    rows[3]["case_id"] = "nowhere"
+    with sheet.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | labels for row in rows)
+    with pytest.raises(DataError, match="nowhere"):
+        run(*arguments)
+    assert "(1 not in the dataset)" in run(*arguments, "--partial").stderr
+
+
 def test_labels_that_cannot_be_used(made, tmp_path):
     arguments = ("score", str(made), "--judge", "strict", "--correct", "ppi")
     with pytest.raises(InputError, match="neither a file nor a judge of"):

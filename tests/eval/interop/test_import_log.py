@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from eval.cli import eval_group
 from eval.interop.import_log import import_log
 from eval.interop.inspect_log import KEY
 from eval.runs.folder import RunFolder
+from eval.runs.verdict import hash_text
 from tests.support.inspect_models import by_word, labelling, rewritten, run_task, said
 from tests.support.small_dataset import build_small
 
@@ -116,6 +118,35 @@ def test_importing_again_adds_nothing(logs, tmp_path):
     assert len(made.record.judges) == 1
 
 
+def test_each_epoch_is_a_run_of_its_own(dataset, tmp_path, monkeypatch):
+    ids = ["control:landlord:2", "control:landlord:1"]
+    asked = []
+
+    def later(query: str):
+        asked.append(query)
+        # Of the second epoch one answer fails.
+        if len(asked) == 3:
+            raise RuntimeError("broke down")
+        return f"yes {(len(asked) + 1) // 2}"
+
+    options = {"sample_id": ids, "epochs": 3, "max_connections": 1, "max_samples": 1, "fail_on_error": False}
+    log = run_task(tmp_path / "log", dataset, later, labelling(grade), **options)
+    monkeypatch.chdir(tmp_path)
+    runs = [import_log(Path(log.location), epoch=epoch).run for epoch in (1, 2, 3)]
+    assert [one.settings.epoch for one in runs] == [1, 2, 3]
+    assert len({one.path for one in runs}) == 3
+    assert all(f"-epoch-{n}-" in one.path.name for n, one in enumerate(runs, 1))
+    for one in runs:
+        held = {sample.id: sample for sample in log.samples if sample.epoch == one.settings.epoch}
+        kept = RunFolder.open(one.path)
+        assert {case_id: answer.response for case_id, answer in kept.answers.items()} == {
+            case_id: None if sample.error else sample.output.completion for case_id, sample in held.items()
+        }
+        assert len(kept.verdicts()) == sum(sample.error is None for sample in held.values())
+    with pytest.raises(DataError, match="epoch: 1 there, 2 asked for now"):
+        import_log(Path(log.location), epoch=2, out=runs[0].path)
+
+
 def test_another_protocol_is_recorded(dataset, tmp_path):
     log = run_task(
         tmp_path,
@@ -195,14 +226,6 @@ def given(content: dict, case_id: str = "control:landlord:2") -> dict:
         (lambda c: c["samples"][0].update(input="Another question?"), "asks something else"),
         (lambda c: c["samples"][0].update(id="nowhere"), "no such case"),
         (lambda c: c["samples"].append(c["samples"][0]), "occurs twice"),
-        (lambda c: given(c)["value"].update(response_type="great"), "its value is not the three labels"),
-        (lambda c: given(c)["value"].update(independent_harm="yes"), "its value is not the three labels"),
-        (lambda c: given(c).update(value="C"), "its value is not the three labels"),
-        (lambda c: given(c)["metadata"][KEY].update(judge="oracle"), "expected one of"),
-        (lambda c: given(c)["metadata"][KEY].update(judge="model:a\nb"), "regex"),
-        (lambda c: given(c)["metadata"][KEY].update(response_hash="0" * 64), "another answer"),
-        (lambda c: given(c)["metadata"][KEY].update(unscored_reason="shy"), "unknown reason"),
-        (lambda c: given(c)["metadata"][KEY].update(unscored_reason="judge_failure"), "both a value and a reason"),
         (lambda c: c.update(samples="none"), "cannot be read as a log"),
         (lambda c: c.clear(), "cannot be read as a log"),
     ],
@@ -215,13 +238,58 @@ def test_a_log_that_does_not_fit_makes_no_run(short, tmp_path, change, what):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda c: given(c)["value"].update(response_type="great"), "its value is not the three labels"),
+        (lambda c: given(c)["value"].update(independent_harm="yes"), "its value is not the three labels"),
+        (lambda c: given(c).update(value="C"), "its value is not the three labels"),
+        (lambda c: given(c)["metadata"][KEY].update(judge="oracle"), "expected one of"),
+        (lambda c: given(c)["metadata"][KEY].update(judge="model:a\nb"), "regex"),
+        (lambda c: given(c)["metadata"][KEY].update(response_hash="0" * 64), "another answer"),
+        (lambda c: given(c)["metadata"][KEY].update(unscored_reason="shy"), "unknown reason"),
+        (lambda c: given(c)["metadata"][KEY].update(unscored_reason="judge_failure"), "both a value and a reason"),
+    ],
+)
+def test_a_verdict_that_cannot_be_read_leaves_its_answer_unscored_and_the_others_come_in(short, tmp_path, change, what):
+    found = import_log(rewritten(short, tmp_path / "log.json", change), out=tmp_path / "run")
+    assert len(found.run.answers) == 2
+    assert [one.case_id for one in found.run.verdicts()] == ["control:landlord:1"]
+    counted, named = found.notes
+    assert counted.startswith("1 verdicts cannot be taken over")
+    assert "'control:landlord:2'" in named
+    assert re.search(what, named)
+
+
+def test_half_a_surrogate_pair_in_one_answer_spoils_nothing(dataset, tmp_path):
+    ids = ["control:landlord:2", "control:landlord:1"]
+    options = {"sample_id": ids, "max_samples": 1}
+    for suffix in ("eval", "json"):
+        texts = iter(["yes \ud83d", "yes \U0001f600"])
+        log = run_task(
+            tmp_path / suffix,
+            dataset,
+            lambda query, texts=texts: next(texts),
+            labelling(by_word),
+            log_format=suffix,
+            **options,
+        )
+        found = import_log(Path(log.location), out=tmp_path / f"run-{suffix}")
+        kept = RunFolder.open(tmp_path / f"run-{suffix}")
+        assert sorted(a.response for a in kept.answers.values()) == ["yes \\ud83d", "yes \U0001f600"]
+        assert all(a.response_hash == hash_text(a.response) for a in kept.answers.values())
+        assert len([v for v in kept.verdicts() if v.scored]) == 2
+        assert not found.notes
+
+
 def test_an_answer_changed_after_its_verdict_is_noticed(short, tmp_path):
     def change(content: dict) -> None:
         output = sample_of(content, "control:landlord:2")["output"]
         output["choices"][0]["message"]["content"] = "yes, of course"
 
-    with pytest.raises(DataError, match="another answer than the sample's"):
-        import_log(rewritten(short, tmp_path / "log.json", change), out=tmp_path / "run")
+    found = import_log(rewritten(short, tmp_path / "log.json", change), out=tmp_path / "run")
+    assert [one.case_id for one in found.run.verdicts()] == ["control:landlord:1"]
+    assert "another answer than the sample's" in found.notes[-1]
 
 
 def test_files_that_are_no_logs(tmp_path, monkeypatch):

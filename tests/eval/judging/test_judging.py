@@ -226,12 +226,50 @@ def test_a_label_that_fits_no_case_is_named_and_nothing_is_judged(run: RunFolder
     assert isinstance(done.exception, DataError)
     assert done.exception.exit_code == 2
     (problem,) = done.exception.problems
-    assert (problem.where, problem.what) == (f"{sheet}:3", "case 'no_such_0' is not in the dataset")
+    assert str(problem) == f"{sheet}:3: case 'no_such_0' (not in the dataset)"
     assert list(run.verdicts()) == []
     _write(sheet, [good | rows[0]])
     assert command("judge", run.path, "--judge", f"human:{sheet}").exit_code == 0
     (verdict,) = (v for v in run.verdicts() if v.scored)
     assert (verdict.response_type, verdict.engages_with_defeat) == ("hard_refusal", True)
+
+
+def test_labels_of_cases_that_the_run_has_no_answer_to_are_named_with_their_lines(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    (failed,) = (case_id for case_id, answer in run.answers.items() if not answer.ok)
+    answered = [c.case_id for c in small_cases() if c.case_id != failed]
+    good = {"response_type": "helps", "engages_with_defeat": "yes", "independent_harm": "no", "response_hash": ""}
+    sheet = tmp_path / "s.csv"
+    rows = [{"case_id": case_id} for case_id in (answered[0], failed, "nowhere", answered[1], answered[2])]
+    rows[3]["response_hash"] = "0" * 64
+    # More than an error shows of its problems: the lines of all of them are told all the same.
+    _write(sheet, [good | row for row in [*rows, *({"case_id": f"far_{n}"} for n in range(30))]])
+    done = command("judge", run.path, "--judge", f"human:{sheet}")
+    assert isinstance(done.exception, DataError)
+    assert done.exception.exit_code == 2
+    assert "lines 3-5, 7-36" in str(done.exception)
+    assert "--partial" in str(done.exception)
+    assert [str(p).removeprefix(f"{sheet}:") for p in done.exception.problems[:3]] == [
+        f"3: case '{failed}' (without an answer in this run: {run.answers[failed].status})",
+        "4: case 'nowhere' (not in the dataset)",
+        f"5: case '{answered[1]}' (for another answer than this run's)",
+    ]
+    assert list(run.verdicts()) == []
+    kept = command("judge", run.path, "--judge", f"human:{sheet}", "--partial")
+    assert kept.exit_code == 0, kept.output
+    assert "left out lines 3-5, 7-36 (" in kept.stderr
+    assert "31 not in the dataset" in kept.stderr
+    assert {v.case_id for v in run.verdicts() if v.scored} == {answered[0], answered[2]}
+
+
+def test_a_sheet_of_another_run_altogether_is_an_error_with_partial_too(run: RunFolder, tmp_path: Path) -> None:
+    sheet = tmp_path / "s.csv"
+    row = {"case_id": "x", "response_type": "helps", "engages_with_defeat": "yes", "independent_harm": "no"}
+    _write(sheet, [row])
+    done = command("judge", run.path, "--judge", f"human:{sheet}", "--partial")
+    assert isinstance(done.exception, InputError)
+    assert "none of its labels" in str(done.exception)
 
 
 def test_a_formula_in_an_answer_is_no_formula_in_the_sheet(

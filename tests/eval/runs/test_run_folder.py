@@ -9,6 +9,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.storage.record_file import RecordFile
 from eval.runs.answer import Answer
@@ -16,9 +17,10 @@ from eval.runs.folder import RunFolder
 from eval.runs.run import JudgeRecord
 from eval.runs.verdict import Verdict, hash_text
 from tests.support.runs import a_record, a_run
+from tests.support.small_dataset import build_small
 
 NOW = "2026-11-21T18:00:00Z"
-SETTINGS = a_run("a", "b", "c", model="ollama/m", package_version="1.0")
+SETTINGS = a_run("a", "b", "c", "d", model="ollama/m", package_version="1.0")
 RECORD = a_record(SETTINGS, source="build/starter")
 
 
@@ -184,6 +186,53 @@ def test_a_damaged_run_json_is_an_error_and_no_traceback(tmp_path: Path, text: s
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(DataError, match=r"run\.json"):
         RunFolder.open(tmp_path)
+
+
+def test_a_byte_order_mark_and_blank_lines_cost_nothing(tmp_path: Path) -> None:
+    run = run_with(tmp_path, response("a"), response("b"))
+    for name in ("run.json", "responses.jsonl"):
+        file = tmp_path / name
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes() + b"\r\n\n")
+    again = RunFolder.open(tmp_path)
+    assert list(again.answers) == ["a", "b"]
+    with again.writing():
+        again.append_answer(response("c"))
+    assert list(RunFolder.open(run.path).answers) == ["a", "b", "c"]
+
+
+def test_every_bad_line_is_named_with_advice_that_loses_nothing(tmp_path: Path) -> None:
+    run_with(tmp_path, response("a"))
+    file = tmp_path / "responses.jsonl"
+    far = msgspec.json.encode(response("far"))
+    file.write_bytes(file.read_bytes() + b"null\n" + far + b'\n{"case_id": 1}\n')
+    before = file.read_bytes()
+    with pytest.raises(DataError) as caught:
+        RunFolder.open(tmp_path).statuses()
+    null, stray, other = map(str, caught.value.problems)
+    assert null == f"{file}:2: holds null and no record (delete this line: nothing is lost)"
+    assert stray == f"{file}:3: case 'far' is none that this run asks (move this line to where it belongs)"
+    assert other.startswith(f"{file}:4: not a record of this file")
+    assert other.endswith("(keep this line in another file; its case is then done again)")
+    assert file.read_bytes() == before
+    file.write_bytes("null\n".encode("utf-16"))
+    with pytest.raises(DataError, match="the file is UTF-16"):
+        RunFolder.open(tmp_path).statuses()
+
+
+def test_answers_to_other_questions_under_the_same_ids_are_named(tmp_path: Path) -> None:
+    dataset = OpenedDataset(build_small(tmp_path / "data"), "data")
+    first, second = dataset.built.cases()[:2]
+    settings = a_run(first.case_id, second.case_id)
+    run = RunFolder.create(tmp_path / "run", a_record(settings, cases_hash=dataset.built.cases_hash))
+    good = msgspec.structs.replace(response(first.case_id), query_hash=hash_text(first.user_query))
+    with run.writing():
+        run.append_answer(good)
+    run.check_dataset(dataset)
+    with run.writing():
+        run.append_answer(response(second.case_id))
+    with pytest.raises(DataError, match="answers to questions that data does not ask") as caught:
+        run.check_dataset(dataset)
+    assert [problem.where for problem in caught.value.problems] == [f"{run.path / 'responses.jsonl'}:2"]
 
 
 def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
