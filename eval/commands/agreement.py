@@ -105,7 +105,8 @@ def _measure(
     judging = Judging(runs, spec, options)
     click.echo(
         f"Judge: {judging.judge.name}, rubric {judging.judge.rubric}; "
-        f"{counted(judging.session.total, 'answer')} to judge, in the runs of {counted(len(runs), 'model')} in {folder}",
+        f"{counted(judging.session.total, 'answer')} to judge, "
+        f"in the runs of {counted(len(runs), 'model')} in {folder}",
         err=True,
     )
     judging.session.confirm(err=True)

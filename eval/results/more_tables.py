@@ -130,7 +130,9 @@ def reproduction_tables(figures: Sequence[ReproducedFigure]) -> Iterator[FittedT
     ]
     table = FittedTable("Figures of the paper", columns)
     for figure in stated:
-        table.add_row(figure.title, figure.where, str(figure.paper), figure.shown, f"{figure.n:,}", figure.status)
+        table.add_row(
+            figure.title, figure.where or "", figure.paper or "", figure.shown, f"{figure.n:,}", figure.status
+        )
     yield table
     for figure in stated:
         if figure.note:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +24,8 @@ WIDTH: Final = 132
 _UNBROKEN: Final = 100_000
 # Between two columns, and after the last.
 _GAP, _EDGE = 2, 1
-# A column of words is folded to this and no further.
-_LEAST: Final = 12
+# A column of words is folded to its longest word, within these.
+_LEAST, _MOST = 8, 24
 
 
 class Page(Console):
@@ -182,7 +183,7 @@ class FittedTable:
             excess = self._width(widths) - room
             for place in sorted(range(len(kept)), key=lambda place: -widths[place]):
                 if self.columns[kept[place]].words and excess > 0:
-                    taken = min(excess, max(0, widths[place] - _LEAST))
+                    taken = min(excess, max(0, widths[place] - self._longest_word(kept[place])))
                     widths[place] -= taken
                     excess -= taken
         return widths
@@ -195,6 +196,11 @@ class FittedTable:
         yield 0
         for row in self.rows:
             yield from map(cell_len, row[at] if form.stacked and isinstance(row[at], Value) else (str(row[at]),))
+
+    def _longest_word(self, at: int) -> int:
+        """Cells across; a hyphen ends a word too."""
+        words = (word for row in self.rows for word in re.findall(r"[^\s-]+-?", str(row[at])))
+        return min(max(_LEAST, *map(cell_len, words), self._title_width(at, _FORMS[-1])), _MOST)
 
     @staticmethod
     def _width(widths: Sequence[int]) -> int:
