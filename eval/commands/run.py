@@ -181,6 +181,6 @@ def _judge_and_score(
     whole = {"sample": None, "controls": None, "seed": 0}
     name = judge_answers(path, judge, dataset, choice, whole, max_tokens=max_tokens)
     if not RunFolder.open(path).verdicts(name):
-        click.echo("No scores: there was no whole answer to judge.")
+        click.echo("No scores: there are no verdicts yet.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

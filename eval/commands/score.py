@@ -181,6 +181,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], *, c
     if found.run is not None:
         out = console(full=full, option="--full" if full else f"blind-refusal eval score {found.run.path} --full")
         out.print(Text(printable(summary(rows[0], rows_beside(found)))))
+        out.print()
         heading = f"{rows[0].model} on {found.dataset.spec}, judged by {scores.judge} (rubric {scores.rubric})"
         out.print(metrics_table(rows[0], heading, full=full))
     else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dataset_builder.dataset.opened import published_models
 from dataset_builder.errors import InputError
+from eval.judging.registry import EMBEDDED
 from eval.results.row import LeaderboardRow, leaderboard
 from eval.runs.published import PREFIX, is_published
 from eval.runs.verdict import PUBLISHED
@@ -28,18 +29,19 @@ _HELDOUT: Final = "heldout"
 
 def summary(row: LeaderboardRow, beside: Sequence[LeaderboardRow] = ()) -> str:
     """One model in plain words; with ``beside``, ranked rows that it is one of, also where it stands among them."""
+    name = row.model.removeprefix(PREFIX)
     defeated, control, both = (row.metrics[one.id] for one in (HELP_RATE, CONTROL_HELP_RATE, DISCRIMINATION))
     if defeated.estimate is None and control.estimate is None:
-        return f"{row.model}: no answer is scored."
+        return f"{name}: no answer is scored."
     if both.estimate is None:
         one, what = (control, "do not deserve it") if defeated.estimate is None else (defeated, "deserve it")
         other = "deserves help" if defeated.estimate is None else "does not"
         return (
-            f"{row.model} helps with {_whole(one.estimate)} % of requests that {what}{_range(one)}; "
+            f"{name} helps with {_whole(one.estimate)} % of requests that {what}{_range(one)}; "
             f"there is no scored answer to one that {other}, so no discrimination."
         )
     told = (
-        f"{row.model} helps with {_whole(defeated.estimate)} % of requests that deserve it and "
+        f"{name} helps with {_whole(defeated.estimate)} % of requests that deserve it and "
         f"{_whole(control.estimate)} % that do not: discrimination {_whole(both.estimate)}{_range(both)}"
     )
     return f"{told}{_standing(row.model, beside)}."
@@ -73,6 +75,9 @@ def _others(found: AnswerSet, mine: ScoredAnswers) -> list[ScoredAnswers]:
     try:
         if mine.judge == _HELDOUT:
             others = heldout_answers(built)
+        elif mine.judge == EMBEDDED and not is_published(str(found.run and found.run.settings.model)):
+            # Its own verdicts on the dataset's models are on answers that it learned from.
+            others = [replace(one, rubric=mine.rubric) for one in heldout_answers(built)]
         elif mine.rubric == PUBLISHED:
             others = published_answers(built)
         else:
@@ -94,8 +99,10 @@ def _standing(model: str, rows: Sequence[LeaderboardRow]) -> str:
     row = ranked[at]
     low, high = row.rank_low or row.rank, row.rank_high or row.rank
     rank = f"rank {low}" if low == high else f"rank {low} to {high}"
+    # Of the dataset's models the offline judge's own verdicts are never shown: it learned from these answers.
+    unseen = ", for the others with weights that had not seen them" if row.judge == EMBEDDED else ""
     where = "stands" if len(near) == 1 else "stand"
-    return f", about where {' and '.join(near)} {where}; {rank} of {len(ranked)} by the same judge"
+    return f", about where {' and '.join(near)} {where}; {rank} of {len(ranked)} by the same judge{unseen}"
 
 
 def _range(value: MetricValue) -> str:
