@@ -40,7 +40,7 @@ def corrected_table(rows: Sequence[CorrectedRate], title: str) -> FittedTable:
         Column("Against", rank=1, words=True),
         Column("Labelled", rank=3),
         Column("Raw"),
-        Column("Corrected [95 %]"),
+        Column("Corrected [95%]"),
     ]
     table = FittedTable(title, columns)
     for row in rows:
@@ -140,8 +140,8 @@ def report_tables(report: AgreementReport) -> Iterator[FittedTable | Text]:
         Column("Second", words=True),
         Column("Field", words=True),
         Column("n", rank=2),
-        Column("Kappa [95 %]"),
-        Column("Agree % [95 %]", rank=1),
+        Column("Kappa [95%]"),
+        Column("Agree % [95%]", rank=1),
     ]
     table = FittedTable(f"Agreement of {report.judge}", columns)
     for pair in report.pairs:

@@ -35,7 +35,7 @@ def comparison_table(found: Comparison) -> FittedTable:
 _PAIRED = (
     Column("A", rank=3),
     Column("B", rank=2),
-    Column("A - B [95 %]"),
+    Column("A - B [95%]"),
     Column("p (Holm)", rank=1),
     Column("p (BH)", rank=4),
 )

@@ -62,7 +62,7 @@ def metrics_table(row: LeaderboardRow, title: str, *, full: bool = False) -> Fit
     shown = METRICS if full else headline()[:_FEW]
     columns = [
         Column("Metric", words=True),
-        Column("Value [95 %]"),
+        Column("Value [95%]"),
         Column("Of", rank=1),
         Column("Bootstrap", rank=2, full=True),
         Column("With unscored", rank=3, full=True),

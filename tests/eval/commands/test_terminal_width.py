@@ -24,26 +24,26 @@ LONG = "a-model-with-quite-a-long-name-0325-preview"
 QUICK = ("--resamples", "100")
 NUMBER = re.compile(r"\[[^\]\n]*\d[^\]\n]*\]|[+-]?\d[\d,]*\.\d+")
 RATES = ("Discrimination", "Help, defeated", "Help, control")
-PAIRED = ("n", "A", "B", "A - B [95 %]", "p (Holm)", "p (BH)")
+PAIRED = ("n", "A", "B", "A - B [95%]", "p (Holm)", "p (BH)")
 # Arguments of the command, and the columns of its tables.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "score of a dataset": (
         ("score", "small", "--by", "family", "--corrected", *QUICK),
-        ("Rank", "Model", *RATES, "Engages", "Engaged refusals", "Pure blind", "Unscored", "Raw", "Corrected [95 %]"),
+        ("Rank", "Model", *RATES, "Engages", "Engaged refusals", "Pure blind", "Unscored", "Raw", "Corrected [95%]"),
     ),
     "score of a run": (
         ("score", "run", "--by", "authority", *QUICK),
-        ("Metric", "Value [95 %]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by", "Slice"),
+        ("Metric", "Value [95%]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by", "Slice"),
     ),
     "all of a run": (
         ("score", "run", "--full", *QUICK),
-        ("Metric", "Value [95 %]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by"),
+        ("Metric", "Value [95%]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by"),
     ),
     "compare": (("compare", "alpha-1", LONG, "--dataset", "small", "--cases", "1"), ("Slice", "Metric", *PAIRED)),
     "pairs": (("compare", "alpha-1", "beta-2", LONG, "--dataset", "small"), ("Model A", "Model B", *PAIRED)),
     "agreement": (
         ("agreement", "--dataset", "small"),
-        ("First", "Second", "Field", "n", "Kappa [95 %]", "Agree % [95 %]", "Precision", "Recall", "NPV", "Both"),
+        ("First", "Second", "Field", "n", "Kappa [95%]", "Agree % [95%]", "Precision", "Recall", "NPV", "Both"),
     ),
     "reproduce": (
         ("reproduce", "--dataset", "small"),
