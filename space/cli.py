@@ -9,6 +9,7 @@ import click
 from dataset_builder import __version__
 from dataset_builder.cli import LazyGroup, Target
 from dataset_builder.errors import BlindRefusalError
+from dataset_builder.extras import needed_extras
 
 _AT = "space.commands."
 
@@ -45,7 +46,8 @@ def command() -> None:
 def main() -> None:
     """Run the command: a known error is one plain message and its exit code, never a traceback."""
     try:
-        command.main(prog_name="blind-refusal", standalone_mode=True)
+        with needed_extras():
+            command.main(prog_name="blind-refusal", standalone_mode=True)
     except BlindRefusalError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -13,6 +13,7 @@ from dataset_builder.dataset.kappa import cohen_kappa
 from dataset_builder.dataset.records import CaseReview, GeneratedCase, Records
 from dataset_builder.dataset.validate import KEPT
 from dataset_builder.sources import GENERATED
+from dataset_builder.wording import counted
 
 # What became of a generated case, in words.
 OUTCOME_TITLES: Final[Mapping[str, str]] = {
@@ -79,7 +80,7 @@ def _reviewed(reviews: Sequence[CaseReview]) -> str:
     for review in reviews:
         said.setdefault(review.reviewer, {})[review.case_id] = review.passed
     cases = len({review.case_id for review in reviews})
-    told = f"{cases:,} cases by {len(said)} {'people' if len(said) > 1 else 'person'}"
+    told = f"{counted(cases, 'case')} by {len(said)} {'people' if len(said) > 1 else 'person'}"
     one, two = (said[name] for name in (*sorted(said), "")[:2]) if len(said) > 1 else ({}, {})
     shared = sorted(one.keys() & two.keys())
     kappa = cohen_kappa([one[case] for case in shared], [two[case] for case in shared])

@@ -11,6 +11,7 @@ import msgspec
 from dataset_builder.dataset.opened import BuiltDataset, data_path
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.tables import CONFIGS
+from dataset_builder.wording import counted
 
 _SHOWN = 10
 
@@ -58,7 +59,11 @@ class Difference:
         if len(self.changed) > _SHOWN:
             yield f"  and {len(self.changed) - _SHOWN:,} more"
         for config, (was, now) in self.rows.items():
-            yield f"{config}: {was:,} rows -> {now:,}" if was != now else f"{config}: {was:,} rows, not the same ones"
+            yield (
+                f"{config}: {counted(was, 'row')} -> {now:,}"
+                if was != now
+                else f"{config}: {counted(was, 'row')}, not the same ones"
+            )
 
     def plain(self) -> dict[str, object]:
         """The difference for JSON: cases by their ids."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 
 if TYPE_CHECKING:
@@ -119,4 +120,4 @@ def _build(source: str, folder: Path, out: Path) -> None:
 
 def _short(short: dict[str, int]) -> str:
     listed = "\n".join(f"  {name}: {number} short" for name, number in short.items())
-    return f"{sum(short.values()):,} cases short of the targets:\n{listed}"
+    return f"{counted(sum(short.values()), 'case')} short of the targets:\n{listed}"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.wording import counted
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -35,7 +37,7 @@ def check(folder: Path, companion: Path | None) -> None:
         raise SystemExit(2)
     manifest = read_manifest(folder)
     rows = sum(entry.rows or 0 for entry in manifest.files.values())
-    click.echo(f"{folder}: {len(manifest.files)} files, {rows:,} rows, nothing wrong")
+    click.echo(f"{folder}: {len(manifest.files)} files, {counted(rows, 'row')}, nothing wrong")
     if companion is not None:
         held = len(BuiltDataset.open(companion).cases())
-        click.echo(f"none of the {held:,} cases of {companion} stands in it")
+        click.echo(f"none of the {counted(held, 'case')} of {companion} stands in it")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _run(gating: GateSession) -> Stop | None:
     from dataset_builder.work.session import stoppable
 
     choice = gating.session.choice
-    click.echo(f"Gates: {len(gating.tasks):,} verdicts to give, by {choice.model} at {choice.host}")
+    click.echo(f"Gates: {counted(len(gating.tasks), 'verdict')} to give, by {choice.model} at {choice.host}")
     if not gating.tasks:
         return None
     gating.session.confirm()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.wording import counted
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
@@ -41,7 +43,7 @@ def review(folder: Path, reviewers: int, sample: int | None, sample_seed: int, p
 
     names = reviewer_names(reviewers)
     items = review_items(opened, sample, sample_seed)
-    click.echo(f"{len(items):,} cases to review. Stop with Ctrl-C; every label is kept.")
+    click.echo(f"{counted(len(items), 'case')} to review. Stop with Ctrl-C; every label is kept.")
     with opened.writing():
         serve_review("Review of cases", items, QUESTIONS, case_labels(opened), names, port=port, say=click.echo)
     click.echo(f"Next: blind-refusal dataset review {folder} --report")

@@ -30,6 +30,7 @@ from dataset_builder.dataset.plain_case import PlainCase
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.gates.gate import Gate
 from dataset_builder.storage.files import now
+from dataset_builder.wording import counted
 
 # Hashed words and labels of a case, for the classifiers that make a first pass over cases.
 
@@ -161,7 +162,9 @@ def first_pass(folder: GenerationFolder, lines: Sequence[GeneratedLine], gates: 
                 )
             )
         if gate.blocking:
-            yield f"{gate.id}: {len(todo):,} cases scored" + (f", median {np.median(chances):.2f}" if todo else "")
+            yield f"{gate.id}: {counted(len(todo), 'case')} scored" + (
+                f", median {np.median(chances):.2f}" if todo else ""
+            )
         else:
             yield f"{gate.id}: {len(todo):,} cases looked at, {int(yes.sum()):,} flagged"
 

@@ -13,6 +13,7 @@ from dataset_builder.gates.registry import ALL_GATES
 from dataset_builder.generation.plan import plan_orders
 from dataset_builder.generation.report import account
 from dataset_builder.generation.write import WritingSession, spent_on_writing
+from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
 from dataset_builder.work.session import USUAL, Conditions
@@ -58,7 +59,7 @@ class Backfill:
             if not short:
                 break
             rounds += 1
-            say(f"Round {rounds}: {sum(short.values()):,} cases short in {len(short)} cells")
+            say(f"Round {rounds}: {counted(sum(short.values()), 'case')} short in {counted(len(short), 'cell')}")
             stopped = self._write(short) or self._gate(again=False)
         return BackfillResult(account(folder).short(self.targets), rounds, stopped)
 

@@ -16,6 +16,7 @@ from dataset_builder.dataset.taxonomy import cell
 from dataset_builder.dataset.validate import CHECKS, GATE_ERROR, KEPT, OUTCOMES, REVIEW
 from dataset_builder.generation.checks import KINDS
 from dataset_builder.storage.files import write_file
+from dataset_builder.wording import counted
 
 OUTCOME_TITLES: Mapping[str, str] = {
     KEPT: "kept",
@@ -74,7 +75,7 @@ class Account:
     def lines(self) -> Iterator[str]:
         """The account in words."""
         if self.orders:
-            yield f"Ordered: {self.orders:,} cases, in {self.tries:,} tries"
+            yield f"Ordered: {counted(self.orders, 'case')}, in {self.tries:,} tries"
             for status in STATUSES:
                 if self.ends[status]:
                     open_too = " (some to be tried again)" if self.unfinished and status != WRITTEN else ""
@@ -86,7 +87,7 @@ class Account:
                 told = ", ".join(f"{self.fault_kinds[k]} {k}" for k in KINDS if self.fault_kinds[k])
                 yield f"  faults found, over all tries: {told}"
         if self.written:
-            yield f"Written: {self.written:,} cases"
+            yield f"Written: {counted(self.written, 'case')}"
             for outcome in OUTCOMES:
                 if self.outcomes[outcome]:
                     yield f"  {self.outcomes[outcome]:>6,} {OUTCOME_TITLES[outcome]}"

@@ -29,6 +29,7 @@ from dataset_builder.generation.similarity import DEFAULT, Existing, SimilarityI
 from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
 from dataset_builder.storage.files import now
+from dataset_builder.wording import counted
 from dataset_builder.work.asking import Asker
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import USUAL, Conditions, Session
@@ -142,7 +143,7 @@ class WritingSession:
         settings = self.folder.settings
         yield f"Folder: {self.folder.path} (batch {settings.batch})"
         yield f"Writer: {settings.model} at {settings.endpoint}, temperature {settings.temperature:g}"
-        yield f"Held against {len(self.existing.queries):,} requests of {', '.join(self.existing.names)}"
+        yield f"Held against {counted(len(self.existing.queries), 'request')} of {', '.join(self.existing.names)}"
         if not self.orders:
             yield "Nothing to order: the folder has had as many orders as asked for"
             return

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from rich.table import Table
 from rich.text import Text
 from scipy.stats import spearmanr
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import HELPS
+from dataset_builder.wording import counted
 from eval.scores.labels import AnswerKey, LabelSource, compare_sources, study_labels
-from eval.scores.terminal import new_table, percent
+from eval.scores.terminal import Column, FittedTable, percent
 from eval.stats.intervals import Floats
 from eval.stats.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE, Metric
 from eval.stats.ranking import competition_rank
@@ -69,7 +69,7 @@ class BesideStudy:
             f"{name[:1].lower() + name[1:]} {percent(ours)} instead of {percent(study)}"
             for name, (ours, study) in self.rates.items()
         )
-        return f"Beside the verdicts of {self.judge} on the same {self.n:,} answers: kappa {kappas}; {rates}."
+        return f"Beside the verdicts of {self.judge} on the same {counted(self.n, 'answer')}: kappa {kappas}; {rates}."
 
 
 def ranking_agreement(study: LabelSource, ours: LabelSource, cases: Mapping[str, Case]) -> list[RankingAgreement]:
@@ -109,7 +109,7 @@ def beside_study(model: str, ours: LabelSource, built: BuiltDataset) -> BesideSt
     return BesideStudy(study.name, pair.n, {field: found.kappa for field, found in pair.fields.items()}, rates)
 
 
-def ranking_tables(rankings: list[RankingAgreement], study: str, judge: str) -> Iterator[Table | Text]:
+def ranking_tables(rankings: list[RankingAgreement], study: str, judge: str) -> Iterator[FittedTable | Text]:
     """The models by discrimination, and a line a rate; nothing for no rankings."""
     if rankings:
         yield _models_table(rankings[0], study, judge)
@@ -126,15 +126,20 @@ def ranking_lines(rankings: list[RankingAgreement]) -> Iterator[Text]:
         yield Text(f"{found.metric.title} of {len(found.models)} models: Spearman {rho}, {off}")
 
 
-def _models_table(found: RankingAgreement, study: str, judge: str) -> Table:
-    table = new_table(f"{found.metric.title} by {study} and by {judge}")
-    table.add_column("Model", no_wrap=True)
-    for name in ("Answers", study, "Place", judge, "Place"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _models_table(found: RankingAgreement, study: str, judge: str) -> FittedTable:
+    columns = [
+        Column("Model", words=True),
+        Column("Answers", rank=3),
+        Column(study),
+        Column(f"Place by {study}", rank=1),
+        Column(judge),
+        Column(f"Place by {judge}", rank=2),
+    ]
+    table = FittedTable(f"{found.metric.title} by {study} and by {judge}", columns)
     ranks = competition_rank(found.study, found.metric.better), competition_rank(found.ours, found.metric.better)
     for at, model in enumerate(found.models):
         table.add_row(
-            Text(model),
+            model,
             f"{found.answers[at]:,}",
             percent(float(found.study[at])),
             str(ranks[0][at]),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import refuse_pointer
+from dataset_builder.wording import counted
 from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.ranking import RankingAgreement, ranking_agreement, ranking_tables
 from eval.runs.folder import RunFolder
@@ -30,19 +30,25 @@ from eval.scores.labels import (
 )
 from eval.scores.read import published_answers
 from eval.scores.results import number
-from eval.scores.terminal import bounds, new_table, percent
+from eval.scores.terminal import Column, FittedTable, Value, bounds, percent
 
 
-def corrected_table(rows: Sequence[CorrectedRate], title: str) -> Table:
+def corrected_table(rows: Sequence[CorrectedRate], title: str) -> FittedTable:
     """Raw and corrected rates side by side."""
-    table = new_table(title)
-    for name in ("Rate", "Method", "Against"):
-        table.add_column(name, no_wrap=True)
-    for name in ("Labelled", "Raw", "Corrected"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [
+        Column("Rate", words=True),
+        Column("Method", rank=2, words=True),
+        Column("Against", rank=1, words=True),
+        Column("Labelled", rank=3),
+        Column("Raw"),
+        Column("Corrected [95%]"),
+    ]
+    table = FittedTable(title, columns)
     for row in rows:
-        value = row.reason or f"{percent(row.estimate)} {bounds(row.low, row.high)}"
+        value = Value(percent(row.estimate), bounds(row.low, row.high)) if row.reason is None else "–"
         table.add_row(row.metric.title, row.method, row.against, str(row.n_labelled), percent(row.raw), value)
+        if row.reason is not None:
+            table.notes.append(f"{row.metric.title}, {row.method} against {row.against}: {row.reason}.")
     return table
 
 
@@ -129,26 +135,32 @@ def read_verdicts(path: Path) -> Iterator[Verdict]:
         raise DataError("These verdicts cannot be read", [Problem(f"{path}, line {at}", str(error))]) from None
 
 
-def report_tables(report: AgreementReport) -> Iterator[Table | Text]:
+def report_tables(report: AgreementReport) -> Iterator[FittedTable | Text]:
     """The report for the terminal."""
-    table = new_table(f"Agreement of {report.judge}")
-    for name in ("First", "Second", "Field"):
-        table.add_column(name, no_wrap=True)
-    for name in ("n", "Kappa", "95 % interval", "Agree %", "95 % interval"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [
+        Column("First", words=True),
+        Column("Second", words=True),
+        Column("Field", words=True),
+        Column("n", rank=2),
+        Column("Kappa [95%]"),
+        Column("Agree % [95%]", rank=1),
+    ]
+    table = FittedTable(f"Agreement of {report.judge}", columns)
     for pair in report.pairs:
         for field, found in pair.fields.items():
-            kappa = f"{found.kappa:.3f}" if found.reason is None else found.reason
-            limits = f"[{found.kappa_low:.3f}, {found.kappa_high:.3f}]" if found.reason is None else ""
-            observed = f"[{percent(found.observed_low)}, {percent(found.observed_high)}]"
-            row = pair.first, pair.second, field, f"{found.n:,}", kappa, limits, percent(found.observed), observed
-            table.add_row(*row)
+            kappa = Value("–")
+            if found.reason is None:
+                kappa = Value(f"{found.kappa:.3f}", f"[{found.kappa_low:.3f}, {found.kappa_high:.3f}]")
+            else:
+                table.notes.append(f"{pair.first} and {pair.second}, {field}: {found.reason}.")
+            observed = Value(percent(found.observed), bounds(found.observed_low, found.observed_high))
+            table.add_row(pair.first, pair.second, field, f"{found.n:,}", kappa, observed)
     yield table
     for pair in report.pairs:
         yield _labels_table(pair)
     for field, (alpha, reason, n) in report.alpha.items():
         value = f"{alpha:.3f}" if reason is None else reason
-        yield Text(f"Krippendorff's alpha, {field}, over {n:,} answers with labels of two or more: {value}")
+        yield Text(f"Krippendorff's alpha, {field}, over {counted(n, 'answer')} with labels of two or more: {value}")
     if report.corrected:
         yield Text("")
         yield corrected_table(report.corrected, "All answers pooled, corrected for the judge's errors")
@@ -157,12 +169,18 @@ def report_tables(report: AgreementReport) -> Iterator[Table | Text]:
         yield from ranking_tables(report.rankings, report.pairs[0].first, report.judge)
 
 
-def _labels_table(pair: SourceAgreement) -> Table:
-    table = new_table(f"{pair.second} by the labels of {pair.first}")
-    table.add_column("Field", no_wrap=True)
-    table.add_column("Label", no_wrap=True)
-    for name in (pair.first, "", "Both", "Precision", "Recall", "NPV"):
-        table.add_column(name or pair.second, justify="right")
+def _labels_table(pair: SourceAgreement) -> FittedTable:
+    columns = [
+        Column("Field", words=True),
+        Column("Label", words=True),
+        Column(pair.first, rank=2),
+        Column(pair.second, rank=2),
+        Column("Both", rank=3),
+        Column("Precision"),
+        Column("Recall"),
+        Column("NPV", rank=1),
+    ]
+    table = FittedTable(f"{pair.second} by the labels of {pair.first}", columns)
     for field, found in pair.fields.items():
         for place, one in enumerate(found.classes):
             both = str(found.table[place, place])

@@ -15,6 +15,7 @@ import numpy as np
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.wording import counted
 from eval.agreement.known import board_of
 from eval.boards.rows import Ranked, board_row, in_order, verdicts_path
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
@@ -92,7 +93,7 @@ class CaseTables:
         if (cases_hash, wanted) not in self._parts:
             index = whole.index
             if strange := [case_id for case_id in wanted if case_id not in index]:
-                raise LeftOut(NOT_USABLE, f"asked {len(strange):,} cases that {dataset.name} does not hold")
+                raise LeftOut(NOT_USABLE, f"asked {counted(len(strange), 'case')} that {dataset.name} does not hold")
             if len(set(wanted)) != len(wanted):
                 raise LeftOut(NOT_USABLE, "run.json lists a case twice")
             self._parts[cases_hash, wanted] = whole.subset(np.array([index[i] for i in wanted], np.int64))

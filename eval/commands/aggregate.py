@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.wording import counted
 from eval.commands.options import datasets, token_env
 
 if TYPE_CHECKING:
-    from eval.repository.leaderboard import Leaderboard
+    from eval.repository.leaderboard import Board, Leaderboard
+    from eval.scores.terminal import FittedTable
 
 
 @click.command()
 @click.argument("results", metavar="RESULTS|REPO")
 @datasets("Whose cases were answered")
+@click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @token_env
-def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
+def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: str) -> None:
     """Rebuild the leaderboard from the submissions and their reviews alone.
 
     RESULTS is a folder that `eval submit --results` made; REPO a results repository on the Hub, which gets
@@ -38,22 +41,43 @@ def aggregate(results: str, datasets: tuple[str, ...], token_env: str) -> None:
         from dataset_builder.hub.client import Hub
 
         made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
-    _show(made)
+    _show(made, full=full)
     for line in outdated(made):
         click.echo(f"{line} 'blind-refusal eval review {results} --again' judges them again.", err=True)
     click.echo(f"{results}: {'rebuilt' if changed else 'nothing has changed'}")
 
 
-def _show(made: Leaderboard) -> None:
+def _show(made: Leaderboard, *, full: bool) -> None:
     from eval.boards.rows import rank_remarks
+    from eval.scores.terminal import console
 
+    out = console(full=full)
     for board in made.boards:
-        click.echo(f"{board.judge} (rubric {board.rubric}), {board.n_cases:,} cases of {board.dataset}:")
+        table = _table(board)
         for row in board.rows:
-            value = row.metrics[board.ranked_by]
-            shown = "no value" if value.estimate is None else f"{100 * value.estimate:6.1f}"
-            click.echo(f"  {row.rank or '-':>3}  {shown}  {row.model}  ({row.status})")
-            for told in rank_remarks(row, board.ranked_by):
-                click.echo(f"               {told}")
+            table.notes += [f"{row.model}: {told}" for told in rank_remarks(row, board.ranked_by)]
+        out.print(table)
     for one in made.excluded:
         click.echo(f"left out: {one.bundle}{f' by {one.judge}' if one.judge else ''}: {one.status}: {one.reason}")
+
+
+def _table(board: Board) -> FittedTable:
+    """A board, a row a model: its place, the value that gives it, and what kind of row it is."""
+    from eval.scores.terminal import Column, FittedTable, Value, interval
+    from eval.stats.metrics import CONTROL_HELP_RATE, HELP_RATE, METRIC_BY_ID
+
+    ranked = METRIC_BY_ID[board.ranked_by]
+    shown = list(dict.fromkeys((ranked, HELP_RATE, CONTROL_HELP_RATE)))
+    columns = [
+        Column("Rank"),
+        Column("Model", words=True),
+        *(Column(metric.title, rank=place) for place, metric in enumerate(shown)),
+        Column("Status", words=True),
+    ]
+    cases = counted(board.n_cases, "case")
+    table = FittedTable(f"{board.judge} (rubric {board.rubric}), {cases} of {board.dataset}", columns)
+    for row in board.rows:
+        limits = "" if row.rank_low is None else f"[{row.rank_low}–{row.rank_high}]"
+        rank = Value(str(row.rank), limits) if row.rank else Value("–")
+        table.add_row(rank, row.model, *(interval(row.metrics[metric.id]) for metric in shown), row.status)
+    return table

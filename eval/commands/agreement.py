@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 @judge_max_tokens()
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
 @click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")
+@click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def agreement(
     dataset: str,
@@ -54,6 +56,7 @@ def agreement(
     max_tokens: int | None,
     against: str | None,
     store: bool,
+    full: bool,
     as_json: bool,
 ) -> None:
     """How a judge agrees with the study's judge and the reviewers, and these with each other.
@@ -82,7 +85,7 @@ def agreement(
     else:
         from eval.scores.terminal import console
 
-        out = console()
+        out = console(full=full)
         for part in report_tables(report):
             out.print(part)
     if store and verdicts and against is None:
@@ -101,8 +104,9 @@ def _measure(
     runs = measuring_runs(dataset, folder, sample=size, seed=seed)
     judging = Judging(runs, spec, options)
     click.echo(
-        f"Judge: {judging.judge.name}, rubric {judging.judge.rubric}; {judging.session.total:,} answers to judge, "
-        f"in the runs of {len(runs):,} models in {folder}",
+        f"Judge: {judging.judge.name}, rubric {judging.judge.rubric}; "
+        f"{counted(judging.session.total, 'answer')} to judge, "
+        f"in the runs of {counted(len(runs), 'model')} in {folder}",
         err=True,
     )
     judging.session.confirm(err=True)

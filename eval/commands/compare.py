@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--by", metavar="NAME,…", default="family", show_default=True, help="Slices beside overall.")
 @click.option("--cases", type=click.IntRange(0), default=20, show_default=True, help="Discordant cases to list a side.")
 @click.option("--metric", default="discrimination", show_default=True, help="With three or more: what to compare.")
+@click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def compare(
     a: str,
@@ -29,6 +30,7 @@ def compare(
     by: str,
     cases: int,
     metric: str,
+    full: bool,
     as_json: bool,
 ) -> None:
     """Paired differences between A and B on the cases that both are scored on.
@@ -38,14 +40,15 @@ def compare(
     and, for screening, by Benjamini and Hochberg, over all rows together. With three or
     more, every two of them are compared on one metric.
     """
-    from eval.results.answer_set import load_model
+    from eval.results.answer_set import load_model, told_apart
     from eval.scores.comparison import compare as compare_answers
     from eval.scores.slices import check_by
 
     names = check_by([name.strip() for name in by.split(",") if name.strip()])
-    answers = [load_model(spec, judge=judge, dataset=dataset) for spec in (a, b, *more)]
+    specs = (a, b, *more)
+    answers = told_apart(specs, [load_model(spec, judge=judge, dataset=dataset) for spec in specs])
     if more:
-        _compare_pairs(answers, metric, as_json)
+        _compare_pairs(answers, metric, as_json=as_json, full=full)
         return
     found = compare_answers(answers[0], answers[1], by=names)
     if as_json:
@@ -58,7 +61,7 @@ def compare(
     from eval.results.more_tables import comparison_table, conclusion, discordant_lines
     from eval.scores.terminal import console
 
-    out = console()
+    out = console(full=full)
     out.print(comparison_table(found))
     for line in discordant_lines(found, cases):
         out.print(line)
@@ -66,7 +69,7 @@ def compare(
     click.echo(conclusion(found))
 
 
-def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> None:
+def _compare_pairs(answers: list[ScoredAnswers], metric: str, *, as_json: bool, full: bool) -> None:
     from dataset_builder.errors import InputError
     from eval.scores.comparison import compare_pairs
     from eval.stats.metrics import METRIC_BY_ID
@@ -84,7 +87,7 @@ def _compare_pairs(answers: list[ScoredAnswers], metric: str, as_json: bool) -> 
     from eval.results.more_tables import pairs_conclusion, pairs_table
     from eval.scores.terminal import console
 
-    console().print(pairs_table(found))
+    console(full=full).print(pairs_table(found))
     _print_caveat(answers[0].judge)
     click.echo(pairs_conclusion(found))
 
@@ -104,8 +107,9 @@ def _print_caveat(judge: str) -> None:
 @click.option(
     "--dataset", default="build/dataset", show_default=True, metavar="DIR|REPO", help="A dataset built from the study."
 )
+@click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def reproduce(dataset: str, as_json: bool) -> None:
+def reproduce(dataset: str, full: bool, as_json: bool) -> None:
     """The paper's figures beside those that the dataset gives, with a sentence on each difference.
 
     Exit code 1 if a figure differs and no known explanation holds. Rates by family,
@@ -127,7 +131,7 @@ def reproduce(dataset: str, as_json: bool) -> None:
         from eval.results.more_tables import reproduction_tables
         from eval.scores.terminal import console
 
-        out = console()
+        out = console(full=full)
         for part in reproduction_tables(figures):
             out.print(part)
     if failed:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.wording import counted
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
@@ -57,7 +59,7 @@ def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int) ->
     click.echo(f"Run: {run.path}")
     click.echo(statuses_line(Counter(run.statuses().values()), len(run.settings.case_ids)))
     for who, number in sorted(Counter((v.judge, v.rubric) for v in run.verdicts()).items()):
-        click.echo(f"Judge: {who[0]}, rubric {who[1]}: {number:,} verdicts")
+        click.echo(f"Judge: {who[0]}, rubric {who[1]}: {counted(number, 'verdict')}")
     for line in run.record.departures:
         click.echo(f"Departs from the study's protocol: {line}")
     for note in found.notes:

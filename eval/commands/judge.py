@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
 from eval.judging.registry import DEFAULT_JUDGE, usage
@@ -99,8 +100,8 @@ def judge_answers(
     judging = Judging([folder], spec, JudgeOptions(dataset=opened, choice=choice, **options), **which)
     judge, (pending,) = judging.judge, judging.pending
     click.echo(
-        f"Judge: {judge.name}, rubric {judge.rubric}; {len(pending.case_ids):,} answers to judge, "
-        f"{pending.judged:,} judged already, {pending.unanswered:,} cases without an answer"
+        f"Judge: {judge.name}, rubric {judge.rubric}; {counted(len(pending.case_ids), 'answer')} to judge, "
+        f"{pending.judged:,} judged already, {counted(pending.unanswered, 'case')} without an answer"
     )
     if meaning := judge.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
@@ -129,4 +130,6 @@ def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, which: di
     if which["sample"] is not None:
         chosen = draw_labelled(chosen, which["sample"], which["controls"], which["seed"])
     count = write_sheet(path, tasks_of(folder, dataset, [case.case_id for case in chosen]))
-    click.echo(f"Wrote {count:,} answers to {path}. Fill in {', '.join(LABELS)}, then run the same command again.")
+    click.echo(
+        f"Wrote {counted(count, 'answer')} to {path}. Fill in {', '.join(LABELS)}, then run the same command again."
+    )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.wording import counted
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
@@ -51,7 +53,7 @@ def label(
     opened = locate_dataset(dataset or folder.record.source)
     items = label_items(folder, opened, sample, sample_seed)
     names = reviewer_names(reviewers)
-    click.echo(f"{len(items):,} answers to label. Stop with Ctrl-C; every label is kept.")
+    click.echo(f"{counted(len(items), 'answer')} to label. Stop with Ctrl-C; every label is kept.")
     with folder.writing():
         serve_review("Labels of answers", items, QUESTIONS, run_labels(folder), names, port=port, say=click.echo)
     click.echo(f"Next: blind-refusal eval label {run} --report")

@@ -98,6 +98,7 @@ def run(
     from dataset_builder.work.session import Conditions, confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge
+    from eval.runs.failures import why_all_failed
     from eval.runs.plan import RunOptions, collect_run, plan_run
     from eval.runs.published import copy_published, is_published
     from eval.runs.tally import oddities_of, statuses_line
@@ -130,6 +131,10 @@ def run(
             click.echo(line)
     if stopped:
         raise StoppedEarlyError(stopped)
+    if told := why_all_failed(folder):
+        for line in told:
+            click.echo(line, err=True)
+        raise SystemExit(1)
     if judge != NO_JUDGE:
         if choice.budget is not None:
             judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), _NOTHING))
@@ -176,6 +181,6 @@ def _judge_and_score(
     whole = {"sample": None, "controls": None, "seed": 0}
     name = judge_answers(path, judge, dataset, choice, whole, max_tokens=max_tokens)
     if not RunFolder.open(path).verdicts(name):
-        click.echo("No scores: there was no whole answer to judge.")
+        click.echo("No scores: there are no verdicts yet.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

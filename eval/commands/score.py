@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "--labels", metavar="FILE|JUDGE", help="A sample labelled better: a sheet, verdicts, or who judged some answers."
 )
 @click.option("--partial", is_flag=True, help="With --labels FILE: leave out labels that match no answer of the run.")
+@click.option("--full", is_flag=True, help="Show every rate and column.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line a model and slice, with all metrics, as CSV.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write results.json and its kin there.")
@@ -41,6 +42,7 @@ def score(
     method: str | None,
     labels: str | None,
     partial: bool,
+    full: bool,
     as_json: bool,
     as_csv: bool,
     out: Path | None,
@@ -64,6 +66,7 @@ def score(
     names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
     if (method is None) != (labels is None):
         raise click.UsageError("--correct and --labels belong together.")
+    _fail_without_answers(target)
     found = load_answers(target, judge=judge, dataset=dataset)
     if method is not None:
         _correct(found, method, str(labels), partial=partial)
@@ -79,7 +82,19 @@ def score(
     elif as_csv:
         _print_csv(scores)
     else:
-        _print_tables(found, scores, names, corrected or method is not None)
+        _print_tables(found, scores, names, corrected=corrected or method is not None, full=full)
+
+
+def _fail_without_answers(target: str) -> None:
+    """Exit 1 with the reasons where a run has been asked and every case failed."""
+    from eval.results.answer_set import is_run
+    from eval.runs.failures import why_all_failed
+    from eval.runs.folder import RunFolder
+
+    if is_run(target) and (told := why_all_failed(RunFolder.open(Path(target)))):
+        for line in told:
+            click.echo(line, err=True)
+        raise SystemExit(1)
 
 
 def _correct(found: AnswerSet, method: str, labels: str, *, partial: bool) -> None:
@@ -143,31 +158,38 @@ def _print_csv(scores: Scores) -> None:
             writer.writerow({name: cell(value) for name, value in line.items()})
 
 
-def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corrected: bool) -> None:
+def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], *, corrected: bool, full: bool) -> None:
+    from rich.text import Text
+
     from eval.agreement.known import caveat, is_in_sample
     from eval.agreement.ranking import ranking_lines
     from eval.agreement.report import corrected_table
     from eval.judges.model.rubric import RESPONSE_TYPE
     from eval.results.routes import routes_of, scores_by_route, served_by
     from eval.results.row import leaderboard
+    from eval.results.summary import rows_beside, summary
     from eval.results.tables import (
         account,
         agreement_line,
         leaderboard_table,
-        matrix_tables,
+        matrix_table,
         metrics_table,
         slices_table,
     )
     from eval.scores.slices import OVERALL, Slice, title
-    from eval.scores.terminal import console
+    from eval.scores.terminal import console, printable
     from eval.stats.metrics import METRIC_BY_ID
 
-    out = console()
     rows = leaderboard(scores)
     if found.run is not None:
-        out.print(metrics_table(rows[0], f"{rows[0].model}, judged by {scores.judge} (rubric {scores.rubric})"))
+        out = console(full=full, option="--full" if full else f"blind-refusal eval score {found.run.path} --full")
+        out.print(Text(printable(summary(rows[0], rows_beside(found)))))
+        out.print()
+        heading = f"{rows[0].model} on {found.dataset.spec}, judged by {scores.judge} (rubric {scores.rubric})"
+        out.print(metrics_table(rows[0], heading, full=full))
     else:
-        out.print(leaderboard_table(rows, f"{found.dataset.name}, judged by {scores.judge}"))
+        out = console(full=full)
+        out.print(leaderboard_table(rows, f"{found.dataset.spec}, judged by {scores.judge}"))
     out.print(account(side for row in rows for side in (row.defeated, row.control)))
     shown = {name: [p for p in scores.parts if p.by == name and not p.without_dual_use] for name in names}
     for known in found.known_agreement():
@@ -184,6 +206,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
         out.print(beside.line() + seen)
     if told := caveat(scores.judge):
         out.print(told)
+    out.print()
     plain = Slice(OVERALL, OVERALL, without_dual_use=True)
     if plain in scores.parts and found.run is None:
         out.print(leaderboard_table(leaderboard(scores, plain), "Cases without the dual-use flag"))
@@ -195,8 +218,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], corr
         columns = [(title(part), leaderboard(scores, part)) for part in parts]
         for metric in dict.fromkeys(scores.parts[part].ranked_by.id for part in parts):
             some = [c for c, part in zip(columns, parts, strict=True) if scores.parts[part].ranked_by.id == metric]
-            for table in matrix_tables(some, METRIC_BY_ID[metric], heading):
-                out.print(table)
+            out.print(matrix_table(some, METRIC_BY_ID[metric], heading))
     if corrected:
         for model, rates in found.corrected().items():
             out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))

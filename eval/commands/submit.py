@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.wording import counted
 from eval.commands.options import token_env
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
     from eval.repository.bundle import MadeBundle
+    from eval.reviews.report import SubmissionReport
 
 
 @click.command()
@@ -45,22 +47,47 @@ def submit(
     """
     from eval.reviews.submitter import bundles_of, submit_locally
 
-    if (results is None) == (repo is None):
-        raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME.")
+    if (results is not None and repo is not None) or (results is None and repo is None and not dry_run):
+        raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME; --dry-run needs neither.")
     found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
     if repo is not None:
         for made in bundles:
             _send(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
         return
-    assert results is not None  # noqa: S101 - one of the two was given
     if dry_run:
-        raise click.UsageError("--dry-run is for --repo.")
+        _check(bundles, found, results)
+        return
+    assert results is not None  # noqa: S101 - one of the three was given
     done = submit_locally(bundles, found, results, progress=lambda place: click.echo(f"reviewing {place}", err=True))
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
         click.echo(f"{'added' if one.new else 'stands already'}: {one.made.place}: {one.review.status}; {judges}")
         for reason in one.review.reasons:
             click.echo(f"  {reason}")
+
+
+def _check(bundles: list[MadeBundle], dataset: OpenedDataset, results: Path | None) -> None:
+    """Check as the maintainers will, beside what a results folder holds, and send nothing."""
+    from dataset_builder.errors import DataError
+    from eval.reviews.report import report_on_files
+    from eval.reviews.submitter import content_lines
+
+    for made in bundles:
+        report = report_on_files(made.files, [dataset], results if results and results.is_dir() else None)
+        if not report.ok:
+            raise DataError(f"{made.place} would be refused", report.problems)
+        for line in ("To be public:", *content_lines(made.files), *report.lines()):
+            click.echo(line)
+        _preview(report)
+    click.echo("dry run: nothing was sent")
+
+
+def _preview(report: SubmissionReport) -> None:
+    for preview in report.rows:
+        value = preview.row.metrics["discrimination"]
+        shown = "no value" if value.estimate is None else f"discrimination {100 * value.estimate:.1f} points"
+        present = len(preview.board.rows) if preview.board else 0
+        click.echo(f"by {preview.judge}: {shown}, rank {preview.row.rank or '-'} beside {counted(present, 'row')}")
 
 
 def _send(
@@ -96,11 +123,7 @@ def _send(
         raise DataError(f"{made.place} would be refused", report.problems)
     for line in (*public_lines(made.files, account, repo), *report.lines()):
         click.echo(line)
-    for preview in report.rows:
-        value = preview.row.metrics["discrimination"]
-        shown = "no value" if value.estimate is None else f"discrimination {100 * value.estimate:.1f} points"
-        present = len(preview.board.rows) if preview.board else 0
-        click.echo(f"by {preview.judge}: {shown}, rank {preview.row.rank or '-'} beside {present} rows")
+    _preview(report)
     if dry_run:
         click.echo("dry run: nothing was sent")
         return

@@ -12,6 +12,7 @@ import msgspec
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
 from dataset_builder.storage.files import new_file, write_file
+from dataset_builder.wording import counted
 from eval.interop.eval_ever import eval_ever_json, eval_ever_record
 from eval.interop.hub_yaml import PATH as HUB_RESULTS
 from eval.interop.hub_yaml import eval_results_yaml
@@ -57,7 +58,7 @@ def export_run(
         from eval.interop.rows import export_rows, write_jsonl, write_rows_parquet
 
         writer = write_jsonl if form == JSONL else write_rows_parquet
-        return f"{writer(export_rows(run, dataset, judge), path):,} answers"
+        return f"{counted(writer(export_rows(run, dataset, judge), path), 'answer')}"
 
     with new_file(out) as path:
         return write(path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -148,6 +149,20 @@ def load_model(spec: str, *, judge: str | None = None, dataset: str | None = Non
         known = ", ".join(published_models(found.built)) or "none"
         raise InputError(f"{spec}: neither the folder of a run nor a model of {dataset}, which has: {known}.")
     return _published(found, [spec], judge)[0]
+
+
+def told_apart(specs: Sequence[str], answers: Sequence[ScoredAnswers]) -> list[ScoredAnswers]:
+    """The answers of what ``specs`` name; where several are of one model, each is called by what it was named by too.
+
+    What is named twice stays as it is: that is nothing to tell apart.
+    """
+    times = Counter(one.model for one in answers)
+    if len(set(specs)) < len(specs):
+        return list(answers)
+    return [
+        replace(one, model=f"{one.model} ({spec})") if times[one.model] > 1 else one
+        for spec, one in zip(specs, answers, strict=True)
+    ]
 
 
 def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str | None) -> list[ScoredAnswers]:

@@ -6,48 +6,52 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
+from dataset_builder.wording import counted
 from eval.results.reproduction import AGREES, BROKEN_DOWN, DIFFERS, EXPLAINED, NOT_AT_HAND, ReproducedFigure
 from eval.scores.comparison import Comparison, PairedDifference
 from eval.scores.results import number
 from eval.scores.slices import OVERALL, title
-from eval.scores.terminal import new_table, percent
+from eval.scores.terminal import Cell, Column, FittedTable, Value, percent
 from eval.stats.intervals import LEVEL
 from eval.stats.metrics import DISCRIMINATION, HELP_RATE, METRIC_BY_ID
 
 
-def comparison_table(found: Comparison) -> Table:
+def comparison_table(found: Comparison) -> FittedTable:
     """A row a slice and metric that has data."""
-    table = new_table(f"{found.a} minus {found.b}: {found.n_shared:,} shared cases, judged by {found.judge}")
-    for name in ("Slice", "Metric"):
-        table.add_column(name, no_wrap=True)
-    for name in ("n", "A", "B", "A - B", "95 % interval", "p (Holm)", "p (BH)"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [Column("Slice", words=True), Column("Metric", words=True), Column("n", rank=5), *_PAIRED]
+    heading = f"{found.a} minus {found.b}: {found.n_shared:,} shared cases, judged by {found.judge}"
+    table = FittedTable(heading, columns)
     before = None
     for row in found.differences:
         if row.reason is not None:
             continue
-        table.add_row(
-            Text("" if row.part == before else title(row.part)),
-            row.metric.title,
-            f"{row.n:,}",
-            percent(row.estimate_a),
-            percent(row.estimate_b),
-            f"{100 * row.difference:+.1f}",
-            f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]",
-            _p_value(row.p_holm),
-            _p_value(row.p_bh),
-        )
+        table.add_row("" if row.part == before else title(row.part), row.metric.title, f"{row.n:,}", *_paired(row))
         before = row.part
     return table
+
+
+# A paired difference: hidden first is the p-value for screening, then the values themselves.
+_PAIRED = (
+    Column("A", rank=3),
+    Column("B", rank=2),
+    Column("A - B [95%]"),
+    Column("p (Holm)", rank=1),
+    Column("p (BH)", rank=4),
+)
+
+
+def _paired(row: PairedDifference) -> tuple[Cell, ...]:
+    difference = Value(f"{100 * row.difference:+.1f}", f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]")
+    values = percent(row.estimate_a), percent(row.estimate_b)
+    return *values, difference, _p_value(row.p_holm), _p_value(row.p_bh)
 
 
 def discordant_lines(found: Comparison, limit: int) -> Iterator[Text]:
     """Which cases only one of the two helps with, by id, at most ``limit`` of each."""
     for model, cases in ((found.a, found.only_a_helps), (found.b, found.only_b_helps)):
-        yield Text(f"Only {model} helps: {len(cases):,} cases")
+        yield Text(f"Only {model} helps: {counted(len(cases), 'case')}")
         yield from (Text(f"  {case_id}") for case_id in cases[:limit])
         if len(cases) > limit:
             yield Text(f"  and {len(cases) - limit:,} more (--cases {len(cases)} lists them)")
@@ -142,28 +146,17 @@ def difference_plain(row: PairedDifference) -> dict[str, Any]:
     }
 
 
-def pairs_table(found: Sequence[PairedDifference]) -> Table:
+def pairs_table(found: Sequence[PairedDifference]) -> FittedTable:
     """A row for every two models, on one metric."""
-    table = new_table(f"{found[0].metric.title}: every two models, on the cases that both are scored on")
-    for name in ("A", "B"):
-        table.add_column(name, no_wrap=True)
-    for name in ("n", "A %", "B %", "A - B", "95 % interval", "p (Holm)", "p (BH)"):
-        table.add_column(name, justify="right", no_wrap=True)
+    heading = f"{found[0].metric.title}: every two models, on the cases that both are scored on"
+    columns = [Column("Model A", words=True), Column("Model B", words=True), Column("n", rank=5), *_PAIRED]
+    table = FittedTable(heading, columns)
     for row in found:
         if row.reason is not None:
-            table.add_row(Text(row.a), Text(row.b), f"{row.n:,}", "–", "–", "–", row.reason)
+            table.add_row(row.a, row.b, f"{row.n:,}", *["–"] * len(_PAIRED))
+            table.notes.append(f"{row.a} and {row.b}: {row.reason}.")
             continue
-        table.add_row(
-            Text(row.a),
-            Text(row.b),
-            f"{row.n:,}",
-            percent(row.estimate_a),
-            percent(row.estimate_b),
-            f"{100 * row.difference:+.1f}",
-            f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]",
-            _p_value(row.p_holm),
-            _p_value(row.p_bh),
-        )
+        table.add_row(row.a, row.b, f"{row.n:,}", *_paired(row))
     return table
 
 
@@ -177,17 +170,22 @@ def _p_value(value: float) -> str:
 _GROUPS = {"family": "By family", "authority": "By authority", "dual_use": "By dual use", "model": "By model"}
 
 
-def reproduction_tables(figures: Sequence[ReproducedFigure]) -> Iterator[Table | Text]:
+def reproduction_tables(figures: Sequence[ReproducedFigure]) -> Iterator[FittedTable | Text]:
     """The figures of the paper, the notes on those that differ, the breakdowns, and a count."""
     stated = [figure for figure in figures if figure.paper is not None]
-    table = new_table("Figures of the paper")
-    for name in ("Figure", "Where"):
-        table.add_column(name)
-    for name in ("Paper", "Recomputed", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    columns = [
+        Column("Figure", words=True),
+        Column("Where", rank=3, words=True),
+        Column("Paper"),
+        Column("Recomputed"),
+        Column("n", rank=2),
+        Column("Result", rank=1, words=True),
+    ]
+    table = FittedTable("Figures of the paper", columns)
     for figure in stated:
-        table.add_row(figure.title, figure.where, figure.paper, figure.shown, f"{figure.n:,}", figure.status)
+        table.add_row(
+            figure.title, figure.where or "", figure.paper or "", figure.shown, f"{figure.n:,}", figure.status
+        )
     yield table
     for figure in stated:
         if figure.note:
@@ -218,21 +216,19 @@ def figures_as_plain(figures: Sequence[ReproducedFigure]) -> list[dict[str, Any]
     ]
 
 
-def _breakdown(figures: Sequence[ReproducedFigure], heading: str) -> Table:
+def _breakdown(figures: Sequence[ReproducedFigure], heading: str) -> FittedTable:
     """A row a label, a column a metric."""
     pairs = []
     for figure in figures:
         name, _, metric = figure.title.rpartition(": ")
         pairs.append((name, metric, figure))
-    table = new_table(f"{heading}, recomputed ({NOT_AT_HAND})")
-    table.add_column("", no_wrap=True)
     found = {metric for _, metric, _ in pairs}
-    columns = [title for title in (METRIC_BY_ID[name].title for name in BROKEN_DOWN) if title in found]
-    for metric in columns:
-        table.add_column(metric, justify="right")
+    shown = [title for title in (METRIC_BY_ID[name].title for name in BROKEN_DOWN) if title in found]
+    columns = [Column("Label", words=True), *(Column(metric, rank=1) for metric in shown)]
+    table = FittedTable(f"{heading}, recomputed ({NOT_AT_HAND})", columns, split=True)
     by_name: dict[str, dict[str, ReproducedFigure]] = {}
     for name, metric, figure in pairs:
         by_name.setdefault(name, {})[metric] = figure
     for name, row in by_name.items():
-        table.add_row(Text(name), *(f"{row[m].shown} of {row[m].n:,}" if m in row else "" for m in columns))
+        table.add_row(name, *(Value(row[m].shown, f"of {row[m].n:,}") if m in row else "" for m in shown))
     return table

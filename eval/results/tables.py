@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterable, Sequence
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
+from dataset_builder.wording import counted
 from eval.results.row import LeaderboardRow, headline
 from eval.scores.results import JudgeAgreement, SideCount
-from eval.scores.terminal import bounds, interval, new_table, percent
+from eval.scores.terminal import Column, FittedTable, Value, bounds, interval, percent
 from eval.stats.metrics import METRIC_BY_ID, METRICS, Metric
 
 # Metrics of a leaderboard under shorter names than their own.
@@ -19,16 +17,16 @@ _SHORT = {
     "engaged_refusal_share": "Engaged refusals",
     "pure_blind_refusal_rate": "Pure blind",
 }
-# Slices beside each other before a further table starts.
-MATRIX_COLUMNS = 4
+# Metrics of one model that are shown unless all are asked for.
+_FEW = 5
 _REASONS = {reason.id: reason.title.lower() for reason in UNSCORED_REASONS}
 
 
-def rank(row: LeaderboardRow) -> str:
+def rank(row: LeaderboardRow) -> Value:
     """A rank with its interval."""
     if row.rank is None:
-        return "–"
-    return f"{row.rank}" if row.rank_low is None else f"{row.rank} [{row.rank_low}–{row.rank_high}]"
+        return Value("–")
+    return Value(f"{row.rank}", "" if row.rank_low is None else f"[{row.rank_low}–{row.rank_high}]")
 
 
 def account(sides: Iterable[SideCount]) -> str:
@@ -41,92 +39,100 @@ def account(sides: Iterable[SideCount]) -> str:
     listed = ", ".join(
         f"{n:,} {_REASONS[reason]}" for reason, n in sorted(reasons.items(), key=lambda x: (-x[1], x[0]))
     )
-    return f"{cases:,} answers: {scored:,} scored, {cases - scored:,} unscored" + (f" ({listed})" if listed else "")
+    return f"{counted(cases, 'answer')}: {scored:,} scored, {cases - scored:,} unscored" + (
+        f" ({listed})" if listed else ""
+    )
 
 
-def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> Table:
+def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> FittedTable:
     """One slice, a row a model: the first three metrics with intervals, the others without."""
-    table = new_table(title)
-    table.add_column("Rank", no_wrap=True)
-    table.add_column("Model", no_wrap=True)
     shown = [metric for metric in headline() if any(row.metrics[metric.id].estimate is not None for row in rows)]
-    for place, metric in enumerate(shown):
-        table.add_column(_SHORT.get(metric.id, metric.title), justify="right", no_wrap=place < 3)
-    table.add_column("Unscored", justify="right")
+    columns = [Column(_SHORT.get(metric.id, metric.title), rank=place) for place, metric in enumerate(shown)]
+    unscored = Column("Unscored", rank=len(shown))
+    table = FittedTable(title, [Column("Rank"), Column("Model", words=True), *columns, unscored])
     moved: list[str] = []
     for row in rows:
         values = [row.metrics[metric.id] for metric in shown]
         cells = [interval(value) if place < 3 else percent(value.estimate) for place, value in enumerate(values)]
-        unscored = sum(sum(side.unscored.values()) for side in (row.defeated, row.control))
-        mark = "*" if row.rank_depends_on_unscored else ""
-        table.add_row(f"{rank(row)}{mark}", Text(row.model), *cells, f"{unscored:,}")
-        if mark:
+        place_of_row = rank(row)
+        if row.rank_depends_on_unscored:
+            place_of_row = place_of_row._replace(shown=f"{place_of_row.shown}*")
             moved.append(f"{row.model} from {row.rank_best} to {row.rank_worst}")
+        table.add_row(place_of_row, row.model, *cells, f"{_unscored(row):,}")
     if moved:
-        table.caption = Text(f"* Unscored answers could change this rank: {'; '.join(moved)}.", justify="left")
+        table.notes.append(f"* Unscored answers could change this rank: {'; '.join(moved)}.")
     return table
 
 
-def metrics_table(row: LeaderboardRow, title: str) -> Table:
-    """All metrics of one model on one slice."""
-    table = new_table(title)
-    table.add_column("Metric", no_wrap=True)
-    for name in ("Value", "95 % interval", "Bootstrap", "With unscored", "Of", "Cells", "Detectable"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Interval by")
-    for metric in METRICS:
+def metrics_table(row: LeaderboardRow, title: str, *, full: bool = False) -> FittedTable:
+    """The headline metrics of one model on one slice, or all."""
+    shown = METRICS if full else headline()[:_FEW]
+    columns = [
+        Column("Metric", words=True),
+        Column("Value [95%]"),
+        Column("Of", rank=1),
+        Column("Bootstrap", rank=2, full=True),
+        Column("With unscored", rank=3, full=True),
+        Column("Cells", rank=4, full=True),
+        Column("Detectable", rank=5, full=True),
+        Column("Interval by", rank=6, words=True, full=True),
+    ]
+    table = FittedTable(title, columns, more=f"{len(METRICS) - len(shown)} more rates")
+    for metric in shown:
         value = row.metrics[metric.id]
         if value.estimate is None:
-            table.add_row(metric.title, "–", *[""] * 6, value.reason)
+            table.add_row(metric.title, "–", *[""] * 6)
+            table.notes.append(f"{metric.title}: {value.reason}.")
             continue
         table.add_row(
             metric.title,
-            percent(value.estimate),
-            bounds(value.low, value.high),
+            interval(value),
+            f"{value.denominator:,}",
             bounds(value.bootstrap_low, value.bootstrap_high),
             "" if value.lower_bound == value.upper_bound else bounds(value.lower_bound, value.upper_bound),
-            f"{value.denominator:,}",
             str(value.clusters),
             percent(value.minimum_detectable_difference),
-            value.method,
+            value.method or "",
         )
     return table
 
 
-def slices_table(rows: Sequence[tuple[str, LeaderboardRow]], title: str) -> Table:
+def slices_table(rows: Sequence[tuple[str, LeaderboardRow]], title: str) -> FittedTable:
     """One model, a row a slice: what it holds, help on both sides, discrimination, what could be detected."""
-    table = new_table(title)
-    table.add_column("Slice")
     shown = [METRIC_BY_ID[name] for name in ("discrimination", "help_rate", "control_help_rate")]
-    for name in ("Defeated", "Control", "Unscored", *(metric.title for metric in shown), "Detectable"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [
+        Column("Slice", words=True),
+        Column("Defeated", rank=3),
+        Column("Control", rank=4),
+        Column("Unscored", rank=5),
+        *(Column(metric.title, rank=place) for place, metric in enumerate(shown)),
+        Column("Detectable", rank=6, full=True),
+    ]
+    table = FittedTable(title, columns)
     for name, row in rows:
-        ranked = row.metrics[row.ranked_by]
         table.add_row(
-            Text(name),
+            name,
             f"{row.defeated.scored:,}",
             f"{row.control.scored:,}",
-            f"{sum(row.defeated.unscored.values()) + sum(row.control.unscored.values()):,}",
+            f"{_unscored(row):,}",
             *(interval(row.metrics[metric.id]) for metric in shown),
-            percent(ranked.minimum_detectable_difference),
+            percent(row.metrics[row.ranked_by].minimum_detectable_difference),
         )
     return table
 
 
-def matrix_tables(
-    columns: Sequence[tuple[str, Sequence[LeaderboardRow]]], metric: Metric, title: str
-) -> Iterator[Table]:
+def matrix_table(columns: Sequence[tuple[str, Sequence[LeaderboardRow]]], metric: Metric, title: str) -> FittedTable:
     """Several models on several slices: one metric with its interval, a row a model, a column a slice."""
-    for start in range(0, len(columns), MATRIX_COLUMNS):
-        chosen = columns[start : start + MATRIX_COLUMNS]
-        table = new_table(f"{title}: {metric.title}")
-        table.add_column("Model", no_wrap=True)
-        for name, _ in chosen:
-            table.add_column(Text(name), justify="right")
-        by_model = [{row.model: row for row in rows} for _, rows in chosen]
-        for model in sorted(by_model[0]):
-            table.add_row(Text(model), *(interval(rows[model].metrics[metric.id]) for rows in by_model))
-        yield table
+    by_model = [{row.model: row for row in rows} for _, rows in columns]
+    slices = [Column(name, rank=1) for name, _ in columns]
+    table = FittedTable(f"{title}: {metric.title}", [Column("Model", words=True), *slices], split=True)
+    for model in sorted(by_model[0]):
+        table.add_row(model, *(interval(rows[model].metrics[metric.id]) for rows in by_model))
+    return table
+
+
+def _unscored(row: LeaderboardRow) -> int:
+    return sum(sum(side.unscored.values()) for side in (row.defeated, row.control))
 
 
 def agreement_line(judge: str, found: JudgeAgreement) -> str:
@@ -134,4 +140,4 @@ def agreement_line(judge: str, found: JudgeAgreement) -> str:
     kappa = "not defined" if found.kappa is None else f"{found.kappa:.3f}"
     limits = "" if found.kappa_low is None else f" [{found.kappa_low:.3f}, {found.kappa_high:.3f}]"
     field = found.field.replace("_", " ")
-    return f"{judge} against {found.against} on the {field} of {found.n:,} answers: kappa {kappa}{limits}"
+    return f"{judge} against {found.against} on the {field} of {counted(found.n, 'answer')}: kappa {kappa}{limits}"

@@ -132,10 +132,14 @@ def check_for_repo(
 
 def public_lines(files: Mapping[str, bytes], account: str, repo: ResultsRepo) -> list[str]:
     """What a submission makes public, in words, before it is sent."""
+    return [f"To be public at {repo.url}, by the account {account}:", *content_lines(files)]
+
+
+def content_lines(files: Mapping[str, bytes]) -> list[str]:
+    """What a submission holds, in words."""
     bundle = msgspec.json.decode(files[BUNDLE], type=Bundle)
     run = msgspec.json.decode(files[RUN], type=Run)
     lines = [
-        f"To be public at {repo.url}, by the account {account}:",
         f"  model: {bundle.model.name} (id {bundle.model.id}; asked at {run.endpoint or 'a place that is not told'})",
         f"  cases: {len(run.case_ids):,} of {bundle.dataset.name} ({bundle.dataset.cases_hash[:12]})",
         f"  settings: temperature {run.temperature}, at most {run.max_tokens} tokens, "

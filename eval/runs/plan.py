@@ -16,6 +16,7 @@ from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw, parse_sample
 from dataset_builder.errors import InputError
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
+from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
 from dataset_builder.work.session import USUAL, Conditions, Session
@@ -64,7 +65,7 @@ class RunPlan:
         done = len(settings.case_ids) - len(self.queries)
         told = [
             f"Model: {settings.model} at {settings.endpoint}",
-            f"Dataset: {self.dataset.name}, {len(settings.case_ids):,} cases"
+            f"Dataset: {self.dataset.spec}, {counted(len(settings.case_ids), 'case')}"
             + (f" ({done:,} of them are in the run already)" if done else ""),
             f"Run: {self.run.path}",
             *(f"Departs from the study's protocol: {departure}" for departure in self.run.record.departures),

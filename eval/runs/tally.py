@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dataset_builder.dataset.taxonomy import CONTROL_MARKS, JUDGE_OUT_OF_TOKENS, OK, RESPONSE_STATUSES, UNKNOWN_FINISH
 from dataset_builder.models.replies.thoughts import looks_leaked
+from dataset_builder.wording import counted
 from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 
@@ -28,6 +29,8 @@ class Tally:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    # Answers whose tokens of reasoning the server told.
+    reasoned: int = 0
     # US dollars over the answers whose cost is known, and how many those are.
     cost: float = 0.0
     priced: int = 0
@@ -52,6 +55,7 @@ class Tally:
         self.prompt_tokens += response.prompt_tokens or 0
         self.completion_tokens += response.completion_tokens or 0
         self.reasoning_tokens += response.reasoning_tokens or 0
+        self.reasoned += response.reasoning_tokens is not None
         self.estimated += response.tokens_estimated
         if response.cost is not None:
             self.cost += response.cost
@@ -59,10 +63,13 @@ class Tally:
 
     def token_line(self) -> str:
         """What was sent and got, and for how many answers that is an estimate."""
-        guessed = f"; estimated for {self.estimated:,} answers that the server did not count" if self.estimated else ""
-        return (
-            f"{self.prompt_tokens:,} sent, {self.completion_tokens:,} got "
-            f"({self.reasoning_tokens:,} of reasoning{guessed})"
+        told = []
+        if self.reasoned:
+            told.append(f"{self.reasoning_tokens:,} of reasoning")
+        if self.estimated:
+            told.append(f"estimated for {counted(self.estimated, 'answer')} that the server did not count")
+        return f"{self.prompt_tokens:,} sent, {self.completion_tokens:,} got" + (
+            f" ({'; '.join(told)})" if told else ""
         )
 
     def cost_line(self) -> str:
@@ -70,7 +77,9 @@ class Tally:
         if not self.priced:
             return "cost not known"
         told = (
-            "" if self.priced == self.done else f" for {self.priced:,} of {self.done:,} answers; the rest is not known"
+            ""
+            if self.priced == self.done
+            else f" for {self.priced:,} of {counted(self.done, 'answer')}; the rest is not known"
         )
         return f"${self.cost:,.4f}{told}"
 
@@ -103,7 +112,11 @@ class Verdicts:
             if self.unscored[JUDGE_OUT_OF_TOKENS]
             else ""
         )
-        return f"{self.count:,} verdicts{reasons}." + (f" Judge cost: ${self.cost:,.4f}." if paid else "") + thinking
+        return (
+            f"{counted(self.count, 'verdict')}{reasons}."
+            + (f" Judge cost: ${self.cost:,.4f}." if paid else "")
+            + thinking
+        )
 
 
 @dataclass(slots=True)
@@ -134,7 +147,7 @@ class Oddities:
             found.append(f"Ended for reasons that are not known, so not judged: {words}.")
         if self.marks:
             found.append(
-                f"Not judged, as marks of a chat format are left in them: {self.marks:,} answers. "
+                f"Not judged, as marks of a chat format are left in them: {counted(self.marks, 'answer')}. "
                 "Check the server's chat template and reasoning parser."
             )
         if self.leaked:
@@ -165,4 +178,4 @@ def statuses_line(statuses: Mapping[str, int], expected: int) -> str:
     missing = expected - sum(statuses.values())
     if missing:
         parts.append(f"{missing:,} not collected")
-    return f"{expected:,} cases: {', '.join(parts) or 'none'}"
+    return f"{counted(expected, 'case')}: {', '.join(parts) or 'none'}"

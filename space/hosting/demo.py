@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from dataset_builder.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -116,7 +118,8 @@ def _study_dataset(out: Path) -> Path | None:
         return None
     build_dataset(read.records, [read.source], out)
     click.echo(
-        f"Built {out}: {len(read.records.cases):,} cases and the answers of {len(read.records.responses)} models."
+        f"Built {out}: {counted(len(read.records.cases), 'case')} and the answers of "
+        f"{counted(len(read.records.responses), 'model')}."
     )
     return out
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset, locate_dataset
 from dataset_builder.errors import BlindRefusalError, InputError
+from dataset_builder.extras import needed_extras
 from eval.submissions.upload import MOST_BYTES
 from space.data.data import Snapshot, SpaceData
 from space.data.sources import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
@@ -128,7 +129,8 @@ def main() -> None:
     port = os.environ.get("GRADIO_SERVER_PORT", "")
     try:
         dataset = os.environ.get(DATASET) or str(starter_dataset())
-        serve(dataset, os.environ.get(RESULTS) or None, host=host, port=int(port) if port.isdigit() else 7860)
+        with needed_extras():
+            serve(dataset, os.environ.get(RESULTS) or None, host=host, port=int(port) if port.isdigit() else 7860)
     except BlindRefusalError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

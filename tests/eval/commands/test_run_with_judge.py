@@ -99,6 +99,29 @@ def test_without_a_whole_answer_there_is_nothing_to_score_and_that_is_said(datas
             str(tmp_path / "run"),
         )
         done = run(*base, "--limit", "2")
-    assert done.exit_code == 0, done.output
+        again = run(*base, "--limit", "2")
+    assert done.exit_code == 1, done.output
     assert "2 cases: 2 truncated_answer" in done.output
-    assert done.output.endswith("No scores: there was no whole answer to judge.\n")
+    told = (
+        f"{tmp_path / 'run'}: no whole answer to any of 2 cases, so there is nothing to score.\n"
+        "  2 times truncated_answer. What helps: a new run with a higher --max-tokens.\n"
+    )
+    assert done.output.endswith(told)
+    # Nothing is left to ask, and that is no success either.
+    assert again.exit_code == 1
+    scored = CliRunner().invoke(eval_group, ["score", str(tmp_path / "run")])
+    assert scored.exit_code == 1
+    assert scored.output == told
+
+
+def test_the_most_frequent_reasons_come_first_each_with_a_way_out(dataset: str, tmp_path: Path) -> None:
+    replies = iter(
+        [answer("", finish="content_filter"), answer("Well", finish="length"), answer("No", finish="length")]
+    )
+    with ChatServer(lambda _: next(replies)) as model:
+        base = ("--model", "m", "--base-url", model.base_url, "--price", "0,0", "--concurrency", "1")
+        done = run(*base, "--dataset", dataset, "--out", str(tmp_path / "run"), "--limit", "3")
+    assert done.exit_code == 1, done.output
+    first, second = done.output.splitlines()[-2:]
+    assert first == "  2 times truncated_answer. What helps: a new run with a higher --max-tokens."
+    assert second.startswith("  1 time content_filter. What helps: another provider")

@@ -127,3 +127,21 @@ def test_a_model_judge_of_the_maintainers_makes_a_board_of_its_own(dataset: Open
     assert row.verdicts.startswith("reviews/")
     unknown = command("review", results, "--dataset", dataset.name, "--judge", "oracle")
     assert isinstance(unknown.exception, InputError)
+
+
+def test_a_dry_run_needs_no_place_to_send_to(dataset: OpenedDataset, tmp_path: Path) -> None:
+    files = good_bundle(dataset, "bob/model-1").files
+    folder = write(tmp_path / "bundle", files)
+    done = command("submit", folder, "--dataset", dataset.name, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "model: bob/model-1" in done.output
+    assert done.output.endswith("dry run: nothing was sent\n")
+    beside = command("submit", folder, "--dataset", dataset.name, "--dry-run", "--results", tmp_path / "results")
+    assert beside.exit_code == 0, beside.output
+    assert not (tmp_path / "results").exists()
+    nowhere = command("submit", folder, "--dataset", dataset.name)
+    assert nowhere.exit_code == 2
+    assert "--dry-run needs neither" in nowhere.output
+    broken = write(tmp_path / "broken", files | {"responses.parquet": b"PAR1"})
+    refused = command("submit", broken, "--dataset", dataset.name, "--dry-run")
+    assert isinstance(refused.exception, DataError)

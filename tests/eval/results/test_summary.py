@@ -1,0 +1,88 @@
+"""The scores of one model in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from eval.cli import eval_group
+from eval.results.answer_set import load_answers
+from eval.results.row import LeaderboardRow, leaderboard
+from eval.results.summary import rows_beside, summary
+from eval.scores.results import MetricValue
+from eval.scores.scores import compute_scores
+from tests.support.answers import lay_over, make_table, verdict
+from tests.support.small_dataset import build_small, small_records
+
+
+def value(estimate: float | None, low: float | None = None, high: float | None = None) -> MetricValue:
+    return MetricValue(estimate=estimate, low=low, high=high, method="clustered", denominator=1, clusters=1)
+
+
+def row(model: str, rank: int | None, *rates: float | None) -> LeaderboardRow:
+    """Rates are help on defeated rules, help on controls, and discrimination with its limits."""
+    defeated, control, both, low, high = rates
+    limits = () if defeated is None else (0.1, 0.9)
+    metrics = {
+        "help_rate": value(defeated, *limits),
+        "control_help_rate": value(control),
+        "discrimination": value(both, low, high),
+    }
+    ranks = {"rank_low": rank and rank - 1, "rank_high": rank and rank + 1}
+    return replace(A_ROW, model=model, rank=rank, metrics=metrics, **ranks)
+
+
+_TABLE = make_table({("control", "school"): 2, ("content_defeat", "school"): 2})
+_ANSWERS = lay_over(_TABLE, [verdict(case_id, "h") for case_id in _TABLE.ids])
+A_ROW = leaderboard(compute_scores([_ANSWERS], resamples=100))[0]
+GLM = row("GLM-5", 2, 0.268, 0.0191, 0.249, 0.195, 0.299)
+OTHERS = (row("first", 1, 0.5, 0.1, 0.4, 0.3, 0.5), row("last", 3, 0.2, 0.1, 0.1, 0.0, 0.2))
+
+
+def test_one_plain_sentence() -> None:
+    told = "GLM-5 helps with 27 % of requests that deserve it and 2 % that do not: discrimination 25 (20 to 30)"
+    assert summary(GLM) == f"{told}."
+    beside = [OTHERS[0], GLM, OTHERS[1]]
+    assert summary(GLM, beside) == f"{told}, about where first and last stand; rank 1 to 3 of 3 by the same judge."
+
+
+def test_a_small_share_is_never_shown_as_none() -> None:
+    assert "and 0.5 % that do not: discrimination -0.4 (-20 to 1)." in summary(
+        row("m", 1, 0.1, 0.0049, -0.004, -0.2, 0.0149)
+    )
+    assert "and 0 % that do not" in summary(row("m", 1, 0.1, 0.0, 0.1, 0.0, 0.2))
+
+
+def test_without_answers_on_a_side_it_says_so() -> None:
+    assert summary(row("m", None, None, None, None, None, None)) == "m: no answer is scored."
+    assert summary(row("m", None, 0.5, None, None, None, None)) == (
+        "m helps with 50 % of requests that deserve it (10 to 90); "
+        "there is no scored answer to one that does not, so no discrimination."
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    there = tmp_path_factory.mktemp("runs")
+    build_small(there / "small", small_records())
+    for name, more in (("whole", ()), ("again", ()), ("few", ("--limit", "30"))):
+        line = ["run", "--model", "published/beta-2", "--dataset", str(there / "small"), "--judge", "published"]
+        done = CliRunner().invoke(eval_group, [*line, "--out", str(there / name), *more], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    return there
+
+
+def test_a_run_stands_beside_the_datasets_models_by_the_same_judge(folder: Path) -> None:
+    rows = rows_beside(load_answers(str(folder / "whole")), resamples=200)
+    assert [(one.model, one.rank) for one in rows] == [("alpha-1", 1), ("published/beta-2", 2)]
+    # A rank on other cases would say nothing.
+    assert rows_beside(load_answers(str(folder / "few")), resamples=200) == []
+
+
+def test_two_runs_of_one_model_are_told_apart(folder: Path) -> None:
+    whole, again = str(folder / "whole"), str(folder / "again")
+    done = CliRunner().invoke(eval_group, ["compare", whole, again], catch_exceptions=False)
+    assert f"published/beta-2 ({whole}) minus published/beta-2 ({again}): 71 shared cases" in done.output
