@@ -25,13 +25,14 @@ class Submitter:
     name: str
     repo: ResultsRepo
 
-    def disputes(self, place: str, model: BundleModel, results: Path) -> list[str]:
+    def disputes(self, place: str, model: BundleModel, results: Path, since: str | None = None) -> list[str]:
         """Why a person has to look before this account's run may stand for a model; empty where it may.
 
-        ``results`` is a copy of the repository. Submissions that are held, or that nobody has reviewed, give no
+        ``results`` is a copy of the repository; only what was reviewed before ``since`` counts, for a submission
+        that is reviewed again. Submissions that are held, or that nobody has reviewed, give no
         claim to a name. Raises RemoteError where the Hub cannot say who is who.
         """
-        standing = _standing(results, place, model.slug)
+        standing = _standing(results, place, model.slug, since)
         if not standing:
             return []
         owners = {one: self._behind(one, review) for one, review in standing.items()}
@@ -74,7 +75,7 @@ class Submitter:
 class Maintainer(Submitter):
     """The account of the maintainers' worker, which evaluates what was asked for, whoever's model it is."""
 
-    def disputes(self, place: str, model: BundleModel, results: Path) -> list[str]:
+    def disputes(self, place: str, model: BundleModel, results: Path, since: str | None = None) -> list[str]:
         """Nothing: who keeps the repository collected the answers."""
         return []
 
@@ -84,7 +85,7 @@ def submitter_of(repo: ResultsRepo, place: str) -> Origin | None:
     return who_added(repo.hub, repo.name, KIND, f"{SUBMISSIONS}/{place}/{BUNDLE}")
 
 
-def _standing(results: Path, place: str, slug: str) -> dict[str, Review]:
+def _standing(results: Path, place: str, slug: str, since: str | None) -> dict[str, Review]:
     """The reviews of a model's other submissions that were let in, oldest first; case makes no other name."""
     found: dict[str, Review] = {}
     for one in places(results):
@@ -96,6 +97,6 @@ def _standing(results: Path, place: str, slug: str) -> dict[str, Review]:
         except DataError:
             # A spoilt review says nothing of what was let in.
             continue
-        if review is not None and review.status != HELD:
+        if review is not None and review.status != HELD and (since is None or review.first_reviewed_at < since):
             found[one] = review
     return dict(sorted(found.items(), key=lambda item: (item[1].first_reviewed_at, item[0])))

@@ -147,7 +147,9 @@ def report_on_files(
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
     if results and not standing and (there := _standing(submission, results)):
         return SubmissionReport((there,), submission=submission)
-    disputes = submitter.disputes(submission.place, submission.bundle.model, results) if submitter and results else []
+    disputes = (
+        submitter.disputes(submission.place, submission.bundle.model, results, since) if submitter and results else []
+    )
     rejudged = rejudge(submission, checked.dataset)
     if before is not None and results is not None:
         rejudged += kept_verdicts(before, results, submission.place, rejudged)

@@ -107,6 +107,10 @@ def test_a_member_of_the_organization_takes_the_row_and_keeps_it(accounts: Accou
     assert accounts.row("acme/model-1").submitter == "carol"
     assert "has a run of bob, carol already" in accounts.submit(BOB, "acme/model-1", repo="acme/model-1")
     assert accounts.row("acme/model-1").submitter == "carol"
+    # Reviewing everything again holds bob's last run alone: his first was before hers.
+    accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--again")
+    assert accounts.row("acme/model-1").submitter == "carol"
+    assert sorted(one.status for one in accounts.board().excluded) == ["held for review", "superseded"]
 
 
 def test_a_hidden_membership_counts_by_the_organizations_own_list(accounts: Accounts, results: HubServer) -> None:
