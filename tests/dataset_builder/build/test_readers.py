@@ -51,8 +51,8 @@ def test_duckdb_asks_across_tables(built: BuiltDataset) -> None:
     duckdb = pytest.importorskip("duckdb")
     split = built.splits("responses")[0]
     place = f"'{built.path / 'data'}/%s'"
-    (n,) = duckdb.sql(
+    ((n,),) = duckdb.sql(
         f"select count(*) from {place % f'responses/{split}.parquet'} r "
         f"join {place % 'cases/test.parquet'} c using (case_id)"
-    ).fetchone()
+    ).fetchall()
     assert n == built.manifest.files[f"data/responses/{split}.parquet"].rows

@@ -20,7 +20,7 @@ from tests.support.runs import a_record, a_run
 from tests.support.small_dataset import build_small
 
 NOW = "2026-11-21T18:00:00Z"
-SETTINGS = a_run("a", "b", "c", "d", model="ollama/m", package_version="1.0")
+SETTINGS = a_run("a", "b", "c", model="ollama/m", package_version="1.0")
 RECORD = a_record(SETTINGS, source="build/starter")
 
 
@@ -84,8 +84,8 @@ def test_any_cut_loses_at_most_the_record_it_cut(tmp_path: Path) -> None:
         kept = sum(end <= cut for end in ends)
         assert len(run.statuses()) == kept
         with run.writing():
-            run.append_answer(response("d"))
-        assert list(run.statuses()) == [*["a", "b", "c"][:kept], "d"]
+            run.append_answer(response("c", "after the cut"))
+        assert list(run.statuses()) == [*["a", "b"][:kept], "c"]
     torn = (tmp_path / "cut" / "responses.jsonl.torn").read_bytes()
     assert data[: ends[0] - 1] + b"\n" in torn
 
