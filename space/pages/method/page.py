@@ -110,11 +110,6 @@ def metrics_table(metrics: Sequence[MetricInfo]) -> Markup:
     return _fill("metrics_table", metrics=metrics)
 
 
-def judges_table() -> Markup:
-    """The changelog of judges."""
-    return _fill("judges_table", judges=JUDGE_CHANGES)
-
-
 def figures_table(figures: Sequence[ReproducedFigure]) -> Markup:
     """The paper's figures beside those of the dataset; what differs says why. Breakdowns stand below, folded."""
     stated = [figure for figure in figures if figure.paper is not None]
