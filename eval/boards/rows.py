@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from dataset_builder import __version__
+from dataset_builder.wording import counted
 from eval.agreement.known import board_of, is_in_sample
 from eval.repository.bundle import RESPONSES, VERDICTS, BundleModel
 from eval.repository.folder import REVIEWS, SUBMISSIONS
@@ -150,10 +151,12 @@ def rank_remarks(row: BoardRow, ranked_by: str) -> list[str]:
     if row.ranked_as is not None and value is not None and row.ranked_as != value:
         told.append(
             f"ranked at {100 * row.ranked_as:.1f} rather than {100 * value:.1f}, "
-            f"as if its {unscored:,} unscored answers had all gone against it"
+            f"as if {counted(unscored, 'unscored answer')} had gone against it"
         )
     if row.rank_depends_on_unscored:
-        told.append(f"its {unscored:,} unscored answers could put it anywhere from {row.rank_best} to {row.rank_worst}")
+        told.append(
+            f"{counted(unscored, 'unscored answer')} could put it anywhere from {row.rank_best} to {row.rank_worst}"
+        )
     return told
 
 

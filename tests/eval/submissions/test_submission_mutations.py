@@ -23,7 +23,12 @@ FREE = {
     RESPONSES: {
         "reasoning",
         "finish_reason",
+        "native_finish_reason",
         "served_model",
+        "provider",
+        "system_fingerprint",
+        "adapted",
+        "tokens_estimated",
         "prompt_tokens",
         "completion_tokens",
         "reasoning_tokens",
