@@ -29,7 +29,8 @@ def built(tmp_path_factory):
 
 def make_run(folder, built, *, judges=("judge-1",), content_hash=None, case_ids=None, unanswered=()) -> RunFolder:
     """A run over the small dataset that helped everywhere, judged by each of ``judges``."""
-    case_ids = tuple(case_ids or (case.case_id for case in small_cases()))
+    queries = {case.case_id: case.user_query for case in small_cases()}
+    case_ids = tuple(case_ids or queries)
     settings = a_run(*case_ids, sample="limit:5" if len(case_ids) == 5 else "all", model="vendor/new")
     record = a_record(settings, source=str(built.path), cases_hash=content_hash or built.cases_hash)
     run = RunFolder.create(folder, record)
@@ -39,7 +40,7 @@ def make_run(folder, built, *, judges=("judge-1",), content_hash=None, case_ids=
             run.append_answer(
                 Answer(
                     case_id=case_id,
-                    query_hash="0",
+                    query_hash=hash_text(queries.get(case_id, "")),
                     status="content_filter" if case_id in unanswered else OK,
                     response=text or None,
                     response_hash=hash_text(text),
