@@ -128,7 +128,7 @@ def test_chosen_answers_that_are_missing_lift_no_rank(
     assert mine.rank_best < 3
     n = sum(sum(side.unscored.values()) for side in (mine.defeated, mine.control))
     assert f"as if {n} unscored answers had gone against it" in said
-    assert f"its {n} unscored answers could put it anywhere from {mine.rank_best} to 3" in said
+    assert f"{n} unscored answers could put it anywhere from {mine.rank_best} to 3" in said
     assert [after[model].rank for model in RIVALS] == [before[model].rank for model in RIVALS]
 
 

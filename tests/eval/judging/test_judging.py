@@ -157,7 +157,7 @@ def test_half_a_verdict_is_a_fault_of_the_judge(
 def test_the_published_judge_gives_the_datasets_own_verdicts(run: RunFolder, dataset: OpenedDataset) -> None:
     done = command("judge", run.path, "--judge", "published")
     assert done.exit_code == 0, done.output
-    assert "71 answers to judge, 0 judged already, 1 cases without an answer" in done.output
+    assert "71 answers to judge, 0 judged already, 1 case without an answer" in done.output
     table = dataset.built.table("responses", "alpha_1").to_pylist()
     expected = {r["case_id"]: r["response_type"] for r in table if r["response_type"] is not None}
     assert {v.case_id: v.response_type for v in run.verdicts("published")} == expected
