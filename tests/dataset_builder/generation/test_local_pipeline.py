@@ -25,7 +25,7 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
     arguments = ("--cell", "control:school", "--existing", "starter", "--out", str(out), "--max-tokens", "100")
     done = CliRunner().invoke(dataset, ["generate", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
-    assert "Ordered: 1 cases" in done.output
+    assert "Ordered: 1 case," in done.output
     found = account(GenerationFolder.open(out))
     assert (found.orders, found.unfinished, found.cost) == (1, 0, 0.0)
     assert sum(found.ends.values()) == 1
