@@ -153,12 +153,12 @@ class Oddities:
         if self.leaked:
             more = ", …" if len(self.leaked) > _SHOWN else ""
             found.append(
-                f"Careful: {len(self.leaked):,} answers look like reasoning and are judged as answers, for example "
+                f"Careful: {counted(len(self.leaked), 'answer')} judged as such but like reasoning, for example "
                 f"{', '.join(self.leaked[:_SHOWN])}{more}. Read some; a server's reasoning parser sets such text apart."
             )
         if self.over_limit:
             found.append(
-                f"Careful: {self.over_limit:,} answers are longer than --max-tokens {self.max_tokens:,}; "
+                f"Careful: {counted(self.over_limit, 'answer')} longer than --max-tokens {self.max_tokens:,}; "
                 "the server did not keep to it."
             )
         return found

@@ -75,7 +75,7 @@ def test_a_server_that_streams_only_is_used_with_the_option_and_without(dataset:
     assert "6 cases: 6 ok" in done.output
     # No more than the two at once find it out.
     assert len(sent) <= 8
-    assert any(r.adapted == ("stream",) for r in RunFolder.open(tmp_path / "found").answers.values())
+    assert any(r.adapted == ["stream"] for r in RunFolder.open(tmp_path / "found").answers.values())
 
 
 def test_tokens_that_are_not_counted_cost_money_all_the_same(dataset: str, tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_what_a_person_should_look_at_is_named(dataset: str, tmp_path: Path) -> 
         )
     assert "4 cases: 2 ok, 1 unknown_finish, 1 control_marks" in done.output
     assert "not known, so not judged: 'OTHER' (1)" in done.output
-    assert "marks of a chat format are left in them: 1 answers" in done.output
-    assert "1 answers look like reasoning" in done.output
+    assert "marks of a chat format are left in them: 1 answer." in done.output
+    assert "1 answer judged as such but like reasoning" in done.output
     # The server counts 20 tokens each, which is more than the limit and what counting may differ by.
-    assert "4 answers are longer than --max-tokens 2" in done.output
+    assert "4 answers longer than --max-tokens 2" in done.output
 
 
 def test_who_answered_is_kept_with_each_answer(dataset: str, tmp_path: Path) -> None:
