@@ -19,7 +19,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.foreign import BOM, refuse_pointer
+from dataset_builder.storage.foreign import BOM, FETCH_IT, POINTER, is_pointer
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -53,11 +53,12 @@ class RecordFile(Generic[R]):
         """
         if not self.path.exists():
             return []
-        refuse_pointer(self.path)
         found: list[tuple[int, R]] = []
         problems: list[Problem] = []
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
+                if number == 1 and is_pointer(line):
+                    raise InputError(f"{self.path}: {POINTER}. {FETCH_IT.capitalize()}.")
                 if not line.endswith(b"\n"):
                     break
                 text = line.removeprefix(BOM).strip()

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from eval.results.answer_set import AnswerSet
+    from eval.runs.folder import RunFolder
     from eval.scores.scores import Scores
 
 
@@ -66,8 +67,8 @@ def score(
     names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
     if (method is None) != (labels is None):
         raise click.UsageError("--correct and --labels belong together.")
-    _fail_without_answers(target)
-    found = load_answers(target, judge=judge, dataset=dataset)
+    run = _run_with_answers(target)
+    found = load_answers(target, judge=judge, dataset=dataset, run=run)
     if method is not None:
         _correct(found, method, str(labels), partial=partial)
     # Files hold every slice, whatever is shown.
@@ -85,16 +86,20 @@ def score(
         _print_tables(found, scores, names, corrected=corrected or method is not None, full=full)
 
 
-def _fail_without_answers(target: str) -> None:
-    """Exit 1 with the reasons where a run has been asked and every case failed."""
+def _run_with_answers(target: str) -> RunFolder | None:
+    """The run that is named, None for a dataset; exits with 1 and the reasons where every case of a run failed."""
     from eval.results.answer_set import is_run
     from eval.runs.failures import why_all_failed
     from eval.runs.folder import RunFolder
 
-    if is_run(target) and (told := why_all_failed(RunFolder.open(Path(target)))):
+    if not is_run(target):
+        return None
+    run = RunFolder.open(Path(target))
+    if told := why_all_failed(run):
         for line in told:
             click.echo(line, err=True)
         raise SystemExit(1)
+    return run
 
 
 def _correct(found: AnswerSet, method: str, labels: str, *, partial: bool) -> None:

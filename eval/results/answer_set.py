@@ -122,15 +122,20 @@ def is_run(spec: str | Path) -> bool:
 
 
 def load_answers(
-    spec: str, *, judge: str | None = None, dataset: str | None = None, models: Sequence[str] | None = None
+    spec: str,
+    *,
+    judge: str | None = None,
+    dataset: str | None = None,
+    models: Sequence[str] | None = None,
+    run: RunFolder | None = None,
 ) -> AnswerSet:
     """The answers of a run, or the published ones of a dataset (of ``models``, or of all).
 
-    ``dataset`` stands in for the one that a run names. Raises InputError, DataError or
-    RemoteError as the readers do.
+    ``dataset`` stands in for the one that a run names; ``run`` is the run where it is open already. Raises
+    InputError, DataError or RemoteError as the readers do.
     """
     if is_run(spec):
-        run = RunFolder.open(Path(spec))
+        run = run or RunFolder.open(Path(spec))
         found = locate_dataset(dataset or run.record.source)
         return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
     refuse_other_form(Path(spec))

@@ -77,11 +77,13 @@ def board(folder: Path, sent: Sent, missing: frozenset[str] = frozenset()) -> tu
     results = folder / "results"
     for model in (CHEAT, *RIVALS):
         path = write(folder / model, sent, model, missing if model == CHEAT else frozenset())
-        for told in (
-            command("submit", path, "--results", results, "--dataset", sent.dataset.name),
-            command("review", results, "--dataset", sent.dataset.name),
-        ):
-            assert told.exit_code == 0, told.output
+        told = command("submit", path, "--results", results, "--dataset", sent.dataset.name)
+        assert told.exit_code == 0, told.output
+        (place,) = (run.relative_to(results / "submissions") for run in results.glob(f"submissions/acme__{model}/*"))
+        # The study's answers under another name are held; here a person lets them in.
+        why = ("--accept", place, "--reason", "the study's answers, for a test")
+        told = command("review", results, "--dataset", sent.dataset.name, *why)
+        assert told.exit_code == 0, told.output
     said = command("aggregate", results, "--dataset", sent.dataset.name)
     assert said.exit_code == 0, said.output
     (found,) = read_leaderboard(results).boards
