@@ -28,8 +28,8 @@ from tests.support.results_hub import REPO
 from tests.support.small_dataset import build_small
 from tests.support.submissions import edited, good_bundle
 
-# Two that stand before it by the offline judge, one of them by little.
-CHEAT, RIVALS = "nemotron-3-super", ("gemini-3-1-pro", "claude-sonnet-4-6")
+# Two that stand before it by weights that had not seen them, one of them by little.
+CHEAT, RIVALS = "nemotron-3-super", ("gemini-3-1-pro", "nemotron-3-nano")
 
 
 class Sent(NamedTuple):
