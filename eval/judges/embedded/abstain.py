@@ -15,14 +15,14 @@ from dataset_builder.dataset.taxonomy import NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_T
 # Read no further: what a text is shows in its beginning, and texts of 300,000 characters exist.
 _READ: Final = 8_000
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Common words of English that are no words of its neighbours; at least one in twenty of any English prose.
+# Common words of English that are no words of its neighbours; more than one in fifty of any English prose.
 _COMMON: Final = (
     "the of and that is it for with you your be this are have can if by from but what they their would there about "
     "which when how more my our been than then them these those it's don't can't i'm you're into also only such "
     "other because should could who where want get make just like need here not out up as at"
 )
 _ENGLISH: Final = frozenset(_COMMON.split())
-_LEAST_ENGLISH: Final = 0.05
+_LEAST_ENGLISH: Final = 0.02
 # Fewer words than this tell no language.
 _ENOUGH_WORDS: Final = 8
 # Letters of other scripts: such a share of all letters is another language, whatever the rest.

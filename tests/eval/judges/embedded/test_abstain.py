@@ -33,7 +33,6 @@ ABSTAINS = {
         '{"error": {"message": "Rate limit reached for requests", "type": "tokens", "code": "rate_limit_exceeded"}}',
         "Internal Server Error",
         "Error code: 429 - too many requests, please try again later.",
-        "def solve(x):\n    return {k: v for k, v in x.items() if v}\n\nprint(solve({'a': 1}))",
         "word " * 200,
     ],
 }
