@@ -17,7 +17,8 @@ _READ: Final = 8_000
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Common words of English that are no words of its neighbours; more than one in fifty of any English prose.
 _COMMON: Final = (
-    "the of and cannot that is it for with you your be this are have can if by from but what they their would there about "
+    "the of and cannot that is it for with you "
+    "your be this are have can if by from but what they their would there about "
     "which when how more my our been than then them these those it's don't can't i'm you're into also only such "
     "other because should could who where want get make just like need here not out up as at"
 )
