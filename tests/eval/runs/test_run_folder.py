@@ -161,7 +161,7 @@ def test_departures_from_the_protocol_are_told() -> None:
         "temperature 1 instead of 0",
         "at most 400 tokens instead of 8,000",
         "reasoning set to 'low' (the study left it alone)",
-        "4 cases (limit:3, seed 0) instead of all",
+        "3 cases (limit:3, seed 0) instead of all",
     ]
 
 
