@@ -66,7 +66,7 @@ def compare(
     for line in discordant_lines(found, cases):
         out.print(line)
     _print_caveat(answers[0].judge)
-    click.echo(conclusion(found))
+    out.print(conclusion(found))
 
 
 def _compare_pairs(answers: list[ScoredAnswers], metric: str, *, as_json: bool, full: bool) -> None:
@@ -89,7 +89,7 @@ def _compare_pairs(answers: list[ScoredAnswers], metric: str, *, as_json: bool, 
 
     console(full=full).print(pairs_table(found))
     _print_caveat(answers[0].judge)
-    click.echo(pairs_conclusion(found))
+    console().print(pairs_conclusion(found))
 
 
 def _print_caveat(judge: str) -> None:
