@@ -134,9 +134,11 @@ class FittedTable:
         if self.split:
             yield from self._split(wanted, room)
         else:
-            kept, form = self._fit(wanted, room, may_drop=not full and not endless)
+            # A program or a file gets a row a line, however long.
+            forms = _FORMS[:2] if endless else _FORMS
+            kept, form = self._fit(wanted, room, forms, may_drop=not full and not endless)
             if form is None and endless:
-                kept, form = wanted, _FORMS[1]
+                kept, form = wanted, forms[-1]
             dropped = [self.columns[at].title for at in wanted if at not in kept]
             yield from self._list(kept) if form is None else [self._table(kept, form, room)]
         yield from (Text(printable(note)) for note in self.notes)
@@ -149,11 +151,13 @@ class FittedTable:
             yield Text(f"{option} adds: {', '.join(extra)}.")
         yield Text("")
 
-    def _fit(self, wanted: Sequence[int], room: int, *, may_drop: bool) -> tuple[list[int], _Form | None]:
+    def _fit(
+        self, wanted: Sequence[int], room: int, forms: Sequence[_Form] = _FORMS, *, may_drop: bool
+    ) -> tuple[list[int], _Form | None]:
         """The columns that are kept and the first form in which they fit; no form where none does."""
         kept = list(wanted)
         while True:
-            for form in _FORMS:
+            for form in forms:
                 if self._width(self._widths(kept, form, room)) <= room:
                     return kept, form
             last = max(kept, key=lambda at: (self.columns[at].rank, at))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,9 +29,13 @@ RUBRIC = "weights-test"
 
 
 def answer_text(case_id: str, model: str = "model", helps: bool = True) -> str:
-    """An answer of words of its own: answers that share their words are taken for copies."""
+    """An answer of words of its own, and enough English ones to be read as English.
+
+    Answers that share their words are taken for copies: no three words in a row are common.
+    """
     rng = random.Random(f"{model} {case_id}")
-    words = " ".join("".join(rng.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(20))
+    own = ("".join(rng.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(20))
+    words = " ".join(f"{word} {common}" for word, common in zip(own, itertools.cycle(("with the", "and", "for"))))
     return f"{'Sure' if helps else 'No'}, says {model} to {case_id}: {words}."
 
 

@@ -20,7 +20,7 @@ if sys.platform == "win32":
 from tests.support.terminal import in_terminal, piped
 
 WIDTHS = (60, 80, 100, 120, 200)
-LONG = "a-model-with-quite-a-long-name-0325-preview"
+LONG = "a-model-with-quite-a-long-name-0325-preview-fp8-of-its-second-revision"
 QUICK = ("--resamples", "100")
 NUMBER = re.compile(r"\[[^\]\n]*\d[^\]\n]*\]|[+-]?\d[\d,]*\.\d+")
 RATES = ("Discrimination", "Help, defeated", "Help, control")
