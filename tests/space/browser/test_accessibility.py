@@ -10,7 +10,8 @@ from space.pages import PAGES
 pytestmark = pytest.mark.browser
 
 # What axe finds inside gradio's own components, each with the rule and the selector that it names.
-EXCEPTED: dict[str, tuple[str, ...]] = {}
+# A plot that has not come yet is a div with a label, for a moment.
+EXCEPTED: dict[str, tuple[str, ...]] = {"aria-allowed-attr": ('aria-label="Empty value"',)}
 SERIOUS = ("serious", "critical")
 STATES = ("transcripts?case=control:school:1", "transcripts?reviewed=yes&case=control:school:1&of=beta-2")
 
