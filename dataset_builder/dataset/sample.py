@@ -1,13 +1,18 @@
-"""A sample that is spread evenly over cells, and that anyone can draw again."""
+"""Which cases take part: a sample that is spread evenly over cells and that anyone can draw again, or chosen ones."""
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from dataset_builder.dataset.records import Case
-from dataset_builder.errors import InputError
+from dataset_builder.dataset.taxonomy import FAMILIES
+from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.sheets import read_text
 
 T = TypeVar("T")
 # Which cases take part: all, the first few, or a stratified sample that anyone can draw again.
@@ -89,3 +94,96 @@ def draw(cases: Sequence[T], sample: str, seed: int, cell_of: Callable[[T], str]
     if kind == STRATIFIED:
         return stratified(cases, cell_of, int(size), seed)
     return list(cases)
+
+
+# Cases that a user chooses, by what they are or from a list.
+
+
+# What a condition of --where may name, and the column of a case that it means.
+COLUMNS: Final[Mapping[str, str]] = {
+    "family": "defeat_family",
+    "subtype": "defeat_subtype",
+    "authority": "authority_type",
+    "group": "authority_group",
+    "cell": "cell",
+    "defeated": "defeated",
+    "language": "language",
+    "origin": "origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Cases by conditions (column to the values that it may have), by their ids, or by both; ``name`` is recorded."""
+
+    name: str
+    where: Mapping[str, frozenset[str]]
+    ids: Mapping[str, int] | None = None
+    file: Path | None = None
+
+
+def parse_chosen(where: str | None, file: Path | None) -> Chosen | None:
+    """What ``--where`` and ``--cases`` say; None where neither is given.
+
+    ``where`` is words such as ``family=control,exception_justified authority=school``; all conditions must hold,
+    and any value of a condition will do. ``file`` has a case id in each line. Raises InputError for what is neither.
+    """
+    conditions: dict[str, frozenset[str]] = {}
+    for word in (where or "").split():
+        name, sign, values = word.partition("=")
+        if name not in COLUMNS or not sign or not all(values.split(",")):
+            raise InputError(
+                f"--where {word!r}: expected NAME=VALUE[,VALUE…] with NAME one of {', '.join(COLUMNS)}, "
+                f"for example family={FAMILIES[0].id}."
+            )
+        if name in conditions:
+            raise InputError(f"--where: {name} is given twice; put its values behind one sign, {name}=A,B.")
+        conditions[name] = frozenset(values.split(","))
+    told = [f"{name}={','.join(sorted(values))}" for name, values in sorted(conditions.items())]
+    ids = None
+    if file is not None:
+        lines = [line.strip() for line in read_text(file, "--cases").split("\n")]
+        ids = {line: number for number, line in reversed(list(enumerate(lines, 1))) if line}
+        if not ids:
+            raise InputError(f"--cases {file}: holds no case ids. Expected one in each line.")
+        digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:12]
+        told.append(f"a list of {len(ids):,} ids ({digest})")
+    return Chosen(" ".join(told), conditions, ids, file) if told else None
+
+
+def chosen_cases(cases: Sequence[Case], chosen: Chosen | None, dataset: str) -> list[Case]:
+    """The cases that were chosen, in the dataset's order.
+
+    Raises InputError where a condition names a value that no case has, or no case meets them all; DataError
+    with the line of every listed id that the dataset does not have.
+    """
+    if chosen is None:
+        return list(cases)
+    for name, values in chosen.where.items():
+        there = {_value(case, name) for case in cases}
+        if strange := sorted(values - there):
+            raise InputError(
+                f"--where {name}={strange[0]}: {dataset} has no such case. It has: {', '.join(sorted(there))}."
+            )
+    if chosen.ids is not None:
+        known = {case.case_id for case in cases}
+        problems = [
+            Problem(f"{chosen.file}:{number}", f"case {case_id[:100]!r} is not in {dataset}", "mend or remove the line")
+            for case_id, number in sorted(chosen.ids.items(), key=lambda item: item[1])
+            if case_id not in known
+        ]
+        if problems:
+            raise DataError("--cases names cases that the dataset does not have", problems)
+    kept = [
+        case
+        for case in cases
+        if all(_value(case, name) in values for name, values in chosen.where.items())
+        and (chosen.ids is None or case.case_id in chosen.ids)
+    ]
+    if not kept:
+        raise InputError(f"{dataset}: no case is {chosen.name}, so there is nothing to ask.")
+    return kept
+
+
+def _value(case: Case, name: str) -> str:
+    return str(getattr(case, COLUMNS[name])).lower()

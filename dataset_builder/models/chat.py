@@ -12,7 +12,7 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -25,10 +25,10 @@ from dataset_builder import __version__
 from dataset_builder.dataset.taxonomy import CONTENT_FILTER, CONTEXT_LIMIT, PROVIDER_ERROR
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer, Usage, read_answer
-from dataset_builder.models.concurrency import Concurrency
+from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, shorten
 from dataset_builder.models.providers import Endpoint
-from dataset_builder.models.replies.usage import amount, completed
+from dataset_builder.models.replies.usage import amount, completed, prompt_tokens
 from dataset_builder.models.request import ChatRequest, Dialect
 from dataset_builder.net.retry_after import exhausted_for, retry_after
 from dataset_builder.net.secret import ApiKey, scrub, scrub_error
@@ -97,7 +97,9 @@ class ChatClient:
 
     ``transport`` makes the transport of each of these clients; by default the network, with the
     proxies of the environment. ``sleep`` waits for some seconds between two tries. ``stream`` asks for
-    event streams, for servers that take no other calls. Raises InputError where the key's variable is not set.
+    event streams, for servers that take no other calls; ``headers`` go with each request, their values
+    hidden as a key's are; ``pace`` keeps to the server's limits a minute. Raises InputError where the key's
+    variable is not set.
     """
 
     def __init__(
@@ -109,6 +111,8 @@ class ChatClient:
         retries: Retries = Retries(),
         max_body: int = 16 * 2**20,
         stream: bool = False,
+        headers: Sequence[ApiKey] = (),
+        pace: Pace | None = None,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -118,9 +122,11 @@ class ChatClient:
         self.retries = retries
         self.max_body = max_body
         self._key = ApiKey(endpoint.key_env) if endpoint.key_env else None
+        self._secrets = (*((self._key,) if self._key else ()), *headers)
         self._logs = contextlib.ExitStack()
-        if self._key:
-            self._logs.enter_context(self._key.kept_from_logs())
+        for secret in self._secrets:
+            self._logs.enter_context(secret.kept_from_logs())
+        self._pace = pace or Pace()
         self._transport = transport
         self._sleep = sleep
         self._verify: ssl.SSLContext | None = None
@@ -212,6 +218,11 @@ class ChatClient:
 
     async def _attempt(self, request: ChatRequest, call: _Call) -> ChatAnswer:
         started = await self.concurrency.acquire()
+        try:
+            await self._sleep_until_due(request)
+        except BaseException:
+            self.concurrency.release()
+            raise
         call.attempts += 1
         client = self._idle.pop() if self._idle else self._open()
         clock = time.perf_counter()
@@ -237,7 +248,12 @@ class ChatClient:
                 await asyncio.shield(client.aclose())
             self.concurrency.release()
         self.concurrency.succeeded()
+        self._pace.came(answer.usage.completion_tokens or 0)
         return answer
+
+    async def _sleep_until_due(self, request: ChatRequest) -> None:
+        if wait := self._pace.wait(prompt_tokens(request.chars)):
+            await self._sleep(wait)
 
     def _open(self) -> httpx.AsyncClient:
         # Reading the certificates takes 20 ms, so all clients share them.
@@ -253,7 +269,7 @@ class ChatClient:
                 # Answers are small, and what is not packed cannot be a bomb.
                 "Accept-Encoding": "identity",
                 "Content-Type": "application/json",
-                **(self._key.header() if self._key else {}),
+                **{name: value for secret in self._secrets for name, value in secret.header().items()},
             },
         )
 
@@ -304,7 +320,7 @@ class ChatClient:
                 headers.get("content-type", ""),
                 body,
                 wait,
-                lambda s: scrub_error(self._key, s),
+                lambda s: scrub_error(self._secrets, s),
                 headers.get("location", ""),
             )
         except ProviderFault as fault:
@@ -331,12 +347,12 @@ class ChatClient:
         """An answer with what the reply's head and the request tell of it, and without the key."""
 
         def clean(text: str | None) -> str | None:
-            return scrub(self._key, text) if text else None
+            return scrub(self._secrets, text) if text else None
 
         thought = len(answer.reasoning or "")
         return msgspec.structs.replace(
             answer,
-            text=scrub(self._key, answer.text),
+            text=scrub(self._secrets, answer.text),
             reasoning=clean(answer.reasoning),
             finish_reason=clean(answer.finish_reason),
             native_finish_reason=clean(answer.native_finish_reason),
@@ -352,7 +368,7 @@ class ChatClient:
         )
 
     def _describe(self, error: Exception) -> str:
-        text = shorten(scrub_error(self._key, str(error)))
+        text = shorten(scrub_error(self._secrets, str(error)))
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

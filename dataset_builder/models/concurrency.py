@@ -15,6 +15,38 @@ from typing import Final
 
 FLOOR: Final = 1.0
 DECREASE: Final = 0.5
+_MINUTE: Final = 60.0
+
+
+class Pace:
+    """A server's limits on requests and on tokens a minute; None for no limit.
+
+    Requests start evenly over the minute. Tokens of a request count when it starts, those of its answer when it
+    has come, as nobody knows them before. ``clock`` gives seconds and never goes back.
+    """
+
+    def __init__(
+        self, requests: float | None = None, tokens: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.requests, self.tokens = requests, tokens
+        self._clock = clock
+        self._next_request = self._next_tokens = 0.0
+
+    def wait(self, tokens: float) -> float:
+        """Take the next place for a request of so many tokens; returns the seconds until it may start."""
+        if self.requests is None and self.tokens is None:
+            return 0.0
+        now = self._clock()
+        due = max(now, self._next_request, self._next_tokens)
+        if self.requests is not None:
+            self._next_request = max(now, self._next_request) + _MINUTE / self.requests
+        self.came(tokens)
+        return due - now
+
+    def came(self, tokens: float) -> None:
+        """Count tokens: those of an answer that came."""
+        if self.tokens is not None:
+            self._next_tokens = max(self._clock(), self._next_tokens) + _MINUTE * tokens / self.tokens
 
 
 class Concurrency:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -13,6 +14,8 @@ from dataset_builder.models.faults import LastingFault, ProviderFault
 from dataset_builder.models.providers import Endpoint
 
 NEW_TOKEN_FIELD: Final = "max_completion_tokens"  # noqa: S105 - the name of a field
+# What is written down of a request that went out without the temperature that it was to have.
+NO_TEMPERATURE: Final = "no temperature"
 _UNSUPPORTED: Final = re.compile(
     r"\b(?:unsupported|not supported|instead|unrecogni[sz]ed|unknown|deprecated)\b", re.IGNORECASE
 )
@@ -31,8 +34,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     max_tokens: int | None = None
     temperature: float | None = None
-    # Left out where the server refuses it, as some models that always reason do.
-    temperature_is_optional: bool = False
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
     reasoning: str | None = None
     seed: int | None = None
     # A JSON schema that the answer is to obey, and its name; dropped where the server has no such thing.
@@ -41,6 +44,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     # Whom a router may have answer, and whom not; empty for the router to choose.
     providers: tuple[str, ...] = ()
     excluded_providers: tuple[str, ...] = ()
+    # Further fields, as this server takes them.
+    extra: Mapping[str, Any] = {}
 
     @property
     def chars(self) -> int:
@@ -66,8 +71,13 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
             payload["stream_options"] = {"include_usage": True}
         if self.max_tokens is not None:
             payload[dialect.token_field] = self.max_tokens
-        if self.temperature is not None and (dialect.takes_temperature or not self.temperature_is_optional):
+        # Some models that always reason refuse a temperature; what is asked for stays the same without.
+        if self.temperature is not None and dialect.takes_temperature:
             payload["temperature"] = self.temperature
+        if self.top_p is not None:
+            payload["top_p"] = self.top_p
+        if self.stop:
+            payload["stop"] = list(self.stop)
         if self.seed is not None:
             payload["seed"] = self.seed
         if self.reasoning is not None:
@@ -81,6 +91,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
         if self.providers or self.excluded_providers:
             routes = {"only": list(self.providers), "ignore": list(self.excluded_providers)}
             payload["provider"] = {name: names for name, names in routes.items() if names}
+        payload |= self.extra
         # Escaped to ASCII, so that a lone surrogate in a text can be sent as it is.
         return json.dumps(payload).encode()
 
@@ -123,7 +134,7 @@ class Dialect:
         if refused and not self.stream and _STREAM_ONLY.search(said):
             return replace(self, stream=True)
         sent = request.temperature is not None and self.takes_temperature
-        if refused and sent and request.temperature_is_optional and "temperature" in said:
+        if refused and sent and "temperature" in said:
             return replace(self, takes_temperature=False)
         hopeless = fault.http_status in _NO_SUCH_OPTION or (fault.http_status == 500 and attempts >= _FAILED_OFTEN)
         if request.schema and self.takes_schema and hopeless:
@@ -143,4 +154,6 @@ class Dialect:
             found.append(self.token_field)
         if self.stream != plain.stream:
             found.append("stream")
+        if self.takes_temperature != plain.takes_temperature:
+            found.append(NO_TEMPERATURE)
         return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
@@ -68,6 +68,7 @@ def find_token(token: str | None, token_env: str) -> Secret:
 # A provider's key: read from an environment variable by name, sent in one header, shown nowhere.
 
 
+AUTHORIZATION: Final = "Authorization"
 _KEY_MASK: Final = "[key]"
 # A shorter value is a placeholder such as "EMPTY", which may well be a word of an answer.
 MIN_SECRET_CHARS: Final = 12
@@ -80,24 +81,26 @@ _HTTP_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "http
 class ApiKey:
     """The value of one environment variable, which no text, log or pickle of this object holds.
 
-    Raises InputError where the variable is missing, empty or holds what no header can carry.
+    It is sent in the header ``name``, by default as the key of an OpenAI-compatible server. Raises InputError where
+    the variable is missing, empty or holds what no header can carry.
     """
 
-    __slots__ = ("_value", "env")
+    __slots__ = ("_value", "env", "name")
 
-    def __init__(self, env: str) -> None:
+    def __init__(self, env: str, name: str = AUTHORIZATION, option: str = "--api-key-env") -> None:
         value = os.environ.get(env, "").strip()
         if not value:
             raise InputError(
                 f"No key: the environment variable {env} is not set. Set it to your provider's key, "
-                "or name another variable with --api-key-env."
+                f"or name another variable with {option}."
             )
-        if not (value.isascii() and value.isprintable()) or " " in value:
+        if not (value.isascii() and value.isprintable()) or (name == AUTHORIZATION and " " in value):
             raise InputError(
                 f"The key in the environment variable {env} holds characters that a header cannot carry "
                 "(spaces, line breaks or letters outside ASCII). Was more than the key copied?"
             )
         self.env = env
+        self.name = name
         self._value = value
 
     def __repr__(self) -> str:
@@ -108,7 +111,7 @@ class ApiKey:
 
     def header(self) -> dict[str, str]:
         """The header that carries the key."""
-        return {"Authorization": f"Bearer {self._value}"}
+        return {self.name: f"Bearer {self._value}" if self.name == AUTHORIZATION else self._value}
 
     def scrub(self, text: str) -> str:
         """A text from the provider that is to be kept, without the key."""
@@ -136,11 +139,15 @@ class ApiKey:
                 logger.removeFilter(mask)
 
 
-def scrub(key: ApiKey | None, text: str) -> str:
-    """``key.scrub``, where there is a key at all."""
-    return key.scrub(text) if key else text
+def scrub(keys: Iterable[ApiKey], text: str) -> str:
+    """A text that is to be kept, without any of the keys."""
+    for key in keys:
+        text = key.scrub(text)
+    return text
 
 
-def scrub_error(key: ApiKey | None, text: str) -> str:
-    """``key.scrub_error``; without a key, only what looks like one is masked."""
-    return key.scrub_error(text) if key else _QUOTED_KEY.sub(_KEY_MASK, text)
+def scrub_error(keys: Iterable[ApiKey], text: str) -> str:
+    """An error's text without any of the keys, and without what looks like one."""
+    for key in keys:
+        text = key.scrub_error(text)
+    return _QUOTED_KEY.sub(_KEY_MASK, text)

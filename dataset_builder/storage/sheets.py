@@ -124,6 +124,14 @@ def decoded(path: Path, data: bytes) -> str:
     return data.decode("cp1252", errors="replace")
 
 
+def read_text(file: Path, option: str) -> str:
+    """The text of a file that an option names. Raises InputError where it cannot be read as one."""
+    try:
+        return decoded(file, file.read_bytes()).removeprefix("\ufeff")
+    except OSError as error:
+        raise InputError(f"{option}: {file} cannot be read ({error.strerror}).") from None
+
+
 def truth(value: Any) -> bool | None:
     """A cell that says yes or no, in the ways that spreadsheets write it; None where it says neither."""
     if isinstance(value, bool):

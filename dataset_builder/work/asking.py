@@ -116,8 +116,6 @@ class Asker:
                 messages=tuple(messages),
                 max_tokens=self._max_tokens,
                 temperature=self._temperature,
-                # A model that always reasons may take none; what is asked for stays the same without.
-                temperature_is_optional=True,
                 schema=schema,
                 schema_name=name,
             )

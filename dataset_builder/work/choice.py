@@ -20,6 +20,8 @@ class ModelChoice:
 
     ``price`` is what the user says it costs; ``budget`` is in US dollars; ``yes`` begins without asking;
     ``stream`` asks for event streams, for servers that take no other calls;
+    ``headers`` are names with the environment variables that hold their values; ``rpm`` and ``tpm`` are the server's
+    limits on requests and tokens a minute;
     ``tells_cost`` says that each answer comes with its cost, where the provider is not known for that.
     ``prefix`` stands before the names of its options, as in ``--judge-base-url``.
     """
@@ -32,6 +34,9 @@ class ModelChoice:
     budget: float | None = None
     yes: bool = False
     stream: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    rpm: float | None = None
+    tpm: float | None = None
     tells_cost: bool = False
     prefix: str = ""
 
@@ -87,6 +92,11 @@ class ModelChoice:
         endpoint = self.endpoint
         return None if endpoint.is_local and self.base_url is not None else price_of(endpoint)
 
+    @property
+    def secret_headers(self) -> tuple[ApiKey, ...]:
+        """Its headers with their values. Raises InputError where a variable is not set."""
+        return tuple(ApiKey(env, name, "--header") for name, env in self.headers)
+
     def check(self) -> None:
         """Raise InputError where it has no place, its key is not set, or a budget is given that cannot be kept."""
         if self.is_local:
@@ -94,6 +104,7 @@ class ModelChoice:
         endpoint = self.endpoint
         if endpoint.key_env is not None:
             ApiKey(endpoint.key_env)
+        _ = self.secret_headers
         told = self.tells_cost or endpoint.provider.tells_cost
         if self.budget is not None and self.known_price is None and not told:
             raise InputError(

@@ -18,6 +18,7 @@ import click
 
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.concurrency import Pace
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.storage.progress import run_progress
 from dataset_builder.work.asking import Asker
@@ -113,6 +114,8 @@ class Session:
                 timeouts=under.timeouts,
                 retries=under.retries,
                 stream=self.choice.stream,
+                headers=self.choice.secret_headers,
+                pace=Pace(self.choice.rpm, self.choice.tpm),
             ) as client:
                 asker = Asker(
                     client,

@@ -35,3 +35,33 @@ def judge_max_tokens(name: str = "max_tokens") -> Decorator:
         type=click.IntRange(1),
         help="Most tokens of a model judge's reply, its reasoning included.  [default: 4000]",
     )
+
+
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What else a request may carry, and how fast requests may go; read by ``eval.runs.parameters.parameters``."""
+    options = (
+        click.option("--system-prompt", metavar="TEXT|@FILE", help="Goes before each query; the study sent none."),
+        click.option("--top-p", type=click.FloatRange(0, 1), help="Nucleus sampling.  [default: not sent]"),
+        click.option("--stop", multiple=True, metavar="TEXT", help="Ends an answer; give it once for each."),
+        click.option(
+            "--extra-body",
+            metavar="JSON|@FILE",
+            help="""Further fields of each request, as '{"chat_template_kwargs": {"enable_thinking": false}}'.""",
+        ),
+        click.option(
+            "--header",
+            "headers",
+            multiple=True,
+            metavar="NAME=VARIABLE",
+            help="A header whose value is in an environment variable; it is stored nowhere.",
+        ),
+        click.option("--rpm", type=click.FloatRange(0, min_open=True), help="Most requests a minute."),
+        click.option("--tpm", type=click.FloatRange(0, min_open=True), help="Most tokens a minute, both ways."),
+        click.option(
+            "--timeout", type=click.FloatRange(1), metavar="S", help="Seconds for a whole answer.  [default: 900]"
+        ),
+        click.option("--stream", is_flag=True, help="Ask for event streams, for servers that take no other calls."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

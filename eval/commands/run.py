@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dataset_builder.work.options import model_options
-from eval.commands.options import judge_max_tokens
+from eval.commands.options import judge_max_tokens, request_options
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ class _Temperature(click.ParamType[float | None]):
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone.")
 @click.option("--sample", metavar="stratified:N", help="N cases, spread evenly over the cells.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option("--where", metavar="NAME=VALUE…", help="Only such cases, for example 'family=control authority=school'.")
+@click.option(
+    "--cases",
+    "cases_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Only the cases that a file lists, an id a line.",
+)
 @click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of an answer.  [default: 8000; local/…: 512]")
 @click.option(
     "--temperature", type=_Temperature(), default=0.0, show_default=True, help="`default` leaves it to the server."
@@ -65,8 +73,7 @@ class _Temperature(click.ParamType[float | None]):
     metavar="NAME",
     help="Let OpenRouter not ask this provider; give it once for each.",
 )
-@click.option("--stream", is_flag=True, help="Ask for event streams, for servers that take no other calls.")
-@click.option("--timeout", type=click.FloatRange(1), metavar="S", help="Seconds for a whole answer.  [default: 900]")
+@request_options
 @click.option(
     "--judge",
     default=DEFAULT_JUDGE,
@@ -85,8 +92,6 @@ def run(
     judge: str,
     judge_choice: ModelChoice,
     tokens_of_judge: int | None,
-    stream: bool,
-    timeout: float | None,
     **given: Any,
 ) -> None:
     """Collect a model's answers, judge them and print its scores.
@@ -99,13 +104,16 @@ def run(
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge
     from eval.runs.failures import why_all_failed
+    from eval.runs.parameters import parameters
     from eval.runs.plan import RunOptions, collect_run, plan_run
     from eval.runs.published import copy_published, is_published
     from eval.runs.tally import oddities_of, statuses_line
 
     if judge != NO_JUDGE:
         check_judge(judge)
-    options = RunOptions(choice=replace(choice, stream=stream), **given)
+    timeout = given.pop("timeout")
+    options = RunOptions(**parameters(choice, given))
+    choice = options.choice
     judge_choice = judge_choice.limited_as(choice)
     stopped = None
     if is_published(choice.model):

@@ -121,7 +121,7 @@ def _kind(hint: Any) -> str:
     if not arguments:
         names = {str: "text", float: "number", int: "integer", bool: "boolean", type(None): "null"}
         return names.get(hint, f"[{hint.__name__}](#{hint.__name__.lower()})")
-    if get_origin(hint) is list:
+    if get_origin(hint) in (list, tuple):
         return f"list of {_kind(arguments[0])}"
     if get_origin(hint) is dict:
         return f"object of {_kind(arguments[1])}"

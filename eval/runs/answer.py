@@ -36,7 +36,8 @@ class Answer(Record, frozen=True, kw_only=True, omit_defaults=True):
     provider: Annotated[str | None, about("Who a router had answer, where it tells.")] = None
     system_fingerprint: Annotated[str | None, about("The server's mark of its own set-up.")] = None
     adapted: Annotated[
-        list[str], about("How what was sent differs from the settings: `stream`, `max_completion_tokens`.")
+        list[str],
+        about("What was sent otherwise than the settings say: `stream`, `max_completion_tokens`, `no temperature`."),
     ] = field(default_factory=list)
     prompt_tokens: Annotated[int | None, about("Tokens of the request.")] = None
     completion_tokens: Annotated[int | None, about("Tokens of the answer, reasoning included.")] = None

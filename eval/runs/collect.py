@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ def request_of(settings: Run, text: str) -> ChatRequest:
         temperature=settings.temperature,
         reasoning=settings.reasoning,
         seed=settings.seed,
+        top_p=settings.top_p,
+        stop=settings.stop,
+        extra=json.loads(settings.extra_body) if settings.extra_body else {},
         providers=settings.providers,
         excluded_providers=settings.excluded_providers,
     )

@@ -19,6 +19,7 @@ Hash = Annotated[str, about("SHA-256 in lower-case hex.", pattern=HASH_PATTERN)]
 Line = Annotated[str, about("A line of plain text.", max_length=200, min_length=1, pattern=LINE_PATTERN)]
 Note = Annotated[str, about("Plain text.", max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)")]
 Temperature = Annotated[float, about("A temperature.", ge=0, le=10)]
+Share = Annotated[float, about("A share.", ge=0, le=1)]
 Epoch = Annotated[int, about("Number of an epoch, from 1.", ge=1)]
 Count = Annotated[int, about("A count.", ge=0)]
 

@@ -13,7 +13,7 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.sample import draw, parse_sample
+from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, parse_sample
 from dataset_builder.errors import InputError
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
 from dataset_builder.wording import counted
@@ -44,6 +44,11 @@ class RunOptions:
     temperature: float | None = 0.0
     reasoning: str | None = None
     seed: int | None = None
+    system_prompt: str | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    extra_body: str | None = None
+    chosen: Chosen | None = None
     providers: tuple[str, ...] = ()
     excluded_providers: tuple[str, ...] = ()
     retry_errors: bool = False
@@ -90,7 +95,8 @@ def plan_run(options: RunOptions) -> RunPlan:
             "is none. Leave them out, or name the model with openrouter/ in front."
         )
     dataset = locate_dataset(options.dataset)
-    cases = draw(dataset.built.cases(), sample, options.sample_seed, lambda case: case.cell)
+    cases = chosen_cases(dataset.built.cases(), options.chosen, dataset.name)
+    cases = draw(cases, sample, options.sample_seed, lambda case: case.cell)
     if not cases:
         raise InputError(f"{dataset.name}: holds no cases, so there is nothing to ask.")
     record = RunRecord.of(dataset, _settings(options, cases, sample), now())
@@ -114,6 +120,11 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         max_tokens=options.max_tokens or (LOCAL_MAX_TOKENS if choice.is_local else PROTOCOL_MAX_TOKENS),
         reasoning=options.reasoning,
         seed=options.seed,
+        system_prompt=options.system_prompt,
+        top_p=options.top_p,
+        stop=options.stop,
+        extra_body=options.extra_body,
+        chosen=options.chosen.name if options.chosen else None,
         providers=options.providers,
         excluded_providers=options.excluded_providers,
         package_version=__version__,

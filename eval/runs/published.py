@@ -9,7 +9,7 @@ from typing import Any, Final
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, locate_dataset, published_models
 from dataset_builder.dataset.records import Case, Response, fields_for
-from dataset_builder.dataset.sample import draw, parse_sample
+from dataset_builder.dataset.sample import chosen_cases, draw, parse_sample
 from dataset_builder.dataset.tables import split_of_model
 from dataset_builder.errors import InputError
 from eval.runs.answer import Answer
@@ -36,13 +36,26 @@ def copy_published(options: RunOptions) -> RunFolder:
     """
     dataset = locate_dataset(options.dataset)
     sample = parse_sample(options.sample, options.limit)
-    cases = draw(dataset.built.cases(), sample, options.sample_seed, lambda case: case.cell)
+    for option in ("system_prompt", "top_p", "stop", "extra_body"):
+        if getattr(options, option):
+            name = option.replace("_", "-")
+            raise InputError(f"--{name}: these answers are there already, so nothing is sent. Leave it out.")
+    cases = chosen_cases(dataset.built.cases(), options.chosen, dataset.name)
+    cases = draw(cases, sample, options.sample_seed, lambda case: case.cell)
     slug = options.choice.model.removeprefix(PREFIX)
-    return copy_answers(dataset, slug, cases, sample=sample, seed=options.sample_seed, out=options.out)
+    chosen = options.chosen.name if options.chosen else None
+    return copy_answers(dataset, slug, cases, sample=sample, seed=options.sample_seed, chosen=chosen, out=options.out)
 
 
 def copy_answers(
-    dataset: OpenedDataset, slug: str, cases: Sequence[Case], *, sample: str, seed: int, out: Path | None
+    dataset: OpenedDataset,
+    slug: str,
+    cases: Sequence[Case],
+    *,
+    sample: str,
+    seed: int,
+    chosen: str | None = None,
+    out: Path | None,
 ) -> RunFolder:
     """A run of one model's published answers to some cases; ``sample`` and ``seed`` say how these were drawn.
 
@@ -52,6 +65,7 @@ def copy_answers(
     settings = Run(
         sample=sample,
         sample_seed=seed,
+        chosen=chosen,
         case_ids=tuple(case.case_id for case in cases),
         model=f"{PREFIX}{slug}",
         endpoint="published with the dataset",

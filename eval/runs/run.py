@@ -10,7 +10,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import about, fields_for
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.errors import Problem
-from eval.runs.fields import Epoch, Hash, Line, Part, Temperature
+from eval.runs.fields import Epoch, Hash, Line, Note, Part, Share, Temperature
 
 # The user query alone, no system prompt, temperature 0, at most 8,000 tokens, over all cases.
 PROTOCOL_TEMPERATURE: Final = 0.0
@@ -63,6 +63,11 @@ class Sampling(Part, frozen=True, kw_only=True):
     seed: Annotated[int | None, about("Seed sent to the provider; null for none.")] = None
     system_prompt: Annotated[str | None, about("System prompt; null for none, which is the protocol.")] = None
     reasoning: Annotated[Line | None, about("Reasoning setting; null where none was sent.")] = None
+    top_p: Annotated[Share | None, about("Nucleus sampling; null where none was sent, which is the protocol.")] = None
+    stop: Annotated[
+        tuple[Note, ...], about("Texts that end an answer; empty for none, which is the protocol.", max_length=16)
+    ] = ()
+    extra_body: Annotated[Note | None, about("Further fields of each request as a JSON object; null for none.")] = None
 
 
 class Run(Sampling, frozen=True, kw_only=True):
@@ -70,6 +75,7 @@ class Run(Sampling, frozen=True, kw_only=True):
 
     sample: Annotated[Line, about("`all`, or how the cases were drawn: `limit:N` or `stratified:N`.")]
     sample_seed: Annotated[int, about("Seed of that draw.")] = 0
+    chosen: Annotated[Line | None, about("How the cases were chosen that were drawn from; null for all.")] = None
     case_ids: Annotated[tuple[Line, ...], about("The cases that were to be asked.", min_length=1)]
     epoch: Annotated[
         Epoch | None, about("Which of several answers to each case these are; null where there was one.")
@@ -106,8 +112,16 @@ class Run(Sampling, frozen=True, kw_only=True):
             found.append(f"at most {self.max_tokens:,} tokens instead of {PROTOCOL_MAX_TOKENS:,}")
         if self.reasoning is not None:
             found.append(f"reasoning set to {self.reasoning!r} (the study left it alone)")
+        if self.top_p is not None:
+            found.append(f"top-p {self.top_p:g} (the study sent none)")
+        if self.stop:
+            found.append(f"an answer ends at any of {', '.join(map(repr, self.stop))}")
+        if self.extra_body is not None:
+            found.append(f"each request also says {self.extra_body}")
         if self.engine is not None:
             found.append(f"run by {self.engine}")
+        if self.chosen is not None:
+            found.append(f"cases chosen by {self.chosen}")
         if self.sample != ALL_CASES:
             found.append(f"{len(self.case_ids):,} cases ({self.sample}, seed {self.sample_seed}) instead of all")
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dataset_builder.dataset.taxonomy import CONTROL_MARKS, JUDGE_OUT_OF_TOKENS, OK, RESPONSE_STATUSES, UNKNOWN_FINISH
 from dataset_builder.models.replies.thoughts import looks_leaked
+from dataset_builder.models.request import NO_TEMPERATURE
 from dataset_builder.wording import counted
 from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
@@ -128,6 +129,7 @@ class Oddities:
     marks: int = 0
     leaked: list[str] = field(default_factory=list)
     over_limit: int = 0
+    no_temperature: int = 0
 
     def add(self, response: Answer) -> None:
         """Look at one answer."""
@@ -136,6 +138,7 @@ class Oddities:
         self.marks += response.status == CONTROL_MARKS
         if response.ok and looks_leaked(response.response or ""):
             self.leaked.append(response.case_id)
+        self.no_temperature += NO_TEMPERATURE in response.adapted
         counted = not response.tokens_estimated and (response.completion_tokens or 0)
         self.over_limit += counted > self.max_tokens + _SLACK
 
@@ -155,6 +158,10 @@ class Oddities:
             found.append(
                 f"Careful: {counted(len(self.leaked), 'answer')} judged as such but like reasoning, for example "
                 f"{', '.join(self.leaked[:_SHOWN])}{more}. Read some; a server's reasoning parser sets such text apart."
+            )
+        if self.no_temperature:
+            found.append(
+                f"Sent without a temperature, which the server refuses: {counted(self.no_temperature, 'request')}."
             )
         if self.over_limit:
             found.append(

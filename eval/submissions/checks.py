@@ -167,6 +167,8 @@ def _sample(submission: Submission, dataset: OpenedDataset) -> list[Problem]:
     ]
     if problems:
         return problems
+    if run.chosen is not None:
+        return [Problem(f"{RUN}: chosen", "the cases were chosen", "submit a run of all cases or of a drawn sample")]
     if run.sample == ALL_CASES:
         missing = sorted(set(known) - set(run.case_ids))
         what = "is missing, yet the sample is `all`"

@@ -95,6 +95,11 @@ def amount(value: Any) -> float | None:
     return float(value) if sound else None
 
 
+def prompt_tokens(chars: int) -> int:
+    """Tokens of a request of so many characters, as far as one can tell without its tokenizer."""
+    return math.ceil(chars / CHARS_PER_TOKEN) + TEMPLATE_TOKENS
+
+
 def completed(usage: Usage, asked_chars: int, answer_chars: int) -> Usage:
     """The usage with what the server left out estimated from the length of the texts, at 4 characters a token.
 
@@ -106,7 +111,7 @@ def completed(usage: Usage, asked_chars: int, answer_chars: int) -> Usage:
         return usage
     return msgspec.structs.replace(
         usage,
-        prompt_tokens=math.ceil(asked_chars / CHARS_PER_TOKEN) + TEMPLATE_TOKENS if lacks_prompt else prompt,
+        prompt_tokens=prompt_tokens(asked_chars) if lacks_prompt else prompt,
         completion_tokens=math.ceil(answer_chars / CHARS_PER_TOKEN) if lacks_completion else completion,
         estimated=True,
     )
