@@ -14,6 +14,7 @@ _AT = "eval.commands."
     cls=LazyGroup,
     targets={
         "run": Target(_AT + "run:run", "Collect a model's answers, judge them, print its scores."),
+        "set": Target(_AT + "run:run_set", "Collect, judge and compare many models from one file."),
         "judge": Target(_AT + "judge:judge", "Give a verdict on each answer of a run."),
         "label": Target(_AT + "label:label", "Have people label a run's answers on a page, and say how they agree."),
         "score": Target(_AT + "score:score", "Rates with intervals: of a run, or of all models as a leaderboard."),

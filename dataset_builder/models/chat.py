@@ -95,6 +95,7 @@ class ChatClient:
     Every request under way has an HTTP client of its own: a pool that many share walks through all
     its connections for each request, which costs most of the rate (see ``benchmarks/collect.py``).
 
+    ``concurrency`` is a number of requests, or the limit that several clients of a server share.
     ``transport`` makes the transport of each of these clients; by default the network, with the
     proxies of the environment. ``sleep`` waits for some seconds between two tries. ``stream`` asks for
     event streams, for servers that take no other calls; ``headers`` go with each request, their values
@@ -106,7 +107,7 @@ class ChatClient:
         self,
         endpoint: Endpoint,
         *,
-        concurrency: int = 16,
+        concurrency: int | Concurrency = 16,
         timeouts: Timeouts = Timeouts(),
         retries: Retries = Retries(),
         max_body: int = 16 * 2**20,
@@ -117,7 +118,7 @@ class ChatClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.endpoint = endpoint
-        self.concurrency = Concurrency(concurrency)
+        self.concurrency = concurrency if isinstance(concurrency, Concurrency) else Concurrency(concurrency)
         self.timeouts = timeouts
         self.retries = retries
         self.max_body = max_body

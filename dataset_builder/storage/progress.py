@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -127,6 +127,54 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
     finally:
         if total:
             _plain(console, f"{title}: {pace.line(last)}")
+
+
+# Moves the line of a title on by one thing, with a few words.
+Move = Callable[[str, str], None]
+
+
+@contextmanager
+def set_progress(totals: Mapping[str, int], *, console: Console | None = None) -> Iterator[Move]:
+    """Yield a function that is called for each thing that is done, by title: a bar a title, and one for all.
+
+    On standard error if that is a terminal; otherwise a line for all every ten seconds and one a title at its end.
+    """
+    console = console or Console(stderr=True)
+    paces = {title: Pace(total) for title, total in totals.items()}
+    whole = Pace(sum(totals.values()))
+    if console.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=console,
+        )
+        with bar:
+            tasks = {title: bar.add_task(title, total=total, detail="") for title, total in totals.items()}
+            every = bar.add_task("together", total=whole.total, detail="")
+
+            def advance(title: str, detail: str) -> None:
+                bar.update(tasks[title], advance=1, detail=detail)
+                bar.update(every, advance=1)
+
+            yield advance
+        return
+    told = time.monotonic()
+
+    def log(title: str, detail: str) -> None:
+        nonlocal told
+        pace = paces[title]
+        pace.done += 1
+        whole.done += 1
+        if pace.done == pace.total:
+            _plain(console, f"{title}: {pace.line(detail)}")
+        if time.monotonic() - told >= PLAIN_EVERY_S:
+            told = time.monotonic()
+            _plain(console, f"together: {whole.line('')}")
+
+    yield log
 
 
 def _plain(console: Console, line: str) -> None:

@@ -12,14 +12,15 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import click
 
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
-from dataset_builder.models.concurrency import Pace
+from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.local import QUERY_TOKENS
+from dataset_builder.models.providers import Endpoint
 from dataset_builder.storage.progress import run_progress
 from dataset_builder.work.asking import Asker
 from dataset_builder.work.choice import ModelChoice
@@ -42,6 +43,19 @@ class Conditions:
 USUAL: Final = Conditions()
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server is asked at once and a minute."""
+
+    concurrency: Concurrency
+    pace: Pace
+
+    @classmethod
+    def of(cls, choice: ModelChoice) -> Self:
+        """Those that the user chose for a model."""
+        return cls(Concurrency(choice.at_once), Pace(choice.rpm, choice.tpm))
+
+
 @dataclass
 class Session:
     """One sitting with one budget.
@@ -58,16 +72,19 @@ class Session:
     spent: float = 0.0
     conditions: Conditions = USUAL
     remedy: str = RETRY_ERRORS
+    # Of several sittings that share one.
+    budget: Budget = field(default_factory=lambda: Budget(None))
 
     def __post_init__(self) -> None:
         paid = self.estimate is not None
         if self.total and paid:
             self.choice.check()
-        self.budget = Budget(
-            self.choice.budget if paid else None,
-            spent=self.spent,
-            call_cost=self.estimate.call_cost if self.estimate else None,
-        )
+        if paid and self.choice.budget is not None and self.budget.limit is None:
+            self.budget = Budget(
+                self.choice.budget,
+                spent=self.spent,
+                call_cost=self.estimate.call_cost if self.estimate else None,
+            )
         self._move: Callable[[str], None] = lambda detail: None
 
     def lines(self) -> list[str]:
@@ -85,6 +102,10 @@ class Session:
             click.echo(line, err=err)
         if self.estimate is not None and self.total:
             confirm(self.estimate, yes=self.choice.yes)
+
+    def shows(self, move: Callable[[str], None]) -> None:
+        """Have a progress display move with each item, where that is not this sitting's own."""
+        self._move = move
 
     def advance(self, detail: str) -> None:
         """Move the progress display on by one item; ``detail`` is a few words such as the cost so far."""
@@ -106,28 +127,38 @@ class Session:
         full. What is done by then is kept.
         """
 
-        async def work() -> Stop | None:
-            under = self.conditions
-            async with ChatClient(
-                endpoint,
-                concurrency=self.choice.at_once,
-                timeouts=under.timeouts,
-                retries=under.retries,
-                stream=self.choice.stream,
-                headers=self.choice.secret_headers,
-                pace=Pace(self.choice.rpm, self.choice.tpm),
-            ) as client:
-                asker = Asker(
-                    client,
-                    max_tokens=max_tokens,
-                    temperature=temperature,
-                    price=self.choice.known_price,
-                    remedy=self.remedy,
-                )
-                return await self.work_through(items, lambda item: ask(asker, item), lambda: asker.stop)
-
         with self.choice.serving(max_tokens, query_tokens) as endpoint:
-            return self.run(work)
+            return self.run(lambda: self.asking(endpoint, items, ask, max_tokens=max_tokens, temperature=temperature))
+
+    async def asking(
+        self,
+        endpoint: Endpoint,
+        items: Iterable[T],
+        ask: Callable[[Asker, T], Awaitable[Spent]],
+        *,
+        max_tokens: int,
+        temperature: float | None = None,
+        limits: Limits | None = None,
+    ) -> Stop | None:
+        """What ``ask_model`` does, in an event loop that runs; ``limits`` are those of a server that several share."""
+        limits = limits or Limits.of(self.choice)
+        async with ChatClient(
+            endpoint,
+            concurrency=limits.concurrency,
+            timeouts=self.conditions.timeouts,
+            retries=self.conditions.retries,
+            stream=self.choice.stream,
+            headers=self.choice.secret_headers,
+            pace=limits.pace,
+        ) as client:
+            asker = Asker(
+                client,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                price=self.choice.known_price,
+                remedy=self.remedy,
+            )
+            return await self.work_through(items, lambda item: ask(asker, item), lambda: asker.stop)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, Stop | None]]) -> Stop | None:
         """Do the work in an event loop, with the progress display."""

@@ -1,4 +1,4 @@
-"""``blind-refusal eval run``."""
+"""``blind-refusal eval run`` and ``eval set``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
     from eval.runs.folder import RunFolder
     from eval.runs.plan import RunPlan
+    from eval.sets.collect import RunSet
 
 NO_JUDGE = "none"
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
 _NOTHING = 1e-9
+_DATASET = "build/dataset"
 
 
 class _Temperature(click.ParamType[float | None]):
@@ -40,7 +42,7 @@ class _Temperature(click.ParamType[float | None]):
     "for a small model that comes with the extra `local`, or published/SLUG for answers that the dataset holds. "
     "With --base-url: as the server calls it.",
 )
-@click.option("--dataset", default="build/dataset", show_default=True, metavar="DIR|REPO[@REV]", help="Whose cases.")
+@click.option("--dataset", default=_DATASET, show_default=True, metavar="DIR|REPO[@REV]", help="Whose cases.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone.")
 @click.option("--sample", metavar="stratified:N", help="N cases, spread evenly over the cells.")
@@ -192,3 +194,118 @@ def _judge_and_score(
         click.echo("No scores: there are no verdicts yet.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)
+
+
+# ``blind-refusal eval set``.
+
+
+@click.command("set")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--dataset", metavar="DIR|REPO[@REV]", help=f"Whose cases.  [default: as the file says, or {_DATASET}]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the runs.  [default: runs/FILE]")
+@click.option(
+    "--judge", metavar=f"{usage()}|{NO_JUDGE}", help=f"Who judges.  [default: as the file says, or {DEFAULT_JUDGE}]"
+)
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="For all runs together.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
+@click.option("--dry-run", is_flag=True, help="Say what it would take, and ask nobody anything.")
+@click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
+@model_options("a model judge's", prefix="judge", limits=())
+@judge_max_tokens("tokens_of_judge")
+@click.option("--full", is_flag=True, help="Show every pair of models and every column.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; all else goes to standard error.")
+def run_set(
+    file: Path,
+    dataset: str | None,
+    out: Path | None,
+    judge: str | None,
+    budget: float | None,
+    yes: bool,
+    dry_run: bool,
+    retry_errors: bool,
+    judge_choice: ModelChoice,
+    tokens_of_judge: int | None,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Collect, judge and compare many models, under one or several framings, from one YAML FILE.
+
+    One estimate, one question, one budget. A run that fails stops no other, the same command goes on
+    where it was stopped, and every run is an ordinary run folder. docs/sets.md shows the file.
+    """
+    import tempfile
+
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.work.session import confirm, stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
+    from eval.judging.registry import check_judge
+    from eval.sets.collect import plan_set
+    from eval.sets.file import planned_runs, read_set
+
+    found = read_set(file)
+    judge = judge or found.judge or DEFAULT_JUDGE
+    if judge != NO_JUDGE:
+        check_judge(judge)
+    name = dataset or found.dataset or _DATASET
+    folder = out or (Path(found.out) if found.out else Path("runs") / file.stem)
+    opened = locate_dataset(name)
+    with tempfile.TemporaryDirectory() as nowhere:
+        planned = planned_runs(found, file, name, Path(nowhere) if dry_run else folder, retry_errors=retry_errors)
+        runs = plan_set(planned, file, opened, budget, found.timeout)
+        for line in runs.lines():
+            click.echo(line, err=as_json)
+        if dry_run:
+            return
+    if (estimate := runs.estimate) is not None:
+        confirm(estimate, yes=yes)
+    with stoppable("Every answer that came"):
+        stopped = runs.collect()
+    for run in runs.runs:
+        for line in run.lines():
+            click.echo(line, err=as_json)
+    if stopped:
+        raise StoppedEarlyError(stopped)
+    if judge == NO_JUDGE:
+        return
+    choice = replace(judge_choice, budget=budget, yes=yes)
+    if budget is not None:
+        spent = sum(answer.cost or 0.0 for run in runs.runs for answer in run.folder.every_answer())
+        choice = replace(choice, budget=max(budget - spent, _NOTHING))
+    name_of_judge = _judge_set(runs, judge, choice, tokens_of_judge, err=as_json)
+    _show_set(runs, name_of_judge, full=full, as_json=as_json)
+
+
+def _judge_set(runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | None, *, err: bool) -> str:
+    """Judge every answer that this judge has not judged; returns its name."""
+    from dataset_builder.work.session import stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
+    from eval.judges.interface import JudgeOptions
+    from eval.judging.run import Judging
+
+    options = JudgeOptions(dataset=runs.dataset, choice=choice, max_tokens=max_tokens)
+    judging = Judging([run.folder for run in runs.runs], spec, options)
+    judging.session.confirm(err=err)
+    with stoppable("Every verdict"):
+        stopped = judging.run()
+    click.echo(f"Judge {judging.judge.name}: {judging.given.line(paid=judging.session.estimate is not None)}", err=err)
+    if stopped:
+        raise StoppedEarlyError(stopped)
+    return judging.judge.name
+
+
+def _show_set(runs: RunSet, judge: str, *, full: bool, as_json: bool) -> None:
+    from eval.scores.terminal import console
+    from eval.sets.summary import as_plain, set_result, tables
+
+    result = set_result(runs, judge)
+    if result is None:
+        click.echo("No scores: no run has an answer that was judged.", err=True)
+        raise SystemExit(1)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(as_plain(result)), indent=1))
+        return
+    page = console(full=full)
+    for part in tables(result, full=full):
+        page.print(part)

@@ -20,20 +20,20 @@ from eval.stats.metrics import DISCRIMINATION, HELP_RATE, METRIC_BY_ID
 
 def comparison_table(found: Comparison) -> FittedTable:
     """A row a slice and metric that has data."""
-    columns = [Column("Slice", words=True), Column("Metric", words=True), Column("n", rank=5), *_PAIRED]
+    columns = [Column("Slice", words=True), Column("Metric", words=True), Column("n", rank=5), *PAIRED]
     heading = f"{found.a} minus {found.b}: {found.n_shared:,} shared cases, judged by {found.judge}"
     table = FittedTable(heading, columns)
     before = None
     for row in found.differences:
         if row.reason is not None:
             continue
-        table.add_row("" if row.part == before else title(row.part), row.metric.title, f"{row.n:,}", *_paired(row))
+        table.add_row("" if row.part == before else title(row.part), row.metric.title, f"{row.n:,}", *paired_cells(row))
         before = row.part
     return table
 
 
 # A paired difference: hidden first is the p-value for screening, then the values themselves.
-_PAIRED = (
+PAIRED = (
     Column("A", rank=3),
     Column("B", rank=2),
     Column("A - B [95%]"),
@@ -42,7 +42,8 @@ _PAIRED = (
 )
 
 
-def _paired(row: PairedDifference) -> tuple[Cell, ...]:
+def paired_cells(row: PairedDifference) -> tuple[Cell, ...]:
+    """The cells of ``PAIRED``."""
     difference = Value(f"{100 * row.difference:+.1f}", f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}]")
     values = percent(row.estimate_a), percent(row.estimate_b)
     return *values, difference, _p_value(row.p_holm), _p_value(row.p_bh)
@@ -149,14 +150,14 @@ def difference_plain(row: PairedDifference) -> dict[str, Any]:
 def pairs_table(found: Sequence[PairedDifference]) -> FittedTable:
     """A row for every two models, on one metric."""
     heading = f"{found[0].metric.title}: every two models, on the cases that both are scored on"
-    columns = [Column("Model A", words=True), Column("Model B", words=True), Column("n", rank=5), *_PAIRED]
+    columns = [Column("Model A", words=True), Column("Model B", words=True), Column("n", rank=5), *PAIRED]
     table = FittedTable(heading, columns)
     for row in found:
         if row.reason is not None:
-            table.add_row(row.a, row.b, f"{row.n:,}", *["–"] * len(_PAIRED))
+            table.add_row(row.a, row.b, f"{row.n:,}", *["–"] * len(PAIRED))
             table.notes.append(f"{row.a} and {row.b}: {row.reason}.")
             continue
-        table.add_row(row.a, row.b, f"{row.n:,}", *_paired(row))
+        table.add_row(row.a, row.b, f"{row.n:,}", *paired_cells(row))
     return table
 
 

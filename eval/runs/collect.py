@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from dataset_builder.models.request import ChatRequest, Message
@@ -58,6 +58,14 @@ def collect(
     where the key is rejected, InputError where the disk is full; what was answered until then is kept.
     """
 
+    return session.ask_model(queries, asking(run, session, seen), max_tokens=run.settings.token_limit)
+
+
+def asking(
+    run: RunFolder, session: Session, seen: Callable[[Answer], str]
+) -> Callable[[Asker, Query], Awaitable[Spent]]:
+    """What ``collect`` does with one query."""
+
     async def ask(asker: Asker, query: Query) -> Spent:
         answer = await asker.complete(request_of(run.settings, query.text))
         cost = asker.cost(answer)
@@ -66,4 +74,4 @@ def collect(
         session.advance(seen(response))
         return Spent(cost, answer.may_be_paid)
 
-    return session.ask_model(queries, ask, max_tokens=run.settings.token_limit)
+    return ask

@@ -80,8 +80,8 @@ class RunPlan:
         return [*told, *self.choice.warnings(), *self.estimate.lines()]
 
 
-def plan_run(options: RunOptions) -> RunPlan:
-    """Open the dataset, draw the cases, find the model, make or open the run's folder.
+def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPlan:
+    """Open the dataset, unless it is given, draw the cases, find the model, make or open the run's folder.
 
     Raises InputError for anything that cannot be done, before anything is asked of a model; DataError where
     the folder holds a run with other settings.
@@ -94,7 +94,7 @@ def plan_run(options: RunOptions) -> RunPlan:
             f"--provider and --exclude-provider choose among those that a router asks, and {options.choice.host} "
             "is none. Leave them out, or name the model with openrouter/ in front."
         )
-    dataset = locate_dataset(options.dataset)
+    dataset = dataset or locate_dataset(options.dataset)
     cases = chosen_cases(dataset.built.cases(), options.chosen, dataset.name)
     cases = draw(cases, sample, options.sample_seed, lambda case: case.cell)
     if not cases:
@@ -144,23 +144,36 @@ def usual_folder(record: RunRecord) -> Path:
 # One sitting of a run, from the first request to the account of what came.
 
 
+class Sitting:
+    """What came of a run's plan in this sitting (``tally``) and what was paid for before."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self.tally, paid = Tally(), Tally()
+        for response in plan.run.every_answer():
+            paid.add(response)
+        self.paid_before = paid.cost
+
+    @property
+    def cost(self) -> float:
+        """US dollars, this sitting and those before."""
+        return self.paid_before + self.tally.cost
+
+    def seen(self, response: Answer) -> str:
+        """Count an answer; returns a few words for the progress display."""
+        self.tally.add(response)
+        money = f"${self.cost:.4f}" if self.tally.priced else "cost not known"
+        return f"{money}, {self.tally.failed} without an answer"
+
+
 def collect_run(plan: RunPlan, conditions: Conditions = USUAL) -> tuple[Tally, Stop | None]:
     """Ask what is outstanding and keep every answer.
 
     Returns what this sitting came to, and why it stopped early, or None. Raises as ``collect`` does.
     """
-    sitting, paid = Tally(), Tally()
-    for response in plan.run.every_answer():
-        paid.add(response)
+    sitting = Sitting(plan)
     if not plan.queries:
-        return sitting, None
-
-    def seen(response: Answer) -> str:
-        sitting.add(response)
-        money = f"${paid.cost + sitting.cost:.4f}" if sitting.priced else "cost not known"
-        return f"{money}, {sitting.failed} without an answer"
-
+        return sitting.tally, None
     title = plan.run.settings.model
-    session = Session(title, len(plan.queries), plan.choice, plan.estimate, paid.cost, conditions)
+    session = Session(title, len(plan.queries), plan.choice, plan.estimate, sitting.paid_before, conditions)
     with plan.run.writing():
-        return sitting, collect(plan.run, plan.queries, session, seen)
+        return sitting.tally, collect(plan.run, plan.queries, session, sitting.seen)

@@ -1,0 +1,193 @@
+"""Collecting a set: one estimate, one budget, all models at once within the limits of their servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.models.chat import Timeouts
+from dataset_builder.models.local import QUERY_TOKENS
+from dataset_builder.storage.progress import Move, set_progress
+from dataset_builder.wording import counted
+from dataset_builder.work.cost import FREE, Estimate
+from dataset_builder.work.session import Conditions, Limits, Session
+from dataset_builder.work.stopping import Budget, Stop, StopKind
+from eval.runs.collect import asking
+from eval.runs.failures import why_all_failed
+from eval.runs.folder import RunFolder
+from eval.runs.plan import RunPlan, Sitting, plan_run
+from eval.runs.published import copy_published, is_published
+from eval.runs.tally import statuses_line
+from eval.sets.file import Planned
+
+
+@dataclass(slots=True)
+class SetRun:
+    """One run of a set: its folder, its plan where something may be asked, and why it ended early, if it did."""
+
+    planned: Planned
+    folder: RunFolder
+    plan: RunPlan | None = None
+    ended: str | None = None
+    sitting: Sitting | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return self.planned.name
+
+    def lines(self) -> list[str]:
+        """How it stands, in words."""
+        statuses = self.folder.statuses()
+        times = {status: list(statuses.values()).count(status) for status in set(statuses.values())}
+        told = [f"{self.name}: {statuses_line(times, len(self.folder.settings.case_ids))}"]
+        if self.ended:
+            told.append(f"  Stopped: {self.ended}")
+        return told + [f"  {line.strip()}" for line in why_all_failed(self.folder)[1:]]
+
+
+@dataclass(slots=True)
+class RunSet:
+    """The runs of a set on one dataset, ready to begin."""
+
+    dataset: OpenedDataset
+    runs: list[SetRun]
+    budget: float | None = None
+    timeout: float | None = None
+    spent: float = field(default=0.0)
+
+    @property
+    def waiting(self) -> list[SetRun]:
+        """Those that have something left to ask."""
+        return [run for run in self.runs if run.plan is not None and run.plan.queries]
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What all of it will take together; None where nothing is left to ask."""
+        estimates = [run.plan.estimate for run in self.waiting if run.plan]
+        return reduce(add, estimates) if estimates else None
+
+    def lines(self) -> Iterator[str]:
+        """What is about to happen, in words."""
+        yield f"Dataset: {self.dataset.spec}; {counted(len(self.runs), 'run')}"
+        departures = [run.folder.record.departures for run in self.runs]
+        common = [one for one in departures[0] if all(one in others for others in departures)]
+        if common:
+            yield f"Departs from the study's protocol: {'; '.join(common)}"
+        for run in self.runs:
+            settings, left = run.folder.settings, len(run.plan.queries) if run.plan else 0
+            cost = run.plan.estimate.cost if run.plan else (0.0, 0.0)
+            money = (
+                "cost not known" if cost is None else "free" if not cost[1] else f"${cost[0]:,.2f} to ${cost[1]:,.2f}"
+            )
+            more = "".join(f"; {one}" for one in run.folder.record.departures if one not in common)
+            yield f"  {run.name}: {left:,} of {counted(len(settings.case_ids), 'case')} to ask, {money}{more}"
+        yield from dict.fromkeys(w for run in self.waiting if run.plan for w in run.plan.choice.warnings())
+        if (total := self.estimate) is not None:
+            low, high = total.completion_tokens
+            yield f"Calls: {total.calls:,}. Tokens: about {total.prompt_tokens:,} to send, {low:,} to {high:,} to get."
+            if total.cost is None:
+                yield "Cost: not known for all of them; give `price: [IN, OUT]` where it is missing."
+            elif total.cost[1] == 0:
+                yield "Cost: nothing."
+            else:
+                yield f"Cost: ${total.cost[0]:,.2f} to ${total.cost[1]:,.2f} together."
+
+    def collect(self) -> Stop | None:
+        """Ask what is left of all runs; returns the budget's stop where that ended it, or None.
+
+        A run that fails says so in its ``ended`` and stops no other. Raises whatever is no fault of a server.
+        """
+        waiting = self.waiting
+        if not waiting:
+            return None
+        self.spent = sum(answer.cost or 0.0 for run in self.runs for answer in run.folder.every_answer())
+        with set_progress({run.name: len(run.plan.queries) for run in waiting if run.plan}) as move:
+            return asyncio.run(self._collect(waiting, move))
+
+    async def _collect(self, waiting: Sequence[SetRun], move: Move) -> Stop | None:
+        costs = [run.plan.estimate.call_cost for run in waiting if run.plan]
+        dear = None if None in costs else max(cost for cost in costs if cost is not None)
+        budget = Budget(self.budget, spent=self.spent, call_cost=dear)
+        servers: dict[str, Limits] = {}
+        one_local = asyncio.Lock()
+        stops: list[Stop] = []
+
+        async def one(run: SetRun) -> None:
+            plan = run.plan
+            assert plan is not None  # noqa: S101 - those that wait have one
+            run.sitting = sitting = Sitting(plan)
+            conditions = Conditions(timeouts=Timeouts.within(self.timeout) if self.timeout else Timeouts())
+            try:
+                session = Session(
+                    run.name, len(plan.queries), plan.choice, plan.estimate, conditions=conditions, budget=budget
+                )
+                session.shows(lambda detail: move(run.name, detail))
+                with ExitStack() as open_now:
+                    open_now.enter_context(plan.run.writing())
+                    if plan.choice.is_local:
+                        # As many as one fill the machine.
+                        await one_local.acquire()
+                        open_now.callback(one_local.release)
+                    serving = plan.choice.serving(plan.run.settings.token_limit, QUERY_TOKENS)
+                    endpoint = open_now.enter_context(serving)
+                    limits = servers.setdefault(endpoint.provider.base_url, Limits.of(plan.choice))
+                    stop = await session.asking(
+                        endpoint,
+                        plan.queries,
+                        asking(plan.run, session, sitting.seen),
+                        max_tokens=plan.run.settings.token_limit,
+                        limits=limits,
+                    )
+            except InputError as error:
+                run.ended = str(error)
+                return
+            if stop is not None:
+                run.ended = str(stop)
+                stops.append(stop)
+
+        done = await asyncio.gather(*(one(run) for run in waiting), return_exceptions=True)
+        for fault in done:
+            if isinstance(fault, BaseException):
+                raise fault
+        return next((stop for stop in stops if stop.kind is StopKind.BUDGET), None)
+
+
+def plan_set(
+    planned: Sequence[Planned], path: Path, dataset: OpenedDataset, budget: float | None, timeout: float | None
+) -> RunSet:
+    """Open or make the folder of each run, before anything is asked.
+
+    Raises DataError with every run that cannot begin (its key is not set, its price is not known under a budget,
+    its folder holds another run), at its line of the file.
+    """
+    runs: list[SetRun] = []
+    problems: list[Problem] = []
+    for one in planned:
+        try:
+            if is_published(one.options.choice.model):
+                runs.append(SetRun(one, copy_published(one.options)))
+                continue
+            _check_budget(one, budget)
+            plan = plan_run(one.options, dataset)
+            runs.append(SetRun(one, plan.run, plan))
+        except InputError as error:
+            problems.append(Problem(f"{path}:{one.line}", f"{one.name}: {error}"))
+    if problems:
+        raise DataError("The set cannot begin", problems)
+    return RunSet(dataset, runs, budget, timeout)
+
+
+def _check_budget(one: Planned, budget: float | None) -> None:
+    choice = one.options.choice
+    if budget is None or choice.is_local or choice.known_price == FREE or choice.endpoint.provider.tells_cost:
+        return
+    if choice.known_price is None:
+        raise InputError(f"--budget {budget:g} cannot be kept: its price is not known. Give it a `price: [IN, OUT]`.")
