@@ -21,6 +21,7 @@ _AT = "eval.commands."
         "compare": Target(_AT + "compare:compare", "Paired differences between two runs or models."),
         "agreement": Target(_AT + "agreement:agreement", "How a judge agrees with the study's and with people."),
         "reproduce": Target(_AT + "compare:reproduce", "The paper's figures beside the recomputed ones."),
+        "import": Target(_AT + "exchange:import_", "Make a run of answers that were collected elsewhere."),
         "import-log": Target(_AT + "exchange:import_log", "Make a run of a log that Inspect wrote."),
         "export": Target(_AT + "exchange:export", "Write a run as a log of Inspect, a shared record, or rows."),
         "submit": Target(_AT + "submit:submit", "Submit a finished run to a leaderboard."),

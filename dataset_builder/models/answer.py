@@ -10,6 +10,7 @@ import msgspec
 
 from dataset_builder.dataset.taxonomy import (
     CONTENT_FILTER,
+    CONTEXT_LIMIT,
     CONTROL_MARKS,
     EMPTY,
     OK,
@@ -114,6 +115,26 @@ def read_answer(
             f"the answer is not JSON ({kind}, {len(body)} bytes){told}", retryable=True, unreadable=True
         )
     return _read_completion(data, clean, whole)
+
+
+def read_kept(body: Any, http_status: int = 200) -> ChatAnswer:
+    """Read a reply that somebody has kept, as ``read_answer`` reads one that has just come.
+
+    ``body`` is what was decoded from JSON, or the text that the server sent. A fault is the end of that request.
+    """
+    text = body if isinstance(body, str) else json.dumps(body)
+    try:
+        return read_answer(http_status, "application/json", text.encode("utf-8", "surrogatepass"))
+    except ProviderFault as fault:
+        return end_of(fault)
+
+
+def end_of(fault: ProviderFault, more: str = "") -> ChatAnswer:
+    """What is left of a request that failed for good; ``more`` is put after the error's words."""
+    if fault.broken_off is not None:
+        return fault.broken_off
+    status = CONTENT_FILTER if fault.filtered else CONTEXT_LIMIT if fault.context else PROVIDER_ERROR
+    return ChatAnswer(status=status, error=fault.message + more, http_status=fault.http_status)
 
 
 def _with_text(said: Said | None, plain: str) -> Said:

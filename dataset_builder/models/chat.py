@@ -22,9 +22,8 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from dataset_builder import __version__
-from dataset_builder.dataset.taxonomy import CONTENT_FILTER, CONTEXT_LIMIT, PROVIDER_ERROR
 from dataset_builder.errors import RemoteError
-from dataset_builder.models.answer import ChatAnswer, Usage, read_answer
+from dataset_builder.models.answer import ChatAnswer, Usage, end_of, read_answer
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, shorten
 from dataset_builder.models.providers import Endpoint
@@ -185,9 +184,7 @@ class ChatClient:
             # The last try is this answer, whose tokens it carries itself.
             call.lost_tries -= 1
             call.lost = call.lost_before
-            return fault.broken_off
-        status = CONTENT_FILTER if fault.filtered else CONTEXT_LIMIT if fault.context else PROVIDER_ERROR
-        return ChatAnswer(status=status, error=fault.message + asked, http_status=fault.http_status)
+        return end_of(fault, asked)
 
     def _lasting_message(self, fault: LastingFault) -> str:
         where = self.endpoint.host

@@ -1,8 +1,8 @@
 """Tables that people edit in a spreadsheet: read in the ways that spreadsheets save them, written so that no cell acts.
 
 A sheet is CSV (commas, semicolons or tabs; UTF-8, UTF-16 or a Western European code page; with or without a ``sep=``
-line), JSON lines (``.jsonl``, ``.ndjson``) or one JSON list (``.json``). Header case, blanks around values and
-empty rows mean nothing. What was lost when the file was saved is named with its cause.
+line), JSON lines (``.jsonl``, ``.ndjson``) or one JSON list (``.json``, which may hold JSON lines too). Header case,
+blanks around values and empty rows mean nothing. What was lost when the file was saved is named with its cause.
 """
 
 from __future__ import annotations
@@ -11,15 +11,22 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.foreign import refuse_pointer
+from dataset_builder.storage.foreign import BOM, refuse_pointer
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 MOST_BYTES: Final = 256 * 1024 * 1024
+_CSV_NAMES: Final = (".csv", ".tsv", ".tab")
+# Files that begin so are no text, whatever they are called.
+_PACKED: Final = {
+    b"PK\x03\x04": "a workbook or a zip, and no text. Save it as 'CSV UTF-8', or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old workbook, and no text. Save it as 'CSV UTF-8'",
+    b"\x1f\x8b": "is packed by gzip. Unpack it first",
+}
 _DELIMITERS: Final = (",", ";", "\t")
 # A spreadsheet takes a cell that begins so for a formula; the fullwidth ones some take, by their language.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -74,16 +81,19 @@ _NO: Final = frozenset(
 
 
 class Row(NamedTuple):
-    """One row: the line on which it ends in the file, and its values by column, blanks trimmed."""
+    """One row: the line on which it ends in the file, its values by column, blanks trimmed, and where that is."""
 
     line: int
     values: dict[str, Any]
+    where: str
 
 
-def read_sheet(path: Path, needed: Sequence[str]) -> list[Row]:
+def read_sheet(path: Path, needed: Sequence[str], *, exact: Collection[str] = ()) -> list[Row]:
     """The rows of a sheet that have any value.
 
-    Raises InputError where the file cannot be read as a table, DataError where columns are missing or rows are damaged.
+    ``needed`` are columns that a CSV must have. Of the columns ``exact`` the text is kept to the letter: nothing is
+    trimmed, and no byte of it may be lost. Raises InputError where the file cannot be read as a table, DataError
+    where columns are missing or rows are damaged.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file.")
@@ -91,21 +101,32 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[Row]:
         raise InputError(f"{path}: {path.stat().st_size:,} bytes; a sheet of at most {MOST_BYTES:,} is read.")
     refuse_pointer(path)
     data = path.read_bytes()
-    text = decoded(path, data)
+    suffix = path.suffix.lower()
+    is_json = suffix in (*JSON_LINES, ".json") or (
+        suffix not in _CSV_NAMES and data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
+    )
+    text = decoded(path, data, utf_alone=is_json, whole=bool(exact))
     problems: list[Problem] = []
-    if path.suffix.lower() in JSON_LINES:
+    if suffix in JSON_LINES:
         rows = list(_json_lines(path, text, problems))
-    elif path.suffix.lower() == ".json":
-        rows = list(_json_list(path, text, problems))
+    elif is_json:
+        rows = list(_json(path, text, problems))
     else:
         rows = list(_csv(path, text, needed, problems))
     if problems:
         raise DataError(f"{path} cannot be read as a table", problems)
-    return [row for row in rows if any(value not in (None, "") for value in row.values.values())]
+    trimmed = (row._replace(values=_trimmed(row.values, exact)) for row in rows)
+    return [row for row in trimmed if any(value not in (None, "") for value in row.values.values())]
 
 
-def decoded(path: Path, data: bytes) -> str:
-    """A file's text: by its byte order mark, as UTF-8, or as Western European. Raises InputError where it is none."""
+def decoded(path: Path, data: bytes, *, utf_alone: bool = False, whole: bool = False) -> str:
+    """A file's text: by its byte order mark, as UTF-8, or as Western European unless ``utf_alone``.
+
+    With ``whole`` no byte may be lost. Raises InputError where it is no text of these kinds.
+    """
+    for mark, what in _PACKED.items():
+        if data.startswith(mark):
+            raise InputError(f"{path}: {what}.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif data.startswith(b"\xef\xbb\xbf"):
@@ -115,13 +136,19 @@ def decoded(path: Path, data: bytes) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        if encoding != "utf-8" or b"\0" in data:
+        if encoding != "utf-8" or utf_alone or b"\0" in data:
+            line, wanted = data.count(b"\n", 0, error.start) + 1, "UTF-8" if utf_alone else "'CSV UTF-8'"
             raise InputError(
-                f"{path}: is not text that can be read ({error.reason} at byte {error.start:,}). "
-                "Save it as 'CSV UTF-8'."
+                f"{path}: is not text that can be read ({error.reason} at byte {error.start:,}, line {line:,}). "
+                f"Save it as {wanted}."
             ) from None
     # What Excel writes as plain CSV in Western Europe. Ids and labels are ASCII, so only accents in prose hang on it.
-    return data.decode("cp1252", errors="replace")
+    try:
+        return data.decode("cp1252", errors="strict" if whole else "replace")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: is neither UTF-8 nor Western European text (byte {error.start:,}). Save it as 'CSV UTF-8'."
+        ) from None
 
 
 def read_text(file: Path, option: str) -> str:
@@ -189,7 +216,8 @@ def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) 
                 what = f"has {len(cells)} cells, and the header {len(names)}"
                 problems.append(Problem(f"{path}:{line}", what, "put text that holds the separator in double quotes"))
                 continue
-            yield Row(line, {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name})
+            values = {name: cell for name, cell in zip(names, cells, strict=False) if name}
+            yield Row(line, values, f"{path}:{line}")
     except csv.Error as error:
         problems.append(Problem(f"{path}:{reader.line_num + skipped}", str(error)))
     if names is None and not problems:
@@ -213,10 +241,14 @@ def _json_lines(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]
             yield from _object(f"{path}:{number}", number, line, problems)
 
 
-def _json_list(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]:
+def _json(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
+        if text.lstrip().startswith("{") and str(error).startswith("Extra data"):
+            # A second object after the first: a file of JSON lines by another name.
+            yield from _json_lines(path, text, problems)
+            return
         problems.append(
             Problem(str(path), f"no JSON ({str(error)[:100]})", "one object a line belongs in a .jsonl file")
         )
@@ -225,10 +257,11 @@ def _json_list(path: Path, text: str, problems: list[Problem]) -> Iterator[Row]:
         problems.append(Problem(str(path), "no JSON list", "expected a list of objects, one a row"))
         return
     for number, row in enumerate(found, 1):
+        where = f"{path}: row {number}"
         if isinstance(row, Mapping):
-            yield Row(number, _trimmed(row))
+            yield Row(number, dict(row), where)
         elif row is not None:
-            problems.append(Problem(f"{path}: row {number}", "not a JSON object"))
+            problems.append(Problem(where, "not a JSON object"))
 
 
 def _object(where: str, number: int, line: str, problems: list[Problem]) -> Iterator[Row]:
@@ -237,10 +270,11 @@ def _object(where: str, number: int, line: str, problems: list[Problem]) -> Iter
     except (ValueError, RecursionError):
         row = 0
     if isinstance(row, Mapping):
-        yield Row(number, _trimmed(row))
+        yield Row(number, dict(row), where)
     elif row is not None:
         problems.append(Problem(where, "not a JSON object"))
 
 
-def _trimmed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k.strip().casefold(): v.strip() if isinstance(v, str) else v for k, v in row.items()}
+def _trimmed(row: Mapping[str, Any], exact: Collection[str]) -> dict[str, Any]:
+    plain = ((name.strip().casefold(), value) for name, value in row.items())
+    return {name: value.strip() if isinstance(value, str) and name not in exact else value for name, value in plain}

@@ -1,12 +1,20 @@
-"""``blind-refusal eval export``."""
+"""``blind-refusal eval export``, ``import`` and ``import-log``: runs to and from other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dataset_builder.wording import counted
+from dataset_builder.work.options import model_options
+from eval.commands.options import judge_max_tokens
+from eval.judging.registry import usage
+
+if TYPE_CHECKING:
+    from dataset_builder.work.choice import ModelChoice
+    from eval.runs.folder import RunFolder
 
 
 @click.command()
@@ -49,18 +57,75 @@ def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int) ->
     Answers, statuses and settings come over, and the grader's verdicts as those of model:ID. The
     same command again adds what the log has got since.
     """
-    from collections import Counter
-
     from eval.interop.import_log import import_log as read
-    from eval.runs.tally import statuses_line
 
     found = read(file, dataset=dataset, out=out, epoch=epoch)
-    run = found.run
+    _tell(found.run, found.notes)
+
+
+# ``blind-refusal eval import``.
+
+
+@click.command("import")
+@click.argument("files", type=click.Path(path_type=Path), metavar="FILE...", nargs=-1, required=True)
+@click.option("--model", metavar="NAME", help="Which model answered. A log of Inspect says so itself.")
+@click.option("--dataset", metavar="DIR|REPO[@REV]", help="Whose cases were asked.  [default: build/dataset]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
+@click.option("--format", "form", metavar="FORM", help="table, lm-eval, openai-batch, anthropic-batch or inspect.")
+@click.option("--temperature", type=click.FloatRange(0, 10), help="At which the answers were sampled, if no file says.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Limit on an answer's tokens, if no file says it.")
+@click.option("--system-prompt", metavar="TEXT", help="What went before each query, if anything did.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone were asked.")
+@click.option("--sample", metavar="stratified:N", help="This draw of the cases alone was asked.")
+@click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option("--epoch", type=click.IntRange(1), default=1, show_default=True, help="Of several answers to a case.")
+@click.option("--partial", is_flag=True, help="Leave out rows whose case the dataset does not have.")
+@click.option("--judge", metavar=usage(), help="Judge the answers then, and print the scores.  [default: not]")
+@model_options("a model judge's", prefix="judge")
+@judge_max_tokens("tokens_of_judge")
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    /,
+    files: tuple[Path, ...],
+    judge: str | None,
+    judge_choice: ModelChoice,
+    tokens_of_judge: int | None,
+    **given: Any,
+) -> None:
+    """Make a run of answers that were collected elsewhere.
+
+    A FILE is a table (CSV, TSV, JSON lines, JSON, Parquet) with the columns case_id and response, and if known
+    finish_reason, reasoning, tokens and more; samples of lm-evaluation-harness (--log_samples); the output of an
+    OpenAI or Anthropic batch whose custom_id is the case_id; or a log of Inspect, as for import-log. What the answers
+    mean is read as from a live server. The same command again adds what is new. See docs/importing.md.
+    """
+    from eval.commands.run import judge_and_score
+    from eval.interop.answers.runs import import_answers
+    from eval.judging.registry import check_judge
+
+    if judge is not None:
+        check_judge(judge)
+    notes: list[str] = []
+    run = import_answers(files, tell=notes.append, **given)
+    _tell(run, notes)
+    if judge is not None:
+        judge_and_score(ctx, run.path, judge, run.record.source, judge_choice, tokens_of_judge)
+
+
+def _tell(run: RunFolder, notes: list[str]) -> None:
+    """What came of an import."""
+    from collections import Counter
+
+    from eval.runs.tally import oddities_of, statuses_line
+
     click.echo(f"Run: {run.path}")
     click.echo(statuses_line(Counter(run.statuses().values()), len(run.settings.case_ids)))
     for who, number in sorted(Counter((v.judge, v.rubric) for v in run.verdicts()).items()):
         click.echo(f"Judge: {who[0]}, rubric {who[1]}: {counted(number, 'verdict')}")
     for line in run.record.departures:
         click.echo(f"Departs from the study's protocol: {line}")
-    for note in found.notes:
+    for note in notes:
         click.echo(f"Note: {note}")
+    for line in oddities_of(run).lines():
+        click.echo(line)

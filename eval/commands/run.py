@@ -148,7 +148,7 @@ def run(
     if judge != NO_JUDGE:
         if choice.budget is not None:
             judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), _NOTHING))
-        _judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
+        judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
 def _judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
@@ -181,9 +181,10 @@ def _spent(folder: RunFolder) -> float:
     return sum(response.cost or 0.0 for response in folder.every_answer())
 
 
-def _judge_and_score(
+def judge_and_score(
     ctx: click.Context, path: Path, judge: str, dataset: str, choice: ModelChoice, max_tokens: int | None
 ) -> None:
+    """Judge the answers of a run and print its scores, as ``eval judge`` and ``eval score`` do."""
     from eval.commands.judge import judge_answers
     from eval.commands.score import score
     from eval.runs.folder import RunFolder

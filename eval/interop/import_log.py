@@ -198,11 +198,7 @@ def _check_run(settings: Run, opened: OpenedDataset, answered: set[str], path: P
 
 def _add(run: RunFolder, responses: Iterable[Answer], verdicts: Iterable[TakenVerdict]) -> None:
     """Append what the run does not hold yet."""
-    there = run.answers
-    for response in responses:
-        held = there.get(response.case_id)
-        if held is None or (held.status, held.response_hash) != (response.status, response.response_hash):
-            run.append_answer(response)
+    run.append_new(responses)
     held_verdicts = {one.key: one for one in run.verdicts()}
     for taken in verdicts:
         run.record_judge(taken.judge)

@@ -57,7 +57,7 @@ class Answer(Record, frozen=True, kw_only=True, omit_defaults=True):
         return self.status == OK
 
     @classmethod
-    def of(cls, case_id: str, query: str, answer: ChatAnswer, cost: float | None, collected_at: str) -> Answer:
+    def of(cls, case_id: str, query: str, answer: ChatAnswer, cost: float | None, collected_at: str | None) -> Answer:
         """The record of one finished request."""
         told = fields_for(cls, answer, answer.usage)
         text = {"response": answer.text or None, "response_hash": hash_text(answer.text)}

@@ -14,7 +14,7 @@ once, when it is first asked for, and what is appended afterwards is added to wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -76,7 +76,7 @@ class RunFolder:
         """
         try:
             msgspec.json.decode(msgspec.json.encode(record), type=RunRecord)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             raise InputError(f"{path}: this run cannot be recorded ({error}). Give it other names or values.") from None
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: a file, where the folder of a run was expected. Give another --out.")
@@ -175,6 +175,14 @@ class RunFolder:
     def append_answer(self, answer: Answer) -> None:
         """Add one answer; only inside ``writing``."""
         self._answers.append(answer)
+
+    def append_new(self, answers: Iterable[Answer]) -> None:
+        """Add those answers that this run does not hold word for word; only inside ``writing``."""
+        there = self.answers
+        for answer in answers:
+            held = there.get(answer.case_id)
+            if held is None or (held.status, held.response_hash) != (answer.status, answer.response_hash):
+                self.append_answer(answer)
 
     def append_verdict(self, verdict: Verdict) -> None:
         """Add one verdict; only inside ``writing``."""

@@ -103,7 +103,11 @@ class Run(Sampling, frozen=True, kw_only=True):
         found = []
         if self.system_prompt is not None:
             found.append("a system prompt goes before each query (the study sent none)")
-        if self.temperature != PROTOCOL_TEMPERATURE:
+        if self.temperature is None and self.package_version is None:
+            found.append(
+                f"the temperature is not known or the server's default (the study's was {PROTOCOL_TEMPERATURE:g})"
+            )
+        elif self.temperature != PROTOCOL_TEMPERATURE:
             given = "the server's default" if self.temperature is None else f"{self.temperature:g}"
             found.append(f"temperature {given} instead of {PROTOCOL_TEMPERATURE:g}")
         if self.max_tokens is None:

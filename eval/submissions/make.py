@@ -54,9 +54,14 @@ def bundle_of_run(
         raise InputError(f"{run.path}: holds no answers yet. Collect them first with 'blind-refusal eval run'.")
     missing = [case_id for case_id in settings.case_ids if case_id not in answers]
     if missing:
+        way = (
+            "'blind-refusal eval run' with the same --out goes on where it ended"
+            if settings.package_version
+            else "'blind-refusal eval import' with the same --out adds answers"
+        )
         raise InputError(
             f"{run.path}: {len(missing):,} of {len(settings.case_ids):,} cases have not been asked yet, such as "
-            f"{missing[0]}. Finish the run first: 'blind-refusal eval run' with the same --out goes on where it ended."
+            f"{missing[0]}. Finish the run first: {way}."
         )
     verdicts = run.verdicts()
     judges = [run.record.judge(*who) for who in _in_order({(v.judge, v.rubric) for v in verdicts})]

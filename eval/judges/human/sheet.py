@@ -171,8 +171,7 @@ def _lines(numbers: Iterable[int]) -> str:
 def _read(path: Path) -> dict[str, _Label]:
     problems: list[Problem] = []
     labels: dict[str, _Label] = {}
-    for number, row in read_sheet(path, ("case_id", *LABELS)):
-        where = f"{path}:{number}"
+    for number, row, where in read_sheet(path, ("case_id", *LABELS)):
         if all(row.get(name) in (None, "") for name in LABELS):
             continue
         case_id = row.get("case_id")

@@ -60,7 +60,18 @@ def test_a_json_list_is_read_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a list of objects"):
         read_sheet(written(tmp_path, '{"case_id": "c"}', name="s.json"), NEEDED)
     with pytest.raises(DataError, match=r"belongs in a \.jsonl file"):
-        read_sheet(written(tmp_path, '{"case_id": "c"}\n{"case_id": "d"}', name="s.json"), NEEDED)
+        read_sheet(written(tmp_path, '{"case_id": "c"', name="s.json"), NEEDED)
+
+
+@pytest.mark.parametrize("name", ["s.json", "s.txt", "s"])
+def test_json_lines_by_another_name_are_read(tmp_path: Path, name: str) -> None:
+    found = read_sheet(written(tmp_path, '{"case_id": "c"}\n\n{"case_id": "d "}\n', name=name), NEEDED)
+    assert [(row.line, row.values) for row in found] == [(1, {"case_id": "c"}), (3, {"case_id": "d"})]
+
+
+def test_of_exact_columns_nothing_is_trimmed(tmp_path: Path) -> None:
+    path = written(tmp_path, 'case_id;Response\n a ;" b\n"\n')
+    assert read_sheet(path, ("case_id",), exact=("response",))[0].values == {"case_id": "a", "response": " b\n"}
 
 
 @pytest.mark.parametrize(

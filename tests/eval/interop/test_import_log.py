@@ -109,6 +109,18 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     assert "72 answers: 60 scored, 12 unscored" in text
 
 
+def test_a_log_comes_in_by_import_too(logs, tmp_path):
+    for suffix, path in logs.items():
+        told = run("import", str(path), "--out", str(tmp_path / suffix)).output
+        assert "72 cases: 69 ok" in told
+        assert "Judge: model:mockllm/judge" in told
+    assert RunFolder.open(tmp_path / "eval").settings.model == "mockllm/model"
+    with pytest.raises(InputError, match="a log of mockllm/model, and not of --model acme/m"):
+        run("import", str(logs["json"]), "--model", "acme/m", "--out", str(tmp_path / "c"))
+    with pytest.raises(InputError, match="Import each log apart"):
+        run("import", *map(str, logs.values()), "--out", str(tmp_path / "c"))
+
+
 def test_importing_again_adds_nothing(logs, tmp_path):
     for _ in range(2):
         import_log(logs["eval"], out=tmp_path / "run")

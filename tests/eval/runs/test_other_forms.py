@@ -27,6 +27,8 @@ FORMS: list[tuple[Any, str]] = [
     (HARNESS, "samples of lm-evaluation-harness"),
     (BATCH, "output of an OpenAI batch"),
     (ASKED, "requests of an OpenAI batch"),
+    ({"custom_id": "a", "result": {"type": "expired"}}, "output of an Anthropic batch"),
+    ({"case_id": "a", "response": "Yes."}, "answers in a table"),
     ({"results": {}, "config": {}, "versions": {}}, "results of lm-evaluation-harness"),
     (msgspec.to_builtins(ANSWER), "answers of a run of ours"),
     (msgspec.to_builtins(VERDICT), "verdicts of a run of ours"),
@@ -43,7 +45,7 @@ def test_a_form_that_is_known_is_named_with_the_ways_in(tmp_path: Path, first: A
     done = CliRunner().invoke(eval_group, [command, str(file), *more])
     assert isinstance(done.exception, InputError)
     assert form in str(done.exception)
-    assert "import-log" in str(done.exception)
+    assert "blind-refusal eval import" in str(done.exception)
 
 
 def test_one_object_over_several_lines_and_a_list_are_known_too(tmp_path: Path) -> None:
@@ -52,6 +54,8 @@ def test_one_object_over_several_lines_and_a_list_are_known_too(tmp_path: Path) 
     assert form_of(file) == "results of lm-evaluation-harness"
     file.write_text(json.dumps([HARNESS, HARNESS], indent=1))
     assert form_of(file) == "samples of lm-evaluation-harness"
+    file.write_text('"Response";case_id\nYes;a\n')
+    assert form_of(file) == "answers in a table"
 
 
 @pytest.mark.parametrize(
