@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ORDER = ("dataset_builder", "eval", "space")
+ORDER = ("dataset_builder", "eval", "space", "blind_refusal")
 
 
 def sources(package: str) -> list[Path]:

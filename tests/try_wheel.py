@@ -31,7 +31,7 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--wheel", "--sdist", "--outdir", folder / "dist", ROOT, cwd=folder)
         (wheel,) = (folder / "dist").glob("*.whl")
         packed = set(zipfile.ZipFile(wheel).namelist())
-        tracked = run("git", "ls-files", "dataset_builder", "eval", "space", cwd=ROOT).split()
+        tracked = run("git", "ls-files", "dataset_builder", "eval", "space", "blind_refusal", cwd=ROOT).split()
         missing = [f for f in tracked if Path(f).suffix in DATA_SUFFIXES | {".py"} and f not in packed]
         if missing:
             sys.exit(f"the wheel lacks {missing}")
@@ -43,8 +43,8 @@ def main() -> None:
         print(run(command, "dataset", "build", "--source", "starter", "--out", folder / "starter", cwd=folder), end="")
         print(run(command, "dataset", "check", folder / "starter", cwd=folder), end="")
         # -P keeps the current folder off the path, so that nothing but the wheel can be imported.
-        script = "import dataset_builder, eval, space; print(dataset_builder.__file__)"
-        where = run(binaries / "python", "-P", "-c", script, cwd=ROOT).strip()
+        script = "import dataset_builder, eval, space, blind_refusal as b; print(b.evaluate.__module__, b.__file__)"
+        where = run(binaries / "python", "-P", "-c", script, cwd=ROOT).split()[-1]
         if not Path(where).is_relative_to(folder):
             sys.exit(f"the wheel was not what was imported, but {where}")
     print(f"{wheel.name}: {len(packed)} files, installs and runs from another folder")

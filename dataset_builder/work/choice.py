@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
 from dataset_builder.errors import InputError
+from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.local import engine_of, is_local_model, serve_local_model
 from dataset_builder.models.providers import Endpoint, resolve_endpoint
 from dataset_builder.net.secret import ApiKey
+from dataset_builder.work.asking import Client
 from dataset_builder.work.cost import ANSWER_TOKENS, FREE, Estimate, Price, estimate, price_of
 
 
@@ -67,6 +70,16 @@ class ModelChoice:
     def host(self) -> str:
         """Where it is, for the record. Raises InputError for a name that tells no place."""
         return "this machine" if self.is_local else self.endpoint.host
+
+    @property
+    def place(self) -> str:
+        """Where it answers, as a run records it. Raises InputError for a name that tells no place."""
+        return "this process" if self.is_local else self.endpoint.host
+
+    @property
+    def samples_itself(self) -> bool:
+        """Whether it decides itself how answers are sampled and how long they may be, and does not tell."""
+        return False
 
     @property
     def routes(self) -> bool:
@@ -141,3 +154,17 @@ class ModelChoice:
                 yield endpoint
         else:
             yield self.endpoint
+
+    def client(
+        self, endpoint: Endpoint, timeouts: Timeouts, retries: Retries, *, concurrency: Concurrency, pace: Pace
+    ) -> AbstractAsyncContextManager[Client]:
+        """What asks it at that endpoint within the server's limits, to be opened in an event loop."""
+        return ChatClient(
+            endpoint,
+            concurrency=concurrency,
+            timeouts=timeouts,
+            retries=retries,
+            stream=self.stream,
+            headers=self.secret_headers,
+            pace=pace,
+        )

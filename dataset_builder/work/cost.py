@@ -134,6 +134,11 @@ class Estimate:
         """US dollars of one call in the dear case."""
         return self.cost[1] / self.calls if self.cost and self.calls else None
 
+    @property
+    def may_cost(self) -> bool:
+        """Whether money may be spent: something is asked, and it is not known to be free."""
+        return self.calls > 0 and (self.cost is None or self.cost[1] > 0)
+
     def __add__(self, other: Estimate) -> Estimate:
         """Both together; the cost is not known where either is not."""
         (low, high), (more_low, more_high) = self.completion_tokens, other.completion_tokens

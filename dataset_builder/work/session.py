@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeVar
 import click
 
 from dataset_builder.errors import InputError
-from dataset_builder.models.chat import ChatClient, Retries, Timeouts
+from dataset_builder.models.chat import Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.models.providers import Endpoint
@@ -25,6 +25,7 @@ from dataset_builder.storage.progress import run_progress
 from dataset_builder.work.asking import Asker
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
+from dataset_builder.work.loop import run_to_end
 from dataset_builder.work.stopping import NOTHING, RETRY_ERRORS, Budget, Spent, Stop, StoppedEarlyError
 
 T = TypeVar("T")
@@ -142,15 +143,11 @@ class Session:
     ) -> Stop | None:
         """What ``ask_model`` does, in an event loop that runs; ``limits`` are those of a server that several share."""
         limits = limits or Limits.of(self.choice)
-        async with ChatClient(
-            endpoint,
-            concurrency=limits.concurrency,
-            timeouts=self.conditions.timeouts,
-            retries=self.conditions.retries,
-            stream=self.choice.stream,
-            headers=self.choice.secret_headers,
-            pace=limits.pace,
-        ) as client:
+        under = self.conditions
+        opened = self.choice.client(
+            endpoint, under.timeouts, under.retries, concurrency=limits.concurrency, pace=limits.pace
+        )
+        async with opened as client:
             asker = Asker(
                 client,
                 max_tokens=max_tokens,
@@ -163,7 +160,7 @@ class Session:
     def run(self, work: Callable[[], Coroutine[Any, Any, Stop | None]]) -> Stop | None:
         """Do the work in an event loop, with the progress display."""
         with self.conditions.progress(self.title, self.total) as self._move:
-            return asyncio.run(work())
+            return run_to_end(work)
 
     async def work_through(
         self, items: Iterable[T], do: Callable[[T], Awaitable[Spent]], stop: Callable[[], Stop | None] = lambda: None
@@ -213,7 +210,7 @@ def confirm(estimate: Estimate, *, yes: bool) -> None:
 
     Raises InputError where there is nobody to ask, click.Abort where the answer is no.
     """
-    if yes or not estimate.calls or (estimate.cost is not None and estimate.cost[1] == 0):
+    if yes or not estimate.may_cost:
         return
     may_ask(yes=yes)
     click.confirm("Begin?", abort=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
+from dataset_builder.work.loop import run_to_end
 from eval.agreement.corrected import PPI, ROGAN_GLADEN, CorrectedRate
 from eval.agreement.report import read_verdicts
 from eval.judges.human.sheet import HumanJudge
@@ -173,4 +173,4 @@ def _holds_verdicts(path: Path) -> bool:
 def _of_people(path: Path, run: RunFolder, dataset: OpenedDataset, *, partial: bool) -> list[Verdict]:
     answered = [case.case_id for case in answered_cases(run, dataset)]
     judge = HumanJudge(path, dataset.built.case_by_id, run.answers, partial=partial)
-    return asyncio.run(judge.judge(list(tasks_of(run, dataset, answered))))
+    return run_to_end(lambda: judge.judge(list(tasks_of(run, dataset, answered))))

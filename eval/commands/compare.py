@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("a")
 @click.argument("b")
 @click.argument("more", nargs=-1, metavar="[C]...")
-@click.option("--dataset", metavar="DIR|REPO", help="Where models named by A or B are, or the dataset of a run.")
+@click.option("--dataset", metavar="DIR|REPO", help="Where the models are.  [default: the run's dataset]")
 @click.option("--judge", help="Whose verdicts, where there are several judges'.")
 @click.option("--by", metavar="NAME,…", default="family", show_default=True, help="Slices beside overall.")
 @click.option("--cases", type=click.IntRange(0), default=20, show_default=True, help="Discordant cases to list a side.")
@@ -35,18 +35,19 @@ def compare(
 ) -> None:
     """Paired differences between A and B on the cases that both are scored on.
 
-    A and B are folders of runs, or models of --dataset. Differences are A minus B in
-    percentage points with 95 % intervals clustered by cell; p-values are corrected by Holm
+    A and B are folders of runs, or models of the dataset by name: `compare runs/my grok-4-fast`. A model of the
+    study is seen by the judge of the run; by the offline one, with weights that had not seen it. Differences
+    are A minus B in percentage points with 95 % intervals clustered by cell; p-values are corrected by Holm
     and, for screening, by Benjamini and Hochberg, over all rows together. With three or
     more, every two of them are compared on one metric.
     """
-    from eval.results.answer_set import load_model, told_apart
+    from eval.results.answer_set import load_models, told_apart
     from eval.scores.comparison import compare as compare_answers
     from eval.scores.slices import check_by
 
     names = check_by([name.strip() for name in by.split(",") if name.strip()])
     specs = (a, b, *more)
-    answers = told_apart(specs, [load_model(spec, judge=judge, dataset=dataset) for spec in specs])
+    answers = told_apart(specs, load_models(specs, judge=judge, dataset=dataset))
     if more:
         _compare_pairs(answers, metric, as_json=as_json, full=full)
         return

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eval.results.answer_set import AnswerSet
+    from eval.results.row import LeaderboardRow
     from eval.runs.folder import RunFolder
     from eval.scores.scores import Scores
 
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 )
 @click.option("--by", metavar="NAME,…", help="Slices to show: family, authority, legality, … Default: overall alone.")
 @click.option("--dataset", metavar="DIR|REPO", help="The dataset of a run, where it is not the one that the run names.")
+@click.option(
+    "--beside",
+    metavar="study|MODEL,…",
+    help="For a RUN: rank it with the study's models, or with some of them, by the run's judge.",
+)
 @click.option("--corrected", is_flag=True, help="For a DATASET: show rates corrected by the reviewers beside the raw.")
 @click.option("--correct", "method", type=click.Choice(["ppi", "rogan-gladen"]), help="For a RUN: correct by --labels.")
 @click.option(
@@ -39,6 +47,7 @@ def score(
     judge: str | None,
     by: str | None,
     dataset: str | None,
+    beside: str | None,
     corrected: bool,
     method: str | None,
     labels: str | None,
@@ -68,7 +77,12 @@ def score(
     if (method is None) != (labels is None):
         raise click.UsageError("--correct and --labels belong together.")
     run = _run_with_answers(target)
+    if beside is not None and run is None:
+        raise click.UsageError("--beside is for a RUN; a DATASET's models stand beside each other anyway.")
+    if beside is not None and as_csv:
+        raise click.UsageError("--beside and --csv cannot be combined; --json holds the ranking.")
     found = load_answers(target, judge=judge, dataset=dataset, run=run)
+    ranked = _ranked_beside(found, beside, resamples, seed) if beside is not None else []
     if method is not None:
         _correct(found, method, str(labels), partial=partial)
     # Files hold every slice, whatever is shown.
@@ -79,11 +93,19 @@ def score(
         provenance = found.provenance()
         agreement = found.known_agreement()
         results = build_results(scores, provenance, corrected=found.corrected(), judge_agreement=agreement)
-        _print_json(found, scores, [one.to_json() for one in results])
+        _print_json(found, scores, [one.to_json() for one in results], ranked)
     elif as_csv:
         _print_csv(scores)
     else:
-        _print_tables(found, scores, names, corrected=corrected or method is not None, full=full)
+        _print_tables(found, scores, names, ranked, corrected=corrected or method is not None, full=full)
+
+
+def _ranked_beside(found: AnswerSet, beside: str, resamples: int, seed: int) -> list[LeaderboardRow]:
+    from eval.results.beside import STUDY
+    from eval.results.summary import rows_beside
+
+    models = None if beside == STUDY else [name.strip() for name in beside.split(",") if name.strip()]
+    return rows_beside(found, models, sampled=True, resamples=resamples, seed=seed)
 
 
 def _run_with_answers(target: str) -> RunFolder | None:
@@ -129,15 +151,16 @@ def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, 
         click.echo(f"wrote {', '.join(str(path) for path in paths)}", err=True)
 
 
-def _print_json(found: AnswerSet, scores: Scores, results: list[bytes]) -> None:
+def _print_json(found: AnswerSet, scores: Scores, results: list[bytes], ranked: Sequence[LeaderboardRow] = ()) -> None:
     import msgspec
 
     from eval.results.row import leaderboard
+    from eval.scores.slices import OVERALL
 
-    if found.run is not None:
+    if found.run is not None and not ranked:
         click.echo(results[0], nl=False)
         return
-    board = [
+    board = [{"by": OVERALL, "value": OVERALL, "without_dual_use": False, **row.flat()} for row in ranked] or [
         {"by": part.by, "value": part.value, "without_dual_use": part.without_dual_use, **row.flat()}
         for part in scores.parts
         for row in leaderboard(scores, part)
@@ -163,7 +186,15 @@ def _print_csv(scores: Scores) -> None:
             writer.writerow({name: cell(value) for name, value in line.items()})
 
 
-def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], *, corrected: bool, full: bool) -> None:
+def _print_tables(
+    found: AnswerSet,
+    scores: Scores,
+    names: tuple[str, ...],
+    ranked: Sequence[LeaderboardRow],
+    *,
+    corrected: bool,
+    full: bool,
+) -> None:
     from rich.text import Text
 
     from eval.agreement.known import caveat, is_in_sample
@@ -172,7 +203,7 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], *, c
     from eval.judges.model.rubric import RESPONSE_TYPE
     from eval.results.routes import routes_of, scores_by_route, served_by
     from eval.results.row import leaderboard
-    from eval.results.summary import rows_beside, summary
+    from eval.results.summary import summary, summary_of
     from eval.results.tables import (
         account,
         agreement_line,
@@ -188,8 +219,11 @@ def _print_tables(found: AnswerSet, scores: Scores, names: tuple[str, ...], *, c
     rows = leaderboard(scores)
     if found.run is not None:
         out = console(full=full, option="--full" if full else f"blind-refusal eval score {found.run.path} --full")
-        out.print(Text(printable(summary(rows[0], rows_beside(found)))))
+        out.print(Text(printable(summary(rows[0], ranked) if ranked else summary_of(found, rows[0]))))
         out.print()
+        if ranked:
+            n = f"{len(found.answers[0].cases):,}"
+            out.print(leaderboard_table(ranked, f"{rows[0].model} beside the study's models on the same {n} cases"))
         heading = f"{rows[0].model} on {found.dataset.spec}, judged by {scores.judge} (rubric {scores.rubric})"
         out.print(metrics_table(rows[0], heading, full=full))
     else:

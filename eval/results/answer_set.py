@@ -12,6 +12,7 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset, publis
 from dataset_builder.errors import InputError
 from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.known import agreement_rows, known_agreement
+from eval.results.beside import STUDY_PREFIX, models_beside, shared_judge
 from eval.results.build import published_provenance, run_provenance
 from eval.runs.folder import RUN, RunFolder
 from eval.runs.other_forms import refuse_other_form
@@ -143,17 +144,38 @@ def load_answers(
     return AnswerSet(found, _published(found, models, judge))
 
 
-def load_model(spec: str, *, judge: str | None = None, dataset: str | None = None) -> ScoredAnswers:
-    """One model's answers: those of a run's folder, or of a model that ``dataset`` holds."""
-    if is_run(spec):
-        return load_answers(spec, judge=judge, dataset=dataset).answers[0]
-    if dataset is None:
-        raise InputError(f"{spec}: not the folder of a run. To name a model of a dataset, give --dataset DIR|REPO.")
-    found = locate_dataset(dataset)
-    if spec not in published_models(found.built):
-        known = ", ".join(published_models(found.built)) or "none"
-        raise InputError(f"{spec}: neither the folder of a run nor a model of {dataset}, which has: {known}.")
-    return _published(found, [spec], judge)[0]
+def load_models(specs: Sequence[str], *, judge: str | None = None, dataset: str | None = None) -> list[ScoredAnswers]:
+    """Several models' answers, by one judge: of a run's folder, or of a model that the dataset holds.
+
+    A model of the dataset is named by its slug, with ``study:`` before it where it could be taken for a folder.
+    ``dataset`` is that of the first run if it is not given. Beside a run, such models are seen by the judge of
+    the run (``models_beside``); where the runs have several and ``judge`` names none, by the one that all share.
+    Raises InputError where something cannot be found, or there is no such judge.
+    """
+    runs = {spec: RunFolder.open(Path(spec)) for spec in specs if is_run(spec)}
+    names = {spec: spec.removeprefix(STUDY_PREFIX) for spec in specs if spec not in runs}
+    if not names:
+        return [load_answers(spec, judge=judge, dataset=dataset, run=runs[spec]).answers[0] for spec in specs]
+    if dataset is None and not runs:
+        named = ", ".join(names)
+        raise InputError(f"{named}: not the folder of a run. To name a model of a dataset, give --dataset DIR|REPO.")
+    spec_of_dataset = dataset or next(iter(runs.values())).record.source
+    found = locate_dataset(spec_of_dataset)
+    known = published_models(found.built)
+    for spec, name in names.items():
+        if name not in known:
+            listed = ", ".join(known) or "no models"
+            raise InputError(f"{spec}: neither the folder of a run nor a model of {found.name}, which has: {listed}.")
+    if not runs:
+        published = {one.model: one for one in _published(found, sorted(set(names.values())), judge)}
+        return [published[names[spec]] for spec in specs]
+    judge = judge or shared_judge(list(runs.values()))
+    mine = {
+        spec: load_answers(spec, judge=judge, dataset=spec_of_dataset, run=run).answers[0] for spec, run in runs.items()
+    }
+    beside = models_beside(found.built, next(iter(mine.values())), sorted(set(names.values())))
+    others = {one.model: one for one in beside}
+    return [mine[spec] if spec in mine else others[names[spec]] for spec in specs]
 
 
 def told_apart(specs: Sequence[str], answers: Sequence[ScoredAnswers]) -> list[ScoredAnswers]:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dataset_builder.dataset.opened import published_models
 from dataset_builder.errors import InputError
 from eval.judging.registry import EMBEDDED
+from eval.results.beside import models_beside, own_name
 from eval.results.row import LeaderboardRow, leaderboard
-from eval.runs.published import PREFIX, is_published
-from eval.runs.verdict import PUBLISHED
-from eval.scores.answers import ScoredAnswers
-from eval.scores.read import heldout_answers, published_answers
 from eval.scores.results import MetricValue
 from eval.scores.scores import compute_scores
 from eval.stats.bootstrap import RESAMPLES, SEED
@@ -24,12 +19,10 @@ from eval.stats.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE
 if TYPE_CHECKING:
     from eval.results.answer_set import AnswerSet
 
-_HELDOUT: Final = "heldout"
-
 
 def summary(row: LeaderboardRow, beside: Sequence[LeaderboardRow] = ()) -> str:
     """One model in plain words; with ``beside``, ranked rows that it is one of, also where it stands among them."""
-    name = row.model.removeprefix(PREFIX)
+    name = own_name(row.model)
     defeated, control, both = (row.metrics[one.id] for one in (HELP_RATE, CONTROL_HELP_RATE, DISCRIMINATION))
     if defeated.estimate is None and control.estimate is None:
         return f"{name}: no answer is scored."
@@ -47,46 +40,43 @@ def summary(row: LeaderboardRow, beside: Sequence[LeaderboardRow] = ()) -> str:
     return f"{told}{_standing(row.model, beside)}."
 
 
-def rows_beside(found: AnswerSet, *, resamples: int = RESAMPLES, seed: int = SEED) -> list[LeaderboardRow]:
-    """A run's model ranked with the dataset's models by the same judge; empty where that judge judged no others.
+def rows_beside(
+    found: AnswerSet,
+    models: Sequence[str] | None = None,
+    *,
+    sampled: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> list[LeaderboardRow]:
+    """A run's model ranked with the dataset's models (``models``, or all) by the same judge, on the run's cases.
 
-    The run has to have answers to all of the dataset's cases. A model of the dataset is left out where the run
-    holds its answers.
+    A model of the dataset is left out where the run holds its answers. Empty for anything but a run, and unless
+    ``sampled`` for a run of some of the cases. Raises InputError as ``models_beside``.
     """
-    if found.run is None or len(found.run.settings.case_ids) < len(found.dataset.built.cases()):
+    run = found.run
+    if run is None or (not sampled and len(run.settings.case_ids) < len(found.dataset.built.cases())):
         return []
     (mine,) = found.answers
-    settings = found.run.settings
-    own = settings.model.removeprefix(PREFIX) if is_published(settings.model) else settings.model
-    others = [one for one in _others(found, mine) if one.model not in (own, mine.model)]
+    left_out = (own_name(run.settings.model), mine.model)
+    others = [one for one in models_beside(found.dataset.built, mine, models) if one.model not in left_out]
     if not others:
         return []
-    # The same cases in the order of the others.
-    place = mine.cases.index
-    ordered = mine.subset(np.array([place[case_id] for case_id in others[0].cases.ids], np.int64))
-    return leaderboard(compute_scores([*others, ordered], by=(), resamples=resamples, seed=seed))
+    place = others[0].cases.index
+    rows = np.array(sorted(place[case_id] for case_id in mine.cases.ids), np.int64)
+    cases = others[0].cases.subset(rows)
+    here = mine.cases.index
+    ordered = mine.subset(np.array([here[case_id] for case_id in cases.ids], np.int64), cases)
+    ranked = [*(one.subset(rows, cases) for one in others), ordered]
+    return leaderboard(compute_scores(ranked, by=(), resamples=resamples, seed=seed))
 
 
-def _others(found: AnswerSet, mine: ScoredAnswers) -> list[ScoredAnswers]:
-    """The dataset's models by the judge of a run, under its very rubric."""
-    built = found.dataset.built
-    if not published_models(built):
-        return []
+def summary_of(found: AnswerSet, row: LeaderboardRow, *, resamples: int = RESAMPLES, seed: int = SEED) -> str:
+    """The ``summary`` of a run's row, with where it stands if its judge judged the dataset's models too."""
     try:
-        if mine.judge == _HELDOUT:
-            others = heldout_answers(built)
-        elif mine.judge == EMBEDDED and not is_published(str(found.run and found.run.settings.model)):
-            # Its own verdicts on the dataset's models are on answers that it learned from.
-            others = [replace(one, rubric=mine.rubric) for one in heldout_answers(built)]
-        elif mine.rubric == PUBLISHED:
-            others = published_answers(built)
-        else:
-            return []
+        beside = rows_beside(found, resamples=resamples, seed=seed)
     except InputError:
-        return []
-    # The published verdicts have one name in a run and their judge's own in the dataset.
-    same = [one for one in others if one.rubric == mine.rubric]
-    return [replace(one, judge=mine.judge) for one in same]
+        beside = []
+    return summary(row, beside)
 
 
 def _standing(model: str, rows: Sequence[LeaderboardRow]) -> str:

@@ -109,15 +109,17 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
 
 def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
     choice = options.choice
+    # A function of the caller's does not tell.
+    usual = None if choice.samples_itself else LOCAL_MAX_TOKENS if choice.is_local else PROTOCOL_MAX_TOKENS
     return Run(
         sample=sample,
         sample_seed=options.sample_seed,
         case_ids=tuple(case.case_id for case in cases),
         model=choice.model,
-        endpoint="this process" if choice.is_local else choice.endpoint.host,
+        endpoint=choice.place,
         engine=choice.engine,
         temperature=options.temperature,
-        max_tokens=options.max_tokens or (LOCAL_MAX_TOKENS if choice.is_local else PROTOCOL_MAX_TOKENS),
+        max_tokens=options.max_tokens or usual,
         reasoning=options.reasoning,
         seed=options.seed,
         system_prompt=options.system_prompt,

@@ -9,7 +9,7 @@ from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.hub.client import Hub
-from eval.results.answer_set import is_run, load_answers, load_model
+from eval.results.answer_set import is_run, load_answers, load_models
 from eval.runs.answer import Answer
 from eval.runs.folder import RunFolder
 from eval.runs.run import JudgeRecord
@@ -138,12 +138,12 @@ def test_another_revision_of_the_dataset_is_an_error(built, tmp_path):
 
 def test_one_model_by_name_or_run(built, tmp_path):
     make_run(tmp_path / "run", built)
-    assert load_model(str(tmp_path / "run")).model == "vendor/new"
-    assert load_model("alpha-1", dataset=str(built.path)).model == "alpha-1"
+    assert load_models([str(tmp_path / "run")])[0].model == "vendor/new"
+    assert load_models(["alpha-1"], dataset=str(built.path))[0].model == "alpha-1"
     with pytest.raises(InputError, match="give --dataset"):
-        load_model("alpha-1")
+        load_models(["alpha-1"])
     with pytest.raises(InputError, match="which has: alpha-1, beta-2"):
-        load_model("gamma", dataset=str(built.path))
+        load_models(["gamma"], dataset=str(built.path))
 
 
 def test_what_names_a_dataset(built, tmp_path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from dataset_builder.errors import InputError
 from eval.cli import eval_group
 from eval.results.answer_set import load_answers
 from eval.results.row import LeaderboardRow, leaderboard
@@ -80,6 +84,68 @@ def test_a_run_stands_beside_the_datasets_models_by_the_same_judge(folder: Path)
     assert [(one.model, one.rank) for one in rows] == [("alpha-1", 1), ("published/beta-2", 2)]
     # A rank on other cases would say nothing.
     assert rows_beside(load_answers(str(folder / "few")), resamples=200) == []
+
+
+def command(*arguments: str) -> str:
+    done = CliRunner().invoke(eval_group, [*arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_run_is_ranked_beside_the_datasets_models_on_its_own_cases(folder: Path) -> None:
+    quick = ("--resamples", "200")
+    shown = command("score", str(folder / "few"), "--beside", "study", *quick)
+    assert "published/beta-2 beside the study's models on the same 30 cases" in shown
+    assert [line.split()[2] for line in shown.splitlines() if re.match(r"\s*\d \[", line)] == [
+        "alpha-1",
+        "published/beta-2",
+    ]
+    found = json.loads(command("score", str(folder / "few"), "--beside", "alpha-1", "--json", *quick))
+    assert [(row["model"], row["rank"]) for row in found["leaderboard"]] == [("alpha-1", 1), ("published/beta-2", 2)]
+    assert {row["defeated_cases"] + row["control_cases"] for row in found["leaderboard"]} == {30}
+    assert len(found["results"]) == 1
+    with pytest.raises(InputError, match="holds no answers of gamma; it has alpha-1, beta-2"):
+        command("score", str(folder / "few"), "--beside", "gamma")
+
+
+def test_a_run_is_compared_with_a_model_of_its_dataset(folder: Path) -> None:
+    whole = str(folder / "whole")
+    shown = command("compare", whole, "alpha-1")
+    assert "published/beta-2 minus alpha-1: 71 shared cases, judged by published" in shown
+    # The study's own verdicts are the same whether they come by a run or by the dataset.
+    same = command("compare", "beta-2", "alpha-1", "--dataset", str(folder / "small"))
+    assert shown.splitlines()[3:6] == same.splitlines()[3:6]
+    assert "study:alpha-1" not in command("compare", whole, "study:alpha-1")
+    with pytest.raises(InputError, match=r"gamma: neither the folder of a run nor a model of .*alpha-1, beta-2"):
+        command("compare", whole, "gamma")
+
+
+def test_verdicts_by_weights_that_learned_from_the_answers_are_not_compared(folder: Path) -> None:
+    command("judge", str(folder / "few"))
+    with pytest.raises(InputError, match=r"learned from these very answers\. Judge the run by heldout"):
+        command("compare", str(folder / "few"), "alpha-1", "--judge", "embedded")
+
+
+@pytest.mark.study
+def test_of_the_studys_models_the_offline_judge_has_seen_none(study_dataset: Path, tmp_path: Path) -> None:
+    """Claude Sonnet 4.6: 18.4 by weights that had not seen its family, 26.6 by those that learned from its answers."""
+    asked = ("run", "--dataset", str(study_dataset))
+    command(*asked, "--model", "published/claude-sonnet-4-6", "--judge", "heldout", "--out", str(tmp_path / "sonnet"))
+    found = json.loads(command("compare", str(tmp_path / "sonnet"), "grok-4-fast", "--json"))
+    (row,) = (r for r in found["differences"] if (r["by"], r["metric"]) == ("overall", "discrimination"))
+    assert round(100 * row["a"], 1) == 18.4
+    assert found["judge"] == "heldout"
+    # A newcomer by the offline judge stands beside the same held-out verdicts.
+    newcomer = tmp_path / "new"
+    shutil.copytree(tmp_path / "sonnet", newcomer)
+    record = newcomer / "run.json"
+    record.write_text(record.read_text().replace("published/claude-sonnet-4-6", "vendor/new"))
+    (newcomer / "verdicts.jsonl").unlink()
+    command("judge", str(newcomer))
+    against = json.loads(command("compare", str(newcomer), "study:grok-4-fast", "--json"))
+    (same,) = (r for r in against["differences"] if (r["by"], r["metric"]) == ("overall", "discrimination"))
+    assert against["judge"] == "embedded"
+    assert same["b"] == pytest.approx(row["b"], abs=0.01)
 
 
 def test_two_runs_of_one_model_are_told_apart(folder: Path) -> None:

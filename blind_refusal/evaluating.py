@@ -1,0 +1,196 @@
+"""Evaluating a model from Python: the steps of ``blind-refusal eval run`` with a ``Result`` at the end."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from blind_refusal.notebook import conditions
+from blind_refusal.opening import open_named
+from blind_refusal.result import Result
+from blind_refusal.targets import OwnModel, choice_of
+from dataset_builder.dataset.opened import locate_dataset
+from dataset_builder.errors import InputError
+from dataset_builder.models.chat import Timeouts
+from dataset_builder.work.choice import ModelChoice
+from dataset_builder.work.cost import Estimate, Price
+from dataset_builder.work.stopping import StoppedEarlyError
+from eval.judges.interface import JudgeOptions
+from eval.judging.registry import DEFAULT_JUDGE, check_judge
+from eval.judging.run import Judging
+from eval.runs.failures import why_all_failed
+from eval.runs.folder import RunFolder
+from eval.runs.plan import RunOptions, collect_run, plan_run
+from eval.runs.published import copy_published, is_published
+
+# A budget must be more than nothing; a judge that costs nothing does not ask for it.
+_NOTHING: Final = 1e-9
+_FOLDER: Final = "blind-refusal-"
+
+
+def evaluate(
+    target: Any,
+    dataset: str | os.PathLike[str] = "starter",
+    *,
+    model: str | None = None,
+    name: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    judge: str | None = DEFAULT_JUDGE,
+    sample: int | None = None,
+    seed: int = 0,
+    temperature: float | Literal["default"] | None = None,
+    max_tokens: int | None = None,
+    concurrency: int | None = None,
+    base_url: str | None = None,
+    api_key_env: str | None = None,
+    price: tuple[float, float] | None = None,
+    budget: float | None = None,
+    yes: bool = False,
+    judge_base_url: str | None = None,
+    judge_api_key_env: str | None = None,
+    judge_price: tuple[float, float] | None = None,
+    timeout: float | None = None,
+    retry_errors: bool = False,
+    progress: bool = True,
+) -> Result:
+    """Ask a model every case of a dataset, judge its answers, and return its scores with all that they are made of.
+
+    ``target`` is one of:
+
+    - a function of the request (a string) that returns the answer, plain or ``async``; one whose first parameter is
+      called ``messages`` gets a list of messages instead;
+    - a text-generation pipeline of transformers;
+    - a client with ``chat.completions.create``, such as OpenAI's, with ``model`` saying which model it is to ask;
+    - a model's name as the command takes it: ``openrouter/…``, ``openai/…``, ``hf/…``, ``ollama/…``, ``vllm/…``,
+      ``local/smollm2-135m``, ``published/SLUG``; with ``base_url`` as the server calls it.
+
+    ``dataset`` is ``starter`` (112 cases of our own), ``study`` (the study's 1,290, fetched and built on first
+    use), a folder that ``blind-refusal dataset build`` made, or ``NAMESPACE/NAME[@REVISION]`` on the Hub. ``sample``
+    takes so many of its cases, spread evenly over the cells, drawn with ``seed``.
+
+    ``folder`` keeps the run and makes it resumable: called again, it asks nothing twice. Without one, a function's
+    or pipeline's run goes to a temporary folder (``result.folder``), and that of a model that may cost money to
+    ``runs/``. A function that has changed needs another folder.
+
+    ``judge`` is as in ``eval judge --judge``, or None for none. ``temperature`` and ``max_tokens`` are the
+    protocol's (0 and 8,000) where they are not given; ``"default"`` leaves the temperature to the server. For a
+    function they only record what it does.
+
+    Money is never spent unasked: what may cost something begins with ``yes=True`` or within ``budget`` (US dollars)
+    alone. ``price`` is US dollars for a million tokens (sent, got). ``concurrency`` is the number of requests at
+    once: 16, but one for a plain function, which otherwise runs in several threads, and for a pipeline.
+
+    Raises InputError for anything that cannot be done, before anything is asked; StoppedEarlyError where the budget
+    is used up or the model stops answering; RemoteError where it rejects the key. What was answered is kept.
+    """
+    if judge is not None:
+        check_judge(judge)
+    opened = open_named(dataset)
+    limits: dict[str, Any] = {"concurrency": concurrency, "budget": budget, "yes": yes, "price": price_of(price)}
+    if base_url is not None or api_key_env is not None:
+        if not isinstance(target, str):
+            raise InputError("base_url= and api_key_env= belong to a model's name; a client has its own.")
+        limits |= {"base_url": base_url, "key_env": api_key_env}
+    choice = choice_of(target, model, name, **limits)
+    options = RunOptions(
+        choice=choice,
+        dataset=opened.spec,
+        out=_place(folder, choice),
+        sample=None if sample is None else f"stratified:{sample}",
+        sample_seed=seed,
+        max_tokens=max_tokens,
+        temperature=_temperature(temperature, choice),
+        retry_errors=retry_errors,
+    )
+    under = conditions(progress=progress, timeouts=Timeouts.within(timeout) if timeout else Timeouts())
+    if is_published(choice.model):
+        run = copy_published(options)
+    else:
+        plan = plan_run(options)
+        _consent(plan.estimate, choice, choice.model)
+        _, stopped = collect_run(plan, under)
+        run = plan.run
+        if stopped:
+            raise StoppedEarlyError(stopped, f" The answers are in {run.path}; give folder={str(run.path)!r} to go on.")
+    if told := why_all_failed(run):
+        raise InputError("\n".join(told))
+    result = Result(run, opened, None)
+    if judge is None:
+        return result
+    at = ModelChoice(
+        base_url=judge_base_url, key_env=judge_api_key_env, price=price_of(judge_price), prefix="judge-"
+    ).limited_as(choice)
+    if budget is not None:
+        at = replace(at, budget=max(budget - sum(one.cost or 0.0 for one in run.every_answer()), _NOTHING))
+    return judged(result, judge, at, progress=progress)
+
+
+def load_run(
+    folder: str | os.PathLike[str], *, judge: str | None = None, dataset: str | os.PathLike[str] | None = None
+) -> Result:
+    """The result of a run that ``evaluate`` or ``blind-refusal eval run`` made.
+
+    ``judge`` says whose verdicts where several judged it; ``dataset`` where its dataset is, if not where the run says.
+    Raises InputError where there is no run, or its dataset is another one.
+    """
+    run = RunFolder.open(Path(folder))
+    opened = locate_dataset(run.record.source) if dataset is None else open_named(dataset)
+    run.check_dataset(opened)
+    return Result(run, opened, judge)
+
+
+def judged(result: Result, judge: str, choice: ModelChoice, *, progress: bool) -> Result:
+    """The result by a judge, who first judges what it has not judged yet. Raises as ``evaluate`` does."""
+    options = JudgeOptions(dataset=result.dataset, choice=choice)
+    judging = Judging([result.run], judge, options, conditions(progress=progress))
+    if judging.session.estimate is not None:
+        _consent(judging.session.estimate, judging.session.choice, judge)
+    if stopped := judging.run():
+        raise StoppedEarlyError(stopped, f" The verdicts are in {result.folder}.")
+    return Result(RunFolder.open(result.folder), result.dataset, judging.judge.name)
+
+
+def _consent(estimate: Estimate, choice: ModelChoice, what: str) -> None:
+    """Raise InputError where money may be spent and the caller has said neither yes nor how much."""
+    if not estimate.may_cost or choice.yes or choice.budget is not None:
+        return
+    told = "; ".join(estimate.lines())
+    raise InputError(
+        f"{what}: this may cost money. {told}. Give budget=… in US dollars, or yes=True to begin without a limit."
+    )
+
+
+def _place(folder: str | os.PathLike[str] | None, choice: ModelChoice) -> Path | None:
+    if folder is not None:
+        return Path(folder)
+    if isinstance(choice, OwnModel) and choice.free:
+        return Path(tempfile.mkdtemp(prefix=_FOLDER))
+    return None
+
+
+def _temperature(given: float | str | None, choice: ModelChoice) -> float | None:
+    if given == "default":
+        return None
+    if given is None:
+        return None if choice.samples_itself else 0.0
+    if isinstance(given, str) or not 0 <= given <= 2:
+        raise InputError(f'temperature={given!r}: expected a number from 0 to 2, or "default".')
+    return float(given)
+
+
+def price_of(given: tuple[float, float] | None) -> Price | None:
+    """A price as the caller gave it: US dollars for a million tokens (sent, got). Raises InputError for others."""
+    if given is None:
+        return None
+    try:
+        sent, got = (float(amount) for amount in given)
+    except (TypeError, ValueError):
+        sent = got = -1.0
+    if not (0 <= sent < 1e6 and 0 <= got < 1e6):
+        raise InputError(
+            f"price={given!r}: expected two amounts in US dollars for a million tokens, such as (2.5, 15)."
+        )
+    return Price(sent, got)
