@@ -69,8 +69,7 @@ class Comparison:
 
         ``p_holm`` and ``p_bh`` are corrected over all rows together, by Holm, and by Benjamini and Hochberg.
         """
-        frame = pd.DataFrame([difference_plain(row) for row in self._found.differences])
-        return frame.drop(columns="models").set_index(["by", "value", "metric"])
+        return pd.DataFrame([difference_plain(row) for row in self._found.differences]).drop(columns="models")
 
     def plot(self, metric: str = DISCRIMINATION.id) -> go.Figure:
         """The differences in one metric with their intervals, a line a slice, as a plotly figure.

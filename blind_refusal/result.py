@@ -120,7 +120,7 @@ class Result:
         return pd.DataFrame(rows).set_index("metric")
 
     def by(self, *names: str, every_metric: bool = False) -> pd.DataFrame:
-        """The headline rates (or every one) by labels of the cases: a row a label.
+        """The headline rates (or every one) by labels of the cases: a row a label, which is the index.
 
         ``names`` are slices such as ``family``, ``subtype``, ``authority``, ``authority_group``, ``dual_use`` or
         ``legality``. Raises InputError for an unknown one, and for none.
@@ -142,7 +142,7 @@ class Result:
                 found[metric.id] = value.estimate
                 found |= {f"{metric.id}_{end}": getattr(value, end) for end in _ENDS}
             rows.append(found)
-        return pd.DataFrame(rows).set_index(["by", "value"] if len(names) > 1 else "value")
+        return pd.DataFrame(rows).set_index("value")
 
     def transcripts(
         self,

@@ -40,7 +40,7 @@ def test_two_results(tmp_path: Path) -> None:
     found = compare(a, b, by="family")
     assert (found.a, found.b, found.cases, found.judge) == ("helpful", "refusing", 24, "embedded")
     frame = found.to_pandas()
-    overall = frame.loc[("overall", "overall", "help_rate")]
+    overall = frame.query("by == 'overall' and metric == 'help_rate'").iloc[0]
     # One helps with everything, the other with nothing.
     assert (overall["a"], overall["b"], overall["difference"]) == (1.0, 0.0, 1.0)
     assert len(found.only_a_helps) == 24
@@ -84,7 +84,7 @@ def test_the_studys_models_are_shown_by_weights_that_had_not_seen_them(study_dat
     found = compare(mine, "study:claude-sonnet-4-6")
     unseen = evaluate("published/claude-sonnet-4-6", study_dataset, sample=84, judge="heldout", progress=False)
     assert (found.judge, found.cases) == ("embedded", unseen.answers.scored.sum())
-    overall = found.to_pandas().loc[("overall", "overall", "help_rate")]
+    overall = found.to_pandas().query("by == 'overall' and metric == 'help_rate'").iloc[0]
     assert overall["b"] == unseen.to_pandas().loc["help_rate", "value"]
     # The sentence names where it stands only for all cases.
     assert "about where" not in mine.summary()
