@@ -28,7 +28,17 @@ from dataset_builder.net.secret import MIN_SECRET_CHARS, scrub_error
 _JSON: Final = "application/json"
 # Fields that every client takes as arguments; others go into the body as they are.
 _ARGUMENTS: Final = frozenset(
-    {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "seed", "reasoning_effort"}
+    {
+        "model",
+        "messages",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "stop",
+        "seed",
+        "reasoning_effort",
+    }
 )
 # How often a request is put differently because the server does not know how it was put.
 _SPELLINGS: Final = 4

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,3 +37,43 @@ def test_the_guide_to_python_with_the_study(
 ) -> None:
     monkeypatch.setenv("BLIND_REFUSAL_STUDY", str(study_archive))
     run_document(DOCS / "python.md", tmp_path, needs="study")
+
+
+_EXECUTE = """
+import sys, nbclient, nbformat
+notebook = nbformat.read(sys.argv[1], as_version=4)
+there = {"metadata": {"path": sys.argv[2]}}
+nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=there).execute()
+nbformat.write(notebook, sys.argv[3])
+"""
+
+
+def test_the_notebook(tmp_path: Path) -> None:
+    """Ten cells of code, run in a kernel of Jupyter, none of which fails."""
+    here = tmp_path / "here"
+    here.mkdir()
+    env = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+    }
+    names = [str(DOCS / "quickstart.ipynb"), str(here), str(tmp_path / "run.ipynb")]
+    done = subprocess.run(
+        [sys.executable, "-c", _EXECUTE, *names], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    cells = [cell for cell in json.loads((tmp_path / "run.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) == 10
+    shown = [json.dumps(cell["outputs"]) for cell in cells]
+    evaluated, judged, compared, plotted, submitted = shown[2], shown[5], shown[6], shown[8], shown[9]
+    assert "<svg" in evaluated
+    assert "112/112" in evaluated
+    assert "Fill in response_type" in judged
+    assert "helps more where help is due" in compared
+    assert "application/vnd.plotly" in plotted
+    assert "bundle.json" in submitted
+    assert (here / "runs" / "cautious" / "run.json").is_file()
+    # Committed without output: what is shown is what the reader's machine says.
+    source = json.loads((DOCS / "quickstart.ipynb").read_text())["cells"]
+    assert all(not cell["outputs"] for cell in source if cell["cell_type"] == "code")
