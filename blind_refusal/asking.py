@@ -154,7 +154,7 @@ class ChatCompletions:
         return text.replace(self._secret, "[key]") if self._secret else text
 
     def _clean(self, text: str) -> str:
-        return scrub_error(None, self._kept(text))
+        return scrub_error((), self._kept(text))
 
 
 @cache
@@ -187,7 +187,7 @@ def _of_text(text: str, request: ChatRequest, finish: str = "stop") -> ChatAnswe
     return msgspec.structs.replace(answer, usage=completed(answer.usage, request.chars, len(text)))
 
 
-def _failed(error: BaseException, clean: Callable[[str], str] = lambda text: scrub_error(None, text)) -> ChatAnswer:
+def _failed(error: BaseException, clean: Callable[[str], str] = lambda text: scrub_error((), text)) -> ChatAnswer:
     said = shorten(clean(str(error)))
     name = type(error).__name__
     return ChatAnswer(status=PROVIDER_ERROR, error=f"{name}: {said}" if said else name)
