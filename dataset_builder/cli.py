@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import click
 
+from dataset_builder.defaults import as_parameters, with_variables
+from dataset_builder.output import spoken
+
 # A click group that imports a sub-command only when it is run.
 
 
 class Target(NamedTuple):
-    """Where a sub-command lives (``package.module:attribute``) and its one help line."""
+    """Where a sub-command lives (``package.module:attribute``), its help in a line, and the heading above it."""
 
     path: str
     help: str
+    section: str = "Commands"
 
 
 class LazyGroup(click.Group):
@@ -37,14 +41,22 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{target.path} is not a click command")
+        if isinstance(command, click.Group):
+            return command
+        # Without the name of the program, which a test may call anything.
+        path = " ".join([*ctx.command_path.split()[1:], cmd_name]) if ctx.parent else f"{self.name} {cmd_name}"
+        command = spoken(command, path)
+        with_variables(command, path)
+        if ctx.default_map and cmd_name in ctx.default_map:
+            ctx.default_map = {**ctx.default_map, cmd_name: as_parameters(command, ctx.default_map[cmd_name], path)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands with their help lines, importing none of them."""
-        if not self.targets:
-            return
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, target.help) for name, target in self.targets.items()])
+        for section in dict.fromkeys(target.section for target in self.targets.values()):
+            with formatter.section(section):
+                some = [(name, one.help) for name, one in self.targets.items() if one.section == section]
+                formatter.write_dl(some)
 
 
 _AT = "dataset_builder.commands."

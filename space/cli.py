@@ -8,6 +8,7 @@ import click
 
 from dataset_builder import __version__
 from dataset_builder.cli import LazyGroup, Target
+from dataset_builder.defaults import read_defaults
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.extras import needed_extras
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run the command: a known error is one plain message and its exit code, never a traceback."""
     try:
         with needed_extras():
-            command.main(prog_name="blind-refusal", standalone_mode=True)
+            command.main(prog_name="blind-refusal", standalone_mode=True, default_map=read_defaults())
     except BlindRefusalError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -77,3 +77,7 @@ def test_the_notebook(tmp_path: Path) -> None:
     # Committed without output: what is shown is what the reader's machine says.
     source = json.loads((DOCS / "quickstart.ipynb").read_text())["cells"]
     assert all(not cell["outputs"] for cell in source if cell["cell_type"] == "code")
+
+
+def test_the_guide_to_the_terminal(tmp_path: Path) -> None:
+    run_document(DOCS / "terminal.md", tmp_path, least=2)

@@ -62,6 +62,7 @@ def backfill(
     from dataset_builder.generation.checks import unchecked
     from dataset_builder.generation.report import account, write_report
     from dataset_builder.generation.write import writing_session
+    from dataset_builder.output import report
     from dataset_builder.work.session import confirm, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
 
@@ -93,6 +94,7 @@ def backfill(
             ended = work.run(click.echo)
     finally:
         found = write_report(session.folder, wanted)
+    report(folder=folder, outcomes=dict(found.outcomes), short=dict(ended.short))
     for line in found.lines():
         click.echo(line)
     if out is not None:

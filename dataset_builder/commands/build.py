@@ -37,7 +37,6 @@ import click
 @click.option(
     "--hold-out-dir", type=click.Path(path_type=Path), metavar="DIR", help="The companion.  [default: OUT-held-back]"
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def build(
     source: str,
     out: Path,
@@ -45,7 +44,6 @@ def build(
     share: float | None,
     hold_out_seed: int,
     hold_out_dir: Path | None,
-    quiet: bool,
 ) -> None:
     """Build the dataset from a source into a folder that load_dataset opens.
 
@@ -54,10 +52,11 @@ def build(
     """
     from dataset_builder.build.build import build_dataset, summary
     from dataset_builder.build.extend import extend, hold_out
+    from dataset_builder.output import report
     from dataset_builder.sources import GENERATED, read_source
     from dataset_builder.storage.progress import download_progress
 
-    with download_progress("study archive", quiet=quiet) as progress:
+    with download_progress("study archive") as progress:
         read = read_source(source, progress=progress)
     added = [read_source(name) for name in add]
     sources = [read.source, *(other.source for other in added)]
@@ -67,9 +66,8 @@ def build(
         companion = hold_out_dir or out.with_name(out.name + "-held-back")
         theirs = [one for one in sources if one.kind == GENERATED]
         held = build_dataset(private, theirs, companion, canary=canary, held_back=True)
-        if not quiet:
-            click.echo(summary(held, companion))
-            click.echo("these are held back: keep them private\n")
+        click.echo(summary(held, companion))
+        click.echo("these are held back: keep them private\n")
     manifest = build_dataset(records, sources, out, canary=canary)
-    if not quiet:
-        click.echo(summary(manifest, out))
+    report(folder=out, cases_hash=manifest.cases_hash, files={name: one.rows for name, one in manifest.files.items()})
+    click.echo(summary(manifest, out))

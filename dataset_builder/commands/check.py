@@ -23,13 +23,17 @@ def check(folder: Path, companion: Path | None) -> None:
 
     Exit code 0 if nothing is, 2 if something is.
     """
+    from dataclasses import asdict
+
     from dataset_builder.build.check import check_folder, find_leaks
     from dataset_builder.dataset.manifest import read_manifest
     from dataset_builder.dataset.opened import BuiltDataset
+    from dataset_builder.output import report
 
     problems = check_folder(folder)
     if companion is not None and not problems:
         problems = find_leaks(BuiltDataset.open(folder), BuiltDataset.open(companion))
+    report(folder=folder, problems=[asdict(problem) for problem in problems])
     for problem in problems:
         click.echo(str(problem))
     if problems:

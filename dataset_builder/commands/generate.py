@@ -66,6 +66,7 @@ def generate(
     from dataset_builder.generation.checks import unchecked
     from dataset_builder.generation.report import write_report
     from dataset_builder.generation.write import writing_session
+    from dataset_builder.output import report
     from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
 
@@ -81,6 +82,7 @@ def generate(
         with stoppable("Every reply"):
             stopped = session.run()
     found = write_report(session.folder)
+    report(folder=session.folder.path, unfinished=found.unfinished)
     for line in found.lines():
         click.echo(line)
     click.echo(f"Next: blind-refusal dataset gate {session.folder.path}")

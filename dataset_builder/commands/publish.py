@@ -35,6 +35,7 @@ def publish(
     from dataset_builder.build.publish import publish as publish_folder
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
+    from dataset_builder.output import report
 
     def tell(step: str) -> None:
         click.echo(step, err=True)
@@ -43,6 +44,7 @@ def publish(
     done = publish_folder(
         folder, repo, private=private, tag=tag, create_pr=create_pr, dry_run=dry_run, hub=hub, progress=tell
     )
+    report(repo=done.repo, url=done.pr_url or done.url, commit=done.sha, changed=done.changed, sent=list(done.added))
     click.echo("\n".join(_lines(done)))
 
 

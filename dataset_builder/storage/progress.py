@@ -19,9 +19,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from dataset_builder.output import is_quiet
+
 
 @contextmanager
-def download_progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+def download_progress(title: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yield a function of (bytes so far, bytes in all or None) that moves a bar on standard error."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -30,7 +32,7 @@ def download_progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[
         TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-        disable=quiet or not sys.stderr.isatty(),
+        disable=is_quiet() or not sys.stderr.isatty(),
     )
     with bar:
         task = None
@@ -92,6 +94,9 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
     """
     console = console or Console(stderr=True)
     pace = Pace(total)
+    if is_quiet():
+        yield lambda detail: None
+        return
     if console.is_terminal:
         bar = Progress(
             TextColumn("{task.description}", markup=False),

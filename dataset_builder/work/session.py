@@ -21,6 +21,7 @@ from dataset_builder.models.chat import Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.models.providers import Endpoint
+from dataset_builder.output import is_quiet
 from dataset_builder.storage.progress import run_progress
 from dataset_builder.work.asking import Asker
 from dataset_builder.work.choice import ModelChoice
@@ -218,7 +219,7 @@ def confirm(estimate: Estimate, *, yes: bool) -> None:
 
 def may_ask(*, yes: bool) -> None:
     """Raise InputError where money may be spent, nobody said ``yes`` and there is nobody to ask."""
-    if not yes and not sys.stdin.isatty():
+    if not yes and (is_quiet() or not sys.stdin.isatty()):
         raise InputError("This may cost money, and there is nobody to ask. Give --yes to begin.")
 
 

@@ -34,12 +34,14 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
     verdict, in the columns of the dataset's config `responses`.
     """
     from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.output import report
     from eval.interop.export import export_run
     from eval.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
     opened = locate_dataset(dataset or folder.record.source)
     told = export_run(folder, opened, form, out, judge=judge, organization=organization)
+    report(file=out, holds=told)
     click.echo(f"Wrote {told} to {out}.")
 
 
@@ -117,8 +119,11 @@ def _tell(run: RunFolder, notes: list[str]) -> None:
     """What came of an import."""
     from collections import Counter
 
+    from dataset_builder.output import report
     from eval.runs.tally import oddities_of, statuses_line
 
+    statuses = Counter(run.statuses().values())
+    report(run=run.path, statuses=statuses, departures=list(run.record.departures), notes=notes)
     click.echo(f"Run: {run.path}")
     click.echo(statuses_line(Counter(run.statuses().values()), len(run.settings.case_ids)))
     for who, number in sorted(Counter((v.judge, v.rubric) for v in run.verdicts()).items()):

@@ -81,6 +81,7 @@ def judge_answers(
     Where the judge is people and their sheet is not there yet, it is written, and the name is empty.
     """
     from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.output import report
     from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.agreement.known import is_in_sample
@@ -114,6 +115,10 @@ def judge_answers(
     judging.session.confirm()
     with stoppable("Every verdict"):
         stopped = judging.run()
+    report(
+        run=path, judge=judge.name, rubric=judge.rubric, given=judging.given.count, unscored=judging.given.unscored,
+        judge_cost=judging.given.cost,
+    )  # fmt: skip
     click.echo(judging.given.line(paid=judging.session.estimate is not None))
     if stopped:
         raise StoppedEarlyError(stopped)

@@ -36,6 +36,7 @@ def request(
     """Ask for the evaluation of a model by a worker of the results repository."""
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.hub.client import Hub
+    from dataset_builder.output import report
     from eval.repository.hub import ResultsRepo
     from eval.repository.request_queue import RequestQueue
     from eval.repository.requests import make_request
@@ -45,6 +46,7 @@ def request(
     cases_hash = locate_dataset(dataset).built.cases_hash
     asked = make_request(model, cases_hash, hub.whoami(), queue.now(), repo=model_repo, reasoning=reasoning, note=note)
     done = queue.ask(asked, as_request=not direct)
+    report(model=model, request=asked.id, pull_request=done.pr_url)
     click.echo(f"asked for {model}: {done.pr_url or f'request {asked.id} waits in the queue'}")
 
 

@@ -102,6 +102,7 @@ def run(
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
     from dataset_builder.models.chat import Timeouts
+    from dataset_builder.output import report
     from dataset_builder.work.session import Conditions, confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge
@@ -139,6 +140,8 @@ def run(
             click.echo(f"Tokens: {sitting.token_line()}. Cost: {sitting.cost_line()}.")
         for line in oddities_of(folder).lines():
             click.echo(line)
+    statuses = Counter(folder.statuses().values())
+    report(run=folder.path, model=folder.settings.model, statuses=statuses, cost=_spent(folder))
     if stopped:
         raise StoppedEarlyError(stopped)
     if told := why_all_failed(folder):

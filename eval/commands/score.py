@@ -197,6 +197,7 @@ def _print_tables(
 ) -> None:
     from rich.text import Text
 
+    from dataset_builder.output import report
     from eval.agreement.known import caveat, is_in_sample
     from eval.agreement.ranking import ranking_lines
     from eval.agreement.report import corrected_table
@@ -219,7 +220,9 @@ def _print_tables(
     rows = leaderboard(scores)
     if found.run is not None:
         out = console(full=full, option="--full" if full else f"blind-refusal eval score {found.run.path} --full")
-        out.print(Text(printable(summary(rows[0], ranked) if ranked else summary_of(found, rows[0]))))
+        told = summary(rows[0], ranked) if ranked else summary_of(found, rows[0])
+        report(summary=told, discrimination=rows[0].metrics["discrimination"].estimate)
+        out.print(Text(printable(told)))
         out.print()
         if ranked:
             n = f"{len(found.answers[0].cases):,}"
@@ -243,8 +246,8 @@ def _print_tables(
             " Its weights learned from these very answers: see --judge heldout." if is_in_sample(scores.judge) else ""
         )
         out.print(beside.line() + seen)
-    if told := caveat(scores.judge):
-        out.print(told)
+    if more := caveat(scores.judge):
+        out.print(more)
     out.print()
     plain = Slice(OVERALL, OVERALL, without_dual_use=True)
     if plain in scores.parts and found.run is None:
@@ -263,8 +266,8 @@ def _print_tables(
             out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))
     if found.run is not None:
         routes = routes_of(found.run.answers.values())
-        if told := served_by(routes):
-            out.print(f"Answers {told}.", markup=False)
+        if served := served_by(routes):
+            out.print(f"Answers {served}.", markup=False)
         if by_route := scores_by_route(found.answers[0], routes):
             out.print(slices_table(list(by_route.items()), "By route"))
     if found.run is not None and (departures := found.run.record.departures):

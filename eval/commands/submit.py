@@ -45,6 +45,7 @@ def submit(
     rebuilds its leaderboard. With --repo it is checked as the maintainers will, you are shown what will
     be public, and a pull request is opened.
     """
+    from dataset_builder.output import report
     from eval.reviews.submitter import bundles_of, submit_locally
 
     if (results is not None and repo is not None) or (results is None and repo is None and not dry_run):
@@ -59,6 +60,7 @@ def submit(
         return
     assert results is not None  # noqa: S101 - one of the three was given
     done = submit_locally(bundles, found, results, progress=lambda place: click.echo(f"reviewing {place}", err=True))
+    report(submissions=[{"place": one.made.place, "status": one.review.status, "new": one.new} for one in done])
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
         click.echo(f"{'added' if one.new else 'stands already'}: {one.made.place}: {one.review.status}; {judges}")
@@ -101,9 +103,10 @@ def _send(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    from dataset_builder.errors import DataError
+    from dataset_builder.errors import DataError, InputError
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
+    from dataset_builder.output import is_quiet
     from eval.repository.hub import ResultsRepo
     from eval.reviews.submitter import (
         check_for_repo,
@@ -128,6 +131,8 @@ def _send(
         click.echo("dry run: nothing was sent")
         return
     if not yes:
+        if is_quiet():
+            raise InputError("Nobody is to be asked whether to send it: give --yes.")
         click.confirm("Send it?", abort=True)
     done = open_pull_request(report, repo)
     click.echo(f"pull request: {done.pr_url}")

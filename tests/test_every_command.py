@@ -1,0 +1,154 @@
+"""What every command has: options for JSON, silence and what is asked of servers, and defaults of a user's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from dataset_builder.cli import LazyGroup
+from dataset_builder.defaults import read_defaults
+from dataset_builder.errors import InputError
+from space.cli import command
+from tests.support.chat_server import ChatServer, answer
+
+KEY = "sk-test-0123456789abcdef"
+HELP = "Sure! First, gather the records and then write to the committee. Here is a template you can use."
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer(lambda request: answer(HELP)) as server:
+        yield server
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(command, arguments, default_map=read_defaults(), catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with its path."""
+    if not isinstance(group, LazyGroup):
+        yield path, group
+        return
+    context = click.Context(group, info_name=path[-1] if path else "blind-refusal")
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield from commands(found, (*path, name))
+
+
+def test_every_command_takes_them_and_says_so_once() -> None:
+    found = list(commands(command))
+    assert len(found) > 20
+    for path, one in found:
+        names = [name for param in one.params for name in param.opts]
+        for name in ("--json", "--quiet", "--verbose"):
+            assert names.count(name) == 1, f"{' '.join(path)} {name}"
+        assert len(names) == len(set(names)), path
+
+
+def test_json_is_one_object_of_one_shape() -> None:
+    built = json.loads(run("dataset", "build", "--source", "starter", "--out", "st", "--json").stdout)
+    assert set(built) == {"command", "exit_code", "error", "result", "lines"}
+    assert (built["command"], built["exit_code"], built["error"]) == ("dataset build", 0, None)
+    assert built["result"]["files"]["data/cases/test.parquet"] == 112
+    assert built["lines"][0].startswith("built st from starter")
+    (Path("st") / "README.md").write_text("other")
+    wrong = json.loads(run("dataset", "check", "st", "--json", code=2).stdout)
+    assert wrong["result"]["problems"][0]["where"] == "README.md"
+    gone = run("dataset", "check", "nowhere", "--json", code=2)
+    assert json.loads(gone.stdout)["error"].startswith("nowhere: no such folder")
+    assert gone.stderr.startswith("error: nowhere: no such folder")
+
+
+def test_a_run_as_json_quietly_and_with_what_it_asks(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", KEY)
+    run("dataset", "build", "--source", "starter", "--out", "st", "-q")
+    asked = ["eval", "run", "--model", "m", "--base-url", server.base_url, "--api-key-env", "SOME_KEY"]
+    asked += ["--dataset", "st", "--limit", "2", "--out", "run"]
+    refused = json.loads(run(*asked, "--json", code=2).stdout)
+    assert "Give --yes" in refused["error"]
+    assert server.requests == []
+    done = run(*asked, "--yes", "--json", "-v")
+    told = json.loads(done.stdout)
+    assert told["result"]["statuses"] == {"ok": 2}
+    assert told["result"]["judge"] == "embedded"
+    assert told["result"]["summary"].startswith("m helps with ")
+    shown = [line for line in done.stderr.splitlines() if line.startswith("POST ")]
+    assert len(shown) == 2
+    assert shown[0].startswith(f'POST {server.base_url}/chat/completions "HTTP/1.1 200')
+    assert KEY not in done.output
+    quiet = run("eval", "judge", "run", "--again", "--quiet")
+    assert quiet.output == ""
+    # Its own data is an answer, and no talk.
+    assert json.loads(run("eval", "score", "run", "--json", "--quiet", "--resamples", "100").stdout)["slices"]
+
+
+def test_defaults_from_a_file_and_from_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("blind-refusal.toml").write_text('[dataset.build]\nsource = "starter"\nout = "from-file"\n')
+    run("dataset", "build")
+    assert Path("from-file").is_dir()
+    monkeypatch.setenv("BLIND_REFUSAL_DATASET_BUILD_OUT", "from-variable")
+    run("dataset", "build")
+    assert Path("from-variable").is_dir()
+    run("dataset", "build", "--out", "from-line")
+    assert Path("from-line").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "[eval.score]\nresamplez = 4\n",
+            r"\[eval\.score\]: 'resamplez' is no option of this command; did you mean resamples",
+        ),
+        ("[eval.run]\nyes = true\n", "may spend money, and is for the command line alone"),
+        ("[eval]\nrun = 3\n", "expected a table of options"),
+        ("[eval.run\n", "no TOML"),
+    ],
+)
+def test_a_file_that_is_wrong(text: str, why: str) -> None:
+    Path("blind-refusal.toml").write_text(text)
+    with pytest.raises(InputError, match=why):
+        run("eval", "score" if "score" in text else "run", "x")
+
+
+def test_the_consent_to_spend_is_no_variable(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIND_REFUSAL_EVAL_RUN_YES", "1")
+    run("dataset", "build", "--source", "starter", "--out", "st", "-q")
+    with pytest.raises(InputError, match="Give --yes"):
+        run("eval", "run", "--model", "m", "--base-url", server.base_url, "--dataset", "st", "--limit", "1")
+    assert server.requests == []
+
+
+def test_a_named_file_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIND_REFUSAL_CONFIG", "nowhere.toml")
+    with pytest.raises(InputError, match=r"names nowhere\.toml, which is no file"):
+        read_defaults()
+
+
+def test_words_are_completed() -> None:
+    env = os.environ | {
+        "_BLIND_REFUSAL_COMPLETE": "bash_complete",
+        "COMP_WORDS": "blind-refusal eval sc",
+        "COMP_CWORD": "2",
+    }
+    line = [sys.executable, "-c", "from space.cli import main; main()"]
+    env["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["plain,score"]
