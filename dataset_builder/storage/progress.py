@@ -147,6 +147,9 @@ def set_progress(totals: Mapping[str, int], *, console: Console | None = None) -
     console = console or Console(stderr=True)
     paces = {title: Pace(total) for title, total in totals.items()}
     whole = Pace(sum(totals.values()))
+    if is_quiet():
+        yield lambda title, detail: None
+        return
     if console.is_terminal:
         bar = Progress(
             TextColumn("{task.description}", markup=False),
