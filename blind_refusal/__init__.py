@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from blind_refusal.comparing import Comparison as Comparison
     from blind_refusal.comparing import compare as compare
     from blind_refusal.evaluating import evaluate as evaluate
+    from blind_refusal.evaluating import import_answers as import_answers
     from blind_refusal.evaluating import load_run as load_run
     from blind_refusal.opening import load_dataset as load_dataset
     from blind_refusal.result import Result as Result
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "evaluate": "blind_refusal.evaluating",
     "load_run": "blind_refusal.evaluating",
+    "import_answers": "blind_refusal.evaluating",
     "Result": "blind_refusal.result",
     "compare": "blind_refusal.comparing",
     "Comparison": "blind_refusal.comparing",
@@ -39,6 +41,7 @@ _PLACES = {
 __all__ = [  # noqa: RUF022 - the names that are handed on, in the order in which they are met
     "evaluate",
     "load_run",
+    "import_answers",
     "compare",
     "load_dataset",
     "Result",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -140,6 +141,45 @@ def load_run(
     opened = locate_dataset(run.record.source) if dataset is None else open_named(dataset)
     run.check_dataset(opened)
     return Result(run, opened, judge)
+
+
+def import_answers(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    model: str | None = None,
+    dataset: str | os.PathLike[str] = "study",
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    judge: str | None = DEFAULT_JUDGE,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    system_prompt: str | None = None,
+    partial: bool = False,
+    progress: bool = True,
+) -> Result:
+    """The result of answers that another program collected: tables, samples of lm-evaluation-harness, batches, logs.
+
+    ``files`` are what ``blind-refusal eval import`` takes, ``model`` who answered (a log of Inspect says so itself),
+    ``dataset`` as in ``evaluate``. ``folder`` is that of the run, in ``runs/`` if it is not given. ``temperature``,
+    ``max_tokens`` and ``system_prompt`` say how the answers were sampled, where no file does; ``partial`` leaves out
+    rows whose case the dataset does not have. ``judge`` is a judge that costs nothing, or None; another one by
+    ``Result.judged_by``. Raises InputError or DataError, which names every row, for what cannot come in.
+    """
+    from eval.interop.answers.runs import import_answers as imported
+
+    opened = open_named(dataset)
+    paths = [files] if isinstance(files, str | os.PathLike) else files
+    run = imported(
+        [Path(path) for path in paths],
+        model,
+        opened.spec,
+        out=None if folder is None else Path(folder),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        system_prompt=system_prompt,
+        partial=partial,
+    )
+    result = Result(run, opened, None)
+    return result if judge is None else judged(result, judge, ModelChoice(), progress=progress)
 
 
 def judged(result: Result, judge: str, choice: ModelChoice, *, progress: bool) -> Result:

@@ -12,7 +12,7 @@ import openai
 import pytest
 from click.testing import CliRunner
 
-from blind_refusal import InputError, Result, evaluate, load_run
+from blind_refusal import InputError, Result, evaluate, import_answers, load_dataset, load_run
 from blind_refusal.asking import lasting_loop
 from dataset_builder.errors import RemoteError
 from dataset_builder.work.stopping import StopKind, StoppedEarlyError
@@ -239,6 +239,16 @@ def test_without_a_judge_there_are_answers_and_no_rates() -> None:
     with pytest.raises(InputError, match="no verdicts"):
         found.summary()
     assert found.judged_by("embedded", progress=False).transcripts(scored=True).shape[0] == 2
+
+
+def test_answers_that_another_program_collected() -> None:
+    table = load_dataset("starter")[["case_id"]].assign(response=HELP, finish_reason="stop")
+    table.to_csv("answers.csv", index=False)
+    found = import_answers("answers.csv", "vendor/m", "starter", progress=False)
+    assert (found.model, found.judge, len(found.transcripts(helps=True))) == ("vendor/m", "embedded", 112)
+    table.iloc[:1].assign(case_id="nowhere").to_csv("wrong.csv", index=False)
+    with pytest.raises(InputError, match="nowhere"):
+        import_answers("wrong.csv", "vendor/m", "starter", folder="other", progress=False)
 
 
 # Clients and names of models: money.
