@@ -40,7 +40,8 @@ def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: st
     else:
         from dataset_builder.hub.client import Hub
 
-        made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
+        repo = ResultsRepo(Hub(token_env=token_env), results)
+        made, changed = aggregate_repo(repo, opened, lambda line: click.echo(f"does not count: {line}", err=True))
     _show(made, full=full)
     for line in outdated(made):
         click.echo(f"{line} 'blind-refusal eval review {results} --again' judges them again.", err=True)
