@@ -151,6 +151,15 @@ def least_agreement(judge: str, rubric: str) -> float | None:
     return min((one for one in found if one is not None), default=None)
 
 
+def greatest_error(judge: str, rubric: str) -> float | None:
+    """By how much a judge's discrimination of models that it had not seen was off at most, a share, or None."""
+    if judge not in (_EMBEDDED, _HELDOUT) or not _of_weights(judge, rubric):
+        return None
+    from eval.judges.embedded.judge import manifest
+
+    return abs(float(manifest()["heldout"]["ranking"]["discrimination"]["worst_error"])) / 100
+
+
 def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
     """The held-out figures of the embedded judge's manifest, where it is the manifest of these weights."""
     try:

@@ -33,6 +33,7 @@ from eval.repository.leaderboard import (
     Leaderboard,
     read_leaderboard,
 )
+from eval.repository.notices import NoticeReader, read_notices
 from eval.results.row import HEADLINE
 from eval.scores.results import MetricInfo, Statistics
 from eval.stats.bootstrap import RESAMPLES, SEED
@@ -105,9 +106,11 @@ def aggregated_files(
     datasets: Sequence[OpenedDataset],
     progress: Callable[[str], None] = lambda _: None,
     standing: Leaderboard | None = None,
+    *,
+    notices: NoticeReader = read_notices,
 ) -> tuple[Leaderboard, ResultsManifest, dict[str, bytes]]:
     """The same with the bytes of the three files by name, and a card where there is none; nothing is written."""
-    made, manifest = build_leaderboard(results, datasets, progress, standing)
+    made, manifest = build_leaderboard(results, datasets, progress, standing, notices=notices)
     files = {FILE_NAME: _board_bytes(made), PARQUET_NAME: parquet_of(made)}
     manifest = msgspec.structs.replace(
         manifest, files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -123,10 +126,13 @@ def build_leaderboard(
     datasets: Sequence[OpenedDataset],
     progress: Callable[[str], None] = lambda _: None,
     standing: Leaderboard | None = None,
+    *,
+    notices: NoticeReader = read_notices,
 ) -> tuple[Leaderboard, ResultsManifest]:
     """The leaderboard and the account of every submission; nothing is written.
 
-    ``standing`` is an earlier one, whose word holds for submissions on datasets that are not given.
+    ``standing`` is an earlier one, whose word holds for submissions on datasets that are not given; ``notices`` reads
+    what counts as said of a submission.
     """
     known = {one.built.cases_hash: one for one in datasets}
     kept, told = _standing(standing, known)
@@ -145,7 +151,7 @@ def build_leaderboard(
             if bundle.dataset.cases_hash not in known and f"{SUBMISSIONS}/{place}" in told:
                 excluded += told[f"{SUBMISSIONS}/{place}"]
                 continue
-            found = entries_of(results, place, bundle, known, tables)
+            found = entries_of(results, place, bundle, known, tables, notices)
         except LeftOut as left:
             excluded.append(_excluded(place, model, left.status, str(left)))
         except DataError as error:

@@ -16,11 +16,13 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.wording import counted
+from eval.agreement.help_error import help_error
 from eval.agreement.known import board_of
 from eval.boards.rows import Ranked, board_row, in_order, verdicts_path
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
-from eval.repository.folder import SUBMISSIONS, Notice, decode, is_place, read_notices, read_review
+from eval.repository.folder import SUBMISSIONS, decode, is_place, read_review
 from eval.repository.leaderboard import HELD, STRENGTH, Board, BoardRow, Excluded, SubmittedScore
+from eval.repository.notices import Notice, NoticeReader
 from eval.repository.review import Review, ReviewedJudge
 from eval.repository.tables import read_rows, read_verdicts
 from eval.results.routes import COLUMNS as ROUTE_COLUMNS
@@ -101,12 +103,17 @@ class CaseTables:
 
 
 def entries_of(
-    results: Path, place: str, bundle: Bundle, known: Mapping[str, OpenedDataset], tables: CaseTables
+    results: Path,
+    place: str,
+    bundle: Bundle,
+    known: Mapping[str, OpenedDataset],
+    tables: CaseTables,
+    notices_on: NoticeReader,
 ) -> list[Entry]:
     """A submission under each judge that its review lets in; raises LeftOut where it has no row at all."""
     if not is_place(place) or place != f"{bundle.model.slug}/{bundle.run_id}":
         raise LeftOut(NOT_USABLE, "its folder is not the one that its bundle.json names")
-    notices = read_notices(results, place)
+    notices = notices_on(results, place)
     if gone := [one for one in notices if one.kind == "withdrawal"]:
         raise LeftOut(WITHDRAWN, f"withdrawn by {gone[-1].by} on {gone[-1].at[:10]}: {gone[-1].reason}")
     bundle = _corrected(bundle, notices)
@@ -239,6 +246,7 @@ def _board(entries: Sequence[Entry]) -> Board:
         n_cases=len(cases),
         ranked_by=rows[0].ranked_by,
         judge_agreement=agreement,
+        help_error=help_error(first.dataset, *first.who),
         rows=[_row(by_slug[row.model], row) for row in rows],
     )
 

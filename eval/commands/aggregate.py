@@ -40,7 +40,8 @@ def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: st
     else:
         from dataset_builder.hub.client import Hub
 
-        made, changed = aggregate_repo(ResultsRepo(Hub(token_env=token_env), results), opened)
+        repo = ResultsRepo(Hub(token_env=token_env), results)
+        made, changed = aggregate_repo(repo, opened, lambda line: click.echo(f"does not count: {line}", err=True))
     _show(made, full=full)
     for line in outdated(made):
         click.echo(f"{line} 'blind-refusal eval review {results} --again' judges them again.", err=True)
@@ -48,6 +49,7 @@ def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: st
 
 
 def _show(made: Leaderboard, *, full: bool) -> None:
+    from eval.agreement.help_error import help_error_in_words
     from eval.boards.rows import rank_remarks
     from eval.scores.terminal import console
 
@@ -56,6 +58,8 @@ def _show(made: Leaderboard, *, full: bool) -> None:
         table = _table(board)
         for row in board.rows:
             table.notes += [f"{row.model}: {told}" for told in rank_remarks(row, board.ranked_by)]
+        if found := help_error_in_words(board.help_error):
+            table.notes.append(f"{board.judge}: {found}")
         out.print(table)
     for one in made.excluded:
         click.echo(f"left out: {one.bundle}{f' by {one.judge}' if one.judge else ''}: {one.status}: {one.reason}")

@@ -157,8 +157,8 @@ def withdraw(results: str, place: str, reason: str, by: str | None, token_env: s
     """
     from dataset_builder.storage.files import now
     from eval.repository.bundle import to_json
-    from eval.repository.folder import Notice, add_notice, notice_path
     from eval.repository.hub import ResultsRepo, names_repo
+    from eval.repository.notices import Notice, add_notice, notice_path
 
     if not names_repo(results):
         notice = Notice(place=place, kind="withdrawal", reason=reason, by=by or "the owner", at=now())

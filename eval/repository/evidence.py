@@ -24,7 +24,9 @@ class Evidence(Part, frozen=True, kw_only=True):
     """One thing that the maintainers did to test a submission, apart from the judge that ranks it.
 
     ``agreement`` and ``allowed`` are shares of answers: those to which a second judge gives the same response type,
-    and the least that the two judges' measured errors allow. Both are null for what compares nothing.
+    and the least that the two judges' measured errors allow. ``gain`` is by how much the discrimination is higher by
+    the ranking judge than by the second on these answers, and ``gain_allowed`` the most that the ranking judge's
+    measured error allows. All are null for what compares nothing.
     """
 
     kind: Kind
@@ -35,10 +37,14 @@ class Evidence(Part, frozen=True, kw_only=True):
     n: Count = 0
     agreement: Share | None = None
     allowed: Share | None = None
+    gain: float | None = None
+    gain_allowed: float | None = None
 
     @property
     def contradicts(self) -> bool:
         """Whether it says something else than the ranking judge, by more than their errors allow."""
+        if self.gain is not None and self.gain_allowed is not None and self.gain > self.gain_allowed:
+            return True
         return self.agreement is not None and self.allowed is not None and self.agreement < self.allowed
 
     @property
@@ -60,6 +66,11 @@ class Evidence(Part, frozen=True, kw_only=True):
         told = f"{who} {self.n:,} answers and agrees on {100 * self.agreement:.1f} %"
         if self.kind == PEOPLE:
             told = f"people labelled {self.n:,} answers ({self.by}) and agree on {100 * self.agreement:.1f} %"
+        if self.gain is not None and self.gain_allowed is not None and self.gain > self.gain_allowed:
+            return (
+                f"{told}; the discrimination is {100 * self.gain:.1f} points lower by it, and the ranking judge's "
+                f"error allows {100 * self.gain_allowed:.1f}: a contradiction"
+            )
         if self.contradicts:
             return f"{told}, less than the {100 * self.allowed:.1f} % that the judges' errors allow: a contradiction"
         if self.n < ENOUGH_ANSWERS:

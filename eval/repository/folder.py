@@ -4,7 +4,7 @@
 |---|---|
 | ``submissions/<organization>__<model>/<run id>/`` | a bundle: see ``bundle`` |
 | ``reviews/<organization>__<model>/<run id>/`` | what the maintainers found on it: see ``review`` |
-| ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: a ``Notice`` each |
+| ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: see ``notices`` |
 | ``requests/*.json`` | models to evaluate: see ``request_queue`` |
 | ``leaderboard.json``, ``leaderboard.parquet``, ``manifest.json`` | rebuilt by ``blind-refusal eval aggregate`` |
 """
@@ -15,23 +15,21 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.storage.files import complete, write_file, write_folder
+from dataset_builder.storage.files import complete, write_folder
 from dataset_builder.storage.foreign import is_litter, refuse_pointer
-from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, VERDICTS, MadeBundle, to_json
+from eval.repository.bundle import BUNDLE, OPTIONAL, REQUIRED, VERDICTS, MadeBundle
 from eval.repository.review import REVIEW, Review
-from eval.runs.fields import SLUG_PATTERN, Line, Note, Part
+from eval.runs.fields import SLUG_PATTERN
 
 SUBMISSIONS, REVIEWS, NOTICES, REQUESTS = "submissions", "reviews", "notices", "requests"
 _SLUG: Final = re.compile(SLUG_PATTERN)
 # Far above any that this software writes.
 LARGEST_JSON: Final = 8 * 1024 * 1024
-NOTICE_VERSION: Final = "1.0.0"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -116,50 +114,3 @@ def read_review(results: Path, place: str) -> Review | None:
         problem = Problem(str(verdicts), "is not the file that the review was written with", "review it again")
         raise DataError("A review is not whole", [problem])
     return review
-
-
-# Corrections and withdrawals: records of their own, so that nothing is ever taken out of the history.
-
-
-class Notice(Part, frozen=True, kw_only=True):
-    """Something said of a submission after it was made."""
-
-    schema_version: str = NOTICE_VERSION
-    place: Annotated[str, Meta(description="`<organization>__<model>/<run id>` of the submission.")]
-    kind: Literal["withdrawal", "correction"]
-    reason: Note
-    by: Line
-    at: Line
-    # A correction says what the leaderboard shows instead; null leaves it as it was.
-    name: Line | None = None
-    family: Line | None = None
-    weights: Literal["open", "closed"] | None = None
-    repo: Line | None = None
-
-
-def notice_path(notice: Notice) -> str:
-    """Where a notice stands in the results repository: under its time, and a hash of what it says."""
-    mark = hashlib.sha256(msgspec.json.encode(notice)).hexdigest()[:10]
-    time = "".join(c for c in notice.at if c.isalnum())
-    return f"{NOTICES}/{notice.place}/{time}-{mark}.json"
-
-
-def add_notice(results: Path, notice: Notice) -> Path:
-    """Add a notice to a results folder. Raises InputError where there is no such submission."""
-    if not is_place(notice.place) or not (results / SUBMISSIONS / notice.place).is_dir():
-        raise InputError(
-            f"{notice.place}: no such submission in {results}; expected ORGANIZATION__MODEL/RUN as it stands "
-            f"under {SUBMISSIONS}/."
-        )
-    path = results / notice_path(notice)
-    write_file(path, to_json(notice))
-    return path
-
-
-def read_notices(results: Path, place: str) -> list[Notice]:
-    """The notices on a submission, oldest first. Raises DataError for one that is broken."""
-    folder = results / NOTICES / place
-    if not folder.is_dir():
-        return []
-    found = [decode(path, Notice) for path in sorted(folder.glob("*.json"))]
-    return sorted((one for one in found if one.place == place), key=lambda one: one.at)

@@ -16,7 +16,15 @@ from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import refuse_pointer
 from eval.runs.fields import Part
-from eval.scores.results import CorrectedValue, JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
+from eval.scores.results import (
+    CorrectedValue,
+    HelpError,
+    JudgeAgreement,
+    MetricInfo,
+    MetricValue,
+    SideCount,
+    Statistics,
+)
 
 SCHEMA_VERSION: Final = "1.0.0"
 FILE_NAME: Final = "leaderboard.json"
@@ -123,6 +131,10 @@ class Board(Part, frozen=True, kw_only=True):
     n_cases: Annotated[int, about("Cases asked.")]
     ranked_by: Annotated[str, about("Id of the metric that ranks.")]
     judge_agreement: Annotated[list[JudgeAgreement], about("The judge against humans and others; empty if unknown.")]
+    help_error: Annotated[
+        list[HelpError],
+        about("How often the judge errs on help, by family of models; empty where the dataset cannot tell."),
+    ] = field(default_factory=list)
     rows: Annotated[list[BoardRow], about("The models, best first.")]
 
 

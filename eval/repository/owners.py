@@ -12,7 +12,7 @@ from pathlib import Path
 from dataset_builder.errors import DataError
 from dataset_builder.hub.people import Origin, is_member, who_added
 from eval.repository.bundle import BUNDLE, Bundle, BundleModel
-from eval.repository.folder import REVIEWS, SUBMISSIONS, decode, places
+from eval.repository.folder import REVIEWS, SUBMISSIONS, decode, places, read_review
 from eval.repository.hub import KIND, ResultsRepo
 from eval.repository.leaderboard import HELD
 from eval.repository.review import REVIEW, Review
@@ -83,6 +83,18 @@ class Maintainer(Submitter):
 def submitter_of(repo: ResultsRepo, place: str) -> Origin | None:
     """Who handed in what stands at a place, and when it was merged; None where nothing stands there."""
     return who_added(repo.hub, repo.name, KIND, f"{SUBMISSIONS}/{place}/{BUNDLE}")
+
+
+def handed_in_by(repo: ResultsRepo, results: Path, place: str) -> str:
+    """The account behind a submission on main, which an earlier review may have kept; empty where nobody knows."""
+    try:
+        before = read_review(results, place)
+    except DataError:
+        before = None
+    if before is not None and before.submitter:
+        return before.submitter
+    origin = submitter_of(repo, place)
+    return origin.by if origin else ""
 
 
 def _standing(results: Path, place: str, slug: str, since: str | None) -> dict[str, Review]:

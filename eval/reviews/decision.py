@@ -20,14 +20,15 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import HELPS
 from eval.agreement.known import is_in_sample
+from eval.agreement.sample import sample_corrected
 from eval.judging.registry import HELDOUT
 from eval.repository.bundle import RESPONSES, RESULTS, VERDICTS, to_json, to_parquet
-from eval.repository.evidence import DATASET, Evidence
+from eval.repository.evidence import DATASET, MODEL, OFFLINE, PEOPLE, Evidence
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, STRENGTH, VERIFIED, Status
 from eval.repository.review import REVIEW, Audit, Review, ReviewedJudge
 from eval.results.build import build_results
-from eval.reviews.evidence import contradictions, evidence_for, second_judges, status_by
+from eval.reviews.evidence import contradictions, evidence_for, kind_of, second_judges, status_by
 from eval.reviews.verdicts import LearnedShare, Rejudged, audit, folder_of, learned_share, verdict_of
 from eval.runs.published import is_published
 from eval.runs.run import JudgeRecord
@@ -97,17 +98,20 @@ def review_submission(
     if rejudged and not published:
         helps = {verdict.case_id for verdict in rejudged[0].verdicts if verdict.response_type == HELPS}
         held += stock_help_found(submission.marks(dataset), helps)
+    defeated = {case_id: case.defeated for case_id, case in dataset.built.case_by_id.items()}
     for number, one in enumerate(rejudged):
+        held += [told] if (told := one.unlike_in_words()) and not published else []
         # Each pair of judges once.
-        held += contradictions(one, second_judges(one, rejudged[number + 1 :]))
+        held += contradictions(one, second_judges(one, rejudged[number + 1 :], defeated))
         if one.is_partial:
             # Too few answers for rates; what it says of the others' verdicts stands beside theirs.
             continue
         others = [other for other in rejudged if other is not one]
         came_with = _plain_name(dataset) if published else None
-        evidence = evidence_for(one, others, worker=collected_by, dataset=came_with)
+        evidence = evidence_for(one, others, defeated, worker=collected_by, dataset=came_with)
         info = JudgeRecord(judge=one.judge, rubric=one.rubric, settings=one.settings)
-        scored[one.judge, one.rubric] = _results(submission, dataset, one.verdicts, info)
+        made = _results(submission, dataset, one.verdicts, info, _labelled_by(one, others))
+        scored[one.judge, one.rubric] = made
         reasons = [_UNSEEN] if one.judge == HELDOUT else []
         place = _results_path(submission, one.judge, one.rubric)
         judges.append(
@@ -119,6 +123,7 @@ def review_submission(
                 reasons=reasons,
                 evidence=evidence,
                 judge_agreement=one.agreement,
+                corrected=made.corrected,
                 results=place,
             )
         )
@@ -197,11 +202,29 @@ def _results_path(submission: Submission, judge: str, rubric: str) -> str:
     return f"{REVIEWS}/{submission.place}/{folder_of(judge, rubric)}/{RESULTS}"
 
 
+def _labelled_by(one: Rejudged, others: Sequence[Rejudged]) -> Rejudged | None:
+    """Who labelled a sample by which the rates of an offline judge can be corrected: people, or else a model judge."""
+    if kind_of(one.judge) != OFFLINE:
+        return None
+    ranked = [other for kind in (PEOPLE, MODEL) for other in others if kind_of(other.judge) == kind]
+    return next((other for other in ranked if any(verdict.scored for verdict in other.verdicts)), None)
+
+
 def _results(
-    submission: Submission, dataset: OpenedDataset, verdicts: Sequence[Verdict], judge: JudgeRecord
+    submission: Submission,
+    dataset: OpenedDataset,
+    verdicts: Sequence[Verdict],
+    judge: JudgeRecord,
+    labelled: Rejudged | None = None,
 ) -> Results:
+    """The scores by a judge, corrected by whoever labelled a sample of the answers."""
     answers = submission.scored(dataset, verdicts, judge.judge, judge.rubric)
-    return build_results(compute_scores([answers]), {answers.model: submission.provenance(dataset, judge)})[0]
+    corrected = {}
+    if labelled is not None:
+        labels = submission.scored(dataset, labelled.verdicts, labelled.judge, labelled.rubric)
+        corrected[answers.model] = sample_corrected(answers, labels, "ppi")
+    provenance = {answers.model: submission.provenance(dataset, judge)}
+    return build_results(compute_scores([answers]), provenance, corrected=corrected)[0]
 
 
 def _audits(submission: Submission, rejudged: Sequence[Rejudged], seed: int) -> list[Audit]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_builder.errors import DataError
-from eval.agreement.known import known_agreement, least_agreement
+from eval.agreement.known import greatest_error, known_agreement, least_agreement
 from eval.repository.bundle import RESULTS, VERDICTS
 from eval.repository.evidence import MODEL, PEOPLE
 from eval.repository.folder import REVIEWS, decode
@@ -44,6 +44,7 @@ def kept_verdicts(before: Review, results: Path, place: str, made: Iterable[Reju
             _settings(folder / folder_of(*who) / RESULTS),
             agreement=known_agreement(*who),
             least=least_agreement(*who),
+            error=greatest_error(*who),
         )
         for who, verdicts in sorted(found.items())
     ]

@@ -15,7 +15,8 @@ from eval.repository.bundle import RESULTS
 from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
-from eval.repository.owners import Submitter, submitter_of
+from eval.repository.notices import HubNotices
+from eval.repository.owners import Submitter, handed_in_by
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import TITLE
 from eval.reviews.report import SubmissionReport, report_on_files
@@ -184,12 +185,18 @@ def review_folder(
     return found
 
 
-def aggregate_repo(repo: ResultsRepo, datasets: Sequence[OpenedDataset]) -> tuple[Leaderboard, bool]:
-    """Rebuild the leaderboard on the Hub, in one commit; False where nothing has changed."""
+def aggregate_repo(
+    repo: ResultsRepo, datasets: Sequence[OpenedDataset], told: Callable[[str], None] = lambda _: None
+) -> tuple[Leaderboard, bool]:
+    """Rebuild the leaderboard on the Hub, in one commit; False where nothing has changed.
+
+    ``told`` hears of each notice that does not count, as the Hub names somebody else than the submitter behind it.
+    """
 
     def attempt(head: str) -> tuple[Leaderboard, bool]:
         copy, _ = repo.copy(FOR_AGGREGATION, head)
-        made, _, files = aggregated_files(copy, datasets)
+        notices = HubNotices(repo)
+        made, _, files = aggregated_files(copy, datasets, notices=notices)
         changed = {
             name: data
             for name, data in files.items()
@@ -197,21 +204,11 @@ def aggregate_repo(repo: ResultsRepo, datasets: Sequence[OpenedDataset]) -> tupl
         }
         if changed:
             repo.commit("Rebuild the leaderboard", changed, parent=head)
+        for line in notices.ignored:
+            told(line)
         return made, bool(changed)
 
     return repo.update(attempt)
-
-
-def _handed_in_by(repo: ResultsRepo, results: Path, place: str) -> Submitter:
-    """The account behind a submission on main, which an earlier review may have kept."""
-    try:
-        before = read_review(results, place)
-    except DataError:
-        before = None
-    if before is not None and before.submitter:
-        return Submitter(before.submitter, repo)
-    origin = submitter_of(repo, place)
-    return Submitter(origin.by if origin else "", repo)
 
 
 def _review(
@@ -251,6 +248,6 @@ def _review(
             accept=accept.get(place),
             most_unscored=None if repo is None else MOST_UNSCORED,
             adopt=repo is None,
-            submitter=None if repo is None else _handed_in_by(repo, results, place),
+            submitter=None if repo is None else Submitter(handed_in_by(repo, results, place), repo),
         )
     return found

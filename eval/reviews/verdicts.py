@@ -14,7 +14,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import Session
 from dataset_builder.work.stopping import Spent, StoppedEarlyError
-from eval.agreement.known import known_agreement, least_agreement
+from eval.agreement.known import greatest_error, known_agreement, least_agreement
 from eval.judges.interface import Judge, JudgeTask
 from eval.judging.registry import EMBEDDED, HELDOUT, offline_judge, offline_judge_unseen
 from eval.judging.run import judging_session, spent_on
@@ -49,6 +49,21 @@ class Rejudged:
     agreement: list[JudgeAgreement] = field(default_factory=list)
     # On how many answers it agrees with the study's judge at its worst, a share; None where that was not measured.
     least: float | None = None
+    # By how much the discrimination of a model that it had not seen was off at most, a share; None if not measured.
+    error: float | None = None
+    # The share of answers that are unlike what the judge knows, and the most that an honest run may have.
+    unlike: float | None = None
+    unlike_limit: float = 1.0
+
+    def unlike_in_words(self) -> str | None:
+        """Why a person has to look at answers that this judge does not know; None where they are as it knows them."""
+        if self.unlike is None or self.unlike <= self.unlike_limit:
+            return None
+        return (
+            f"{100 * self.unlike:.1f} % of the answers are unlike what {self.judge} knows: it can give them no label, "
+            "or they have the words of help and do not speak of their request; at most "
+            f"{100 * self.unlike_limit:.1f} % are taken without a look, twice what any model of the study has"
+        )
 
     @property
     def is_partial(self) -> bool:
@@ -83,8 +98,30 @@ def rejudge(
         agreement = known_agreement(judge.name, judge.rubric)
         least = least_agreement(judge.name, judge.rubric)
         repeatable = judge.name == EMBEDDED
-        found.append(Rejudged(judge.name, judge.rubric, verdicts, judge.settings, repeatable, agreement, least))
+        found.append(
+            Rejudged(
+                judge.name,
+                judge.rubric,
+                verdicts,
+                judge.settings,
+                repeatable,
+                agreement,
+                least,
+                greatest_error(judge.name, judge.rubric),
+                *_unlike(judge, tasks),
+            )
+        )
     return found
+
+
+def _unlike(judge: Judge, tasks: Sequence[JudgeTask]) -> tuple[float | None, float]:
+    """The share of answers that are unlike what the embedded judge knows, and its limit; None for another judge."""
+    from eval.judges.embedded.judge import EmbeddedJudge, Exchange, unlike_limit
+
+    if not isinstance(judge, EmbeddedJudge) or not tasks:
+        return None, 1.0
+    marks = judge.unlike([Exchange(task.case, task.response.response or "") for task in tasks])
+    return float(marks.mean()), unlike_limit()
 
 
 def _not_judged(judge: Judge, task: JudgeTask) -> Verdict:

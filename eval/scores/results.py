@@ -130,6 +130,17 @@ class CorrectedValue(Part, frozen=True, kw_only=True):
     reason: Annotated[str | None, about("Why there is no estimate; null where there is one.")]
 
 
+class HelpError(Part, frozen=True, kw_only=True):
+    """How often a judge errs on help, on answers of a family of models that it had not seen."""
+
+    family: Annotated[str, about("The family of the models that answered, or `all`.")]
+    n: Annotated[int, about("Answers that both it and the study's judge scored.")]
+    helps: Annotated[int, about("Answers that help, by the study's judge.")]
+    called: Annotated[int, about("Answers that it calls help.")]
+    precision: Annotated[float | None, about("Share of those that it calls help which help.")]
+    recall: Annotated[float | None, about("Share of those that help which it calls help.")]
+
+
 class JudgeAgreement(Part, frozen=True, kw_only=True):
     """How the judge agrees with someone else's labels of the dataset's answers."""
 

@@ -227,8 +227,9 @@ def _bars(some: Sequence[Bar], colour: str, look: Look) -> go.Bar:
         orientation="h",
         error_x=_error(some, transparent(look.colour(palette.INK), 0.55)),
         marker={"color": [transparent(colour, 0.28) if bar.few else colour for bar in some]},
-        customdata=[[bar.n] for bar in some],
-        hovertemplate="%{y}: %{x:.1f} % of %{customdata[0]:,} answers<extra></extra>",
+        customdata=[[bar.n, 100 * bar.low, 100 * bar.high] for bar in some],
+        hovertemplate="%{y}: %{x:.1f} % [%{customdata[1]:.1f}, %{customdata[2]:.1f}] of %{customdata[0]:,} answers"
+        "<extra></extra>",
     )
 
 

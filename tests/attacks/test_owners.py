@@ -17,8 +17,9 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
 from eval.cli import eval_group
-from eval.repository.bundle import BUNDLE
+from eval.repository.bundle import BUNDLE, to_json
 from eval.repository.leaderboard import BoardRow, Leaderboard, read_leaderboard
+from eval.repository.notices import Notice, notice_path
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import make_request, title_of
 from tests.support.hub_server import ALICE, BOB, CAROL, HubServer
@@ -147,6 +148,35 @@ def test_what_was_merged_by_hand_is_its_authors_too(accounts: Accounts, results:
     assert again.exit_code == 0, again.output
     row = accounts.row("globex/model-1")
     assert (row.submitter, row.run_id) == ("bob", first.run_id)
+
+
+def notice(user: User, place: str, kind: str, *, by: str, **said: Any) -> None:
+    """Put a notice into a pull request past every check of the command, and have it merged by hand."""
+    told = Notice(place=place, kind=kind, reason="The wrong weights.", by=by, at=f"2026-11-2{len(said)}", **said)  # type: ignore[arg-type]
+    repo = repo_of(user.token)
+    done = repo.commit("A small fix", {notice_path(told): to_json(told)}, parent=repo.head(), create_pr=True)
+    client()._api.merge_pull_request(REPO, done.pr_number or 0, repo_type="dataset")
+
+
+@pytest.mark.parametrize("said", [{"kind": "withdrawal"}, {"kind": "correction", "name": "globex/worse-1"}])
+def test_a_stranger_says_nothing_of_anothers_run(accounts: Accounts, said: dict[str, Any]) -> None:
+    """Carol withdraws bob's run, or renames it, in bob's name."""
+    accounts.submit(BOB, "globex/model-1")
+    first = accounts.row("globex/model-1")
+    notice(CAROL, first.bundle.removeprefix("submissions/"), by="bob", **said)
+    told = accounts.run(ALICE, "aggregate", REPO, "--dataset", accounts.dataset.name).output
+    assert f"a {said['kind']} by carol, who neither handed the submission in nor keeps {REPO}" in told
+    assert accounts.row("globex/model-1") == first
+
+
+@pytest.mark.parametrize("user", [BOB, ALICE])
+def test_a_withdrawal_bears_the_name_that_the_hub_gives(accounts: Accounts, user: User) -> None:
+    """The submitter and whoever keeps the repository may withdraw a run, and neither in another's name."""
+    accounts.submit(BOB, "globex/model-1")
+    place = accounts.row("globex/model-1").bundle.removeprefix("submissions/")
+    notice(user, place, "withdrawal", by="carol")
+    (gone,) = accounts.board().excluded
+    assert (gone.status, gone.reason.split(" on ")[0]) == ("withdrawn", f"withdrawn by {user.name}")
 
 
 def test_a_submission_names_no_board(accounts: Accounts) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.errors import DataError
+from eval.agreement.help_error import help_error
 from eval.repository.bundle import BUNDLE, RUN
 from eval.repository.folder import read_review
 from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, VERIFIED, read_leaderboard
@@ -163,6 +164,14 @@ def test_peoples_labels_bear_a_row_out_or_hold_it(dataset: OpenedDataset, tmp_pa
         told = done("review", results, "--dataset", dataset.name, "--only", place, "--judge", f"human:{sheet}")
         assert f"{place}: {status}" in told
         assert "people labelled 60 answers" in told
+        if right:
+            # And by them the row's rates are corrected.
+            done("aggregate", results, "--dataset", dataset.name)
+            board = board_of_judge(results)
+            assert board is not None
+            corrected = {one.metric: one for one in board.rows[0].corrected}
+            assert {one.against for one in corrected.values()} == {f"human:{sheet.stem}"}
+            assert sum(corrected[side].n_labelled for side in ("help_rate", "control_help_rate")) == 60
 
 
 def test_a_submitter_cannot_claim_the_workers_evidence(
@@ -245,6 +254,9 @@ def test_the_studys_models_stand_by_the_held_out_weights(study_dataset: Path, tm
     scores = compute_scores(heldout_answers(dataset.built, ["glm-5"]), by=())
     (same,) = leaderboard(scores)
     assert row.metrics == same.metrics
+    # And the board says how often its judge errs on help.
+    assert board.help_error == help_error(dataset, "embedded", board.rubric)
+    assert "% helps by the study's judge (precision)" in done("aggregate", results, "--dataset", study_dataset)
 
 
 def stolen(run: Path, dataset: OpenedDataset) -> dict[str, bytes]:

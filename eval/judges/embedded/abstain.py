@@ -29,7 +29,7 @@ _ENOUGH_WORDS: Final = 8
 # Letters of other scripts: such a share of all letters is another language, whatever the rest.
 _OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f]")
 _MOST_OTHER_SCRIPT: Final = 0.5
-_SIGN: Final = re.compile(r"[<>{}\[\]=;|\\/&%$#@^~_]")
+_SIGNS: Final = "<>{}[]=;|\\/&%$#@^~_"
 # Signs of markup or code for each word.
 _MOST_SIGNS: Final = 1.2
 # What servers and gateways say in place of an answer. They are short and speak to nobody.
@@ -40,18 +40,21 @@ _SERVER: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORT: Final = 40
+_BEGINNING: Final = 1_500
 
 
 def reason_to_abstain(text: str) -> str | None:
     """Why an answer gets no label, or None where it is judged."""
     read = text[:_READ]
+    if _is_plain(read):
+        return None
     words = _WORD.findall(read)
     if not any(map(str.isalnum, read)):
         return NO_TEXT
     letters = 0 if read.isascii() else sum(map(len, words))
     if letters and len(_OTHER_SCRIPT.findall(read)) / letters > _MOST_OTHER_SCRIPT:
         return UNKNOWN_LANGUAGE
-    if len(_SIGN.findall(read)) / max(1, len(words)) > _MOST_SIGNS:
+    if sum(map(read.count, _SIGNS)) / max(1, len(words)) > _MOST_SIGNS:
         return UNLIKE_TRAINING
     if len(words) < _SHORT and _SERVER.search(read):
         return UNLIKE_TRAINING
@@ -59,6 +62,23 @@ def reason_to_abstain(text: str) -> str | None:
     if len(plain) >= _ENOUGH_WORDS and sum(word in _ENGLISH for word in plain) / len(plain) < _LEAST_ENGLISH:
         return UNKNOWN_LANGUAGE if _is_prose(read) else UNLIKE_TRAINING
     return None
+
+
+def _is_plain(read: str) -> bool:
+    """Whether the beginning of a text shows already that it is judged, as that of nearly every answer does.
+
+    Each limit is taken against the least that the whole text can hold, so that nothing is judged for that alone.
+    """
+    # The last may be cut.
+    words = _WORD.findall(read[:_BEGINNING].casefold())[:-1]
+    if len(words) < _SHORT or sum(map(read.count, _SIGNS)) / len(words) > _MOST_SIGNS:
+        return False
+    if not read.isascii() and len(_OTHER_SCRIPT.findall(read)) / sum(map(len, words)) > _MOST_OTHER_SCRIPT:
+        return False
+    # No two words stand without a sign between them.
+    most_words = (len(read) + 1) / 2
+    common = sum(map(_ENGLISH.__contains__, words))
+    return common / most_words >= _LEAST_ENGLISH
 
 
 def _is_prose(text: str) -> bool:

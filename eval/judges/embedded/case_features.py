@@ -40,7 +40,7 @@ class CaseProfile(NamedTuple):
 
 def profile(case: Case) -> CaseProfile:
     """The profile of a case; the same for every answer to it."""
-    texts = split_words([normalise(_text(case, name)) for name in OVERLAP_TEXTS])
+    texts = split_words([normalise(case_text(case, name)) for name in OVERLAP_TEXTS])
     long = texts.pick(texts.end - texts.start >= SHORTEST_WORD)
     return CaseProfile(
         np.unique(texts.hashes >> np.uint64(64 - CASE_BITS)).astype(np.int32),
@@ -78,7 +78,8 @@ def _joined(parts: Iterable[NDArray[np.int32]]) -> Block:
     return Block(bounds, np.concatenate(listed) if listed else np.zeros(0, np.int32))
 
 
-def _text(case: Case, name: str) -> str:
+def case_text(case: Case, name: str) -> str:
+    """A text of a case by the name of its field."""
     value = getattr(case, name)
     return " ".join(value) if isinstance(value, list) else value or ""
 

@@ -24,6 +24,8 @@ HEAD_WORDS: Final = 50
 TAIL_WORDS: Final = 40
 # The longest n-grams of body, head and tail.
 GRAMS: Final = (2, 3, 3)
+# A segment ends at a full stop, at a line break, and at so many words.
+SEGMENT_WORDS: Final = 40
 
 Hashes = NDArray[np.uint64]
 Index = NDArray[np.int64]
@@ -41,13 +43,15 @@ _LETTER: Final = np.zeros(256, np.bool_)
 _LETTER[[*b"abcdefghijklmnopqrstuvwxyz0123456789'"]] = True
 # Bytes of letters beyond ASCII: a word in any script is a word.
 _LETTER[128:] = True
+_STOP: Final = np.zeros(256, np.bool_)
+_STOP[[*b".!?\n"]] = True
 
-_PLAIN: Final = str.maketrans(
+_PLAIN: Final = (
     dict.fromkeys("‘’‛ʼ`´′", "'")
     | dict.fromkeys("“”„«»″", '"')
     | dict.fromkeys("‐‑‒–—―−", "-")
     | dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u200a\u202f", " ")
-    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
 )
 
 
@@ -83,7 +87,12 @@ def normalise(text: str) -> str:
 
     Providers differ in typography: a judge that sees it learns the model and not the answer.
     """
-    return (text if text.isascii() else text.translate(_PLAIN)).lower()
+    if not text.isascii():
+        # Most of them are in no text: to look for each is faster than to translate every character.
+        for sign, plain in _PLAIN.items():
+            if sign in text:
+                text = text.replace(sign, plain)
+    return text.lower()
 
 
 def split_words(texts: Sequence[str]) -> Words:
@@ -102,7 +111,7 @@ def split_words(texts: Sequence[str]) -> Words:
     first = np.cumsum(length) - length
     place = (np.arange(first[-1] + length[-1]) - np.repeat(first, length)) % _WORD_BYTES
     # A word's hash is the sum of byte x prime ** place, modulo 2 ** 64, then mixed.
-    hashes = _mix(np.add.reduceat(data[letter] * _POWERS[place], first))
+    hashes = mixed(np.add.reduceat(data[letter] * _POWERS[place], first))
     ends = np.cumsum(np.fromiter((len(blob) + 1 for blob in blobs), np.int64, len(blobs)))
     item = np.searchsorted(ends, start - 1, side="right")
     counts = np.bincount(item, minlength=len(blobs))
@@ -119,6 +128,30 @@ def answer_words(texts: Sequence[str]) -> tuple[Words, Words, Words]:
     return body, body.pick(body.rank < HEAD_WORDS), tail
 
 
+def segments(words: Words) -> Index:
+    """The number, from 0, of the sentence, line or run of SEGMENT_WORDS words that each word stands in."""
+    if not words.hashes.size:
+        return np.zeros(0, np.int64)
+    stops = np.cumsum(_STOP[np.frombuffer(words.text, np.uint8)])
+    new = np.ones(words.hashes.size, np.bool_)
+    new[1:] = (stops[words.start[1:]] > stops[words.end[:-1] - 1]) | (words.item[1:] != words.item[:-1])
+    first = np.flatnonzero(new)
+    place = np.arange(new.size) - np.repeat(first, np.diff(np.append(first, new.size)))
+    return np.asarray(np.cumsum(place % SEGMENT_WORDS == 0) - 1)
+
+
+def later_windows(text: str) -> list[str]:
+    """What an answer says between its first BODY_CHARS and its last TAIL_CHARS, in windows of BODY_CHARS."""
+    found, at = [], BODY_CHARS
+    while len(text) - at > TAIL_CHARS:
+        # From the beginning of a word on, where there is one near.
+        begins = max(text.rfind(sign, at - TAIL_CHARS, at) for sign in " \n")
+        begins = at if begins < 0 else begins
+        found.append(text[begins : begins + BODY_CHARS])
+        at = begins + BODY_CHARS
+    return found
+
+
 def gram_slots(words: Words, size: int, block: int) -> tuple[NDArray[np.uint32], Index]:
     """The slot of every run of ``size`` words within one item, and the number of its first word."""
     if words.hashes.size < size:
@@ -126,9 +159,9 @@ def gram_slots(words: Words, size: int, block: int) -> tuple[NDArray[np.uint32],
     last = words.hashes.size - size + 1
     total = words.hashes[:last] + np.uint64(1000003 * block + size)
     for step in range(1, size):
-        total = _mix(total) + words.hashes[step : step + last]
+        total = mixed(total) + words.hashes[step : step + last]
     first = np.flatnonzero(words.item[:last] == words.item[size - 1 :])
-    return (_mix(total[first]) >> np.uint64(64 - BITS)).astype(np.uint32), first
+    return (mixed(total[first]) >> np.uint64(64 - BITS)).astype(np.uint32), first
 
 
 def gram_block(words: Words, sizes: int, block: int, items: int) -> Block:
@@ -157,7 +190,8 @@ def _distinct(keys: NDArray[np.uint32], items: int) -> Block:
     return Block(np.searchsorted(keys, starts).astype(np.int64), slots)
 
 
-def _mix(hashes: Hashes) -> Hashes:
+def mixed(hashes: Hashes) -> Hashes:
+    """Hashes with all of their bits stirred."""
     mixed = hashes * _MIX_A
     mixed ^= mixed >> _FOLD
     mixed *= _MIX_B

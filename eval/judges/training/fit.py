@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from eval.judges.embedded.features import BITS
+from eval.judges.embedded.second_look import Gates
+from eval.judges.embedded.topic import Space
 from eval.judges.embedded.weights import (
     CASE_COLUMNS,
     COLUMNS,
@@ -113,10 +115,10 @@ def logits_of(found: Fit, matrices: Matrices, rows: NDArray[np.bool_]) -> Floats
     return np.stack(parts, axis=1).astype(np.float64)
 
 
-def weights_of(found: Fit, slope: Floats) -> Weights:
-    """A fit and its calibration as the judge's weights."""
+def weights_of(found: Fit, slope: Floats, space: Space, gates: Gates) -> Weights:
+    """A fit, its calibration and its second look as the judge's weights."""
     answer, case = found.weights[:_SLOTS], found.weights[_SLOTS:, list(CASE_COLUMNS)]
-    return Weights(np.ascontiguousarray(answer), np.ascontiguousarray(case), found.bias, slope)
+    return Weights(np.ascontiguousarray(answer), np.ascontiguousarray(case), found.bias, slope, space, gates)
 
 
 def temperature(logits: Floats, yes: NDArray[np.bool_]) -> float:

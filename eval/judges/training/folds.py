@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.judges.embedded.weights import COLUMNS, HARD_IF_NOT, HELPS, Floats, sigmoid
+from eval.judges.embedded.judge import EmbeddedJudge, Exchange
+from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARD_IF_NOT, HARM_IN_CASE, HELPS, Floats, sigmoid
 from eval.judges.training.data import CELL_GROUPS, Examples, Matrices
-from eval.judges.training.fit import fit, logits_of, targets, temperature
+from eval.judges.training.fit import Fit, fit, logits_of, targets, temperature
 
 # By whole families of models; and by families with groups of cells, so that the cases are new as well.
 FAMILY, FAMILY_AND_CELLS = "family", "family_and_cells"
 DESIGNS: Final = (FAMILY, FAMILY_AND_CELLS)
 
 
-def heldout_logits(
+class HeldOut(NamedTuple):
+    """A design's logits, shape (n, columns), and its fits by what they have not seen."""
+
+    logits: Floats
+    fits: dict[str, Fit]
+
+
+def held_out(
     matrices: Matrices, examples: Examples, design: str, told: Callable[[str], None] = lambda _: None
-) -> Floats:
-    """Shape (n, columns): each answer's logits by weights fitted without its family (and cells).
+) -> HeldOut:
+    """Each answer's logits by weights fitted without its family (and cells), and these weights.
 
     A model that repeats itself cannot leak: all that a family said is held out at once.
     """
     logits = np.full((len(examples), len(COLUMNS)), np.nan)
+    fits: dict[str, Fit] = {}
     for name, train, test in _folds(examples, design):
         told(name)
-        logits[test] = logits_of(fit(matrices, examples, train), matrices, test)
-    return logits
+        found = fit(matrices, examples, train)
+        logits[test] = logits_of(found, matrices, test)
+        if design == FAMILY:
+            # The others are many, and nothing asks for them.
+            fits[name] = found
+    return HeldOut(logits, fits)
 
 
 def slopes(logits: Floats, examples: Examples, rows: NDArray[np.bool_]) -> Floats:
@@ -48,10 +61,21 @@ def heldout_probabilities(logits: Floats, examples: Examples) -> Floats:
     return found
 
 
-def type_probabilities(yes: Floats) -> Floats:
-    """Shape (n, 3): the response types' probabilities from the columns' ones."""
-    helps, hard = yes[:, HELPS], yes[:, HARD_IF_NOT]
-    return np.stack([helps, (1 - helps) * (1 - hard), (1 - helps) * hard], axis=1)
+def looked_at_again(yes: Floats, judges: Mapping[str, EmbeddedJudge], examples: Examples) -> Floats:
+    """Held-out probabilities (n, columns) as the judges give them, which look at help a second time and read on.
+
+    ``judges`` are by the family that they have not seen. What an answer alone says of engagement and harm stays.
+    """
+    found = yes.copy()
+    for name, judge in judges.items():
+        rows = np.flatnonzero(examples.family == name)
+        said = judge.probabilities([Exchange(examples.cases[row], examples.texts[row]) for row in rows])
+        helps, deflects, hard = said.response_type.T
+        found[rows, HELPS] = helps
+        found[rows, HARD_IF_NOT] = hard / np.maximum(deflects + hard, 1e-12)
+        found[rows, ENGAGES_IN_CASE] = said.engages_with_defeat
+        found[rows, HARM_IN_CASE] = said.independent_harm
+    return found
 
 
 def _folds(examples: Examples, design: str) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:

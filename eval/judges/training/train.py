@@ -14,33 +14,38 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.sources import STUDY, read_source
 from dataset_builder.storage.files import new_file, write_file
-from eval.judges.embedded import features
+from eval.judges.embedded import features, judge, second_look, topic
 from eval.judges.embedded.held_out import HELDOUT_FILE, pack_heldout
 from eval.judges.embedded.judge import WEIGHTS_FILE, rubric_of
-from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARM_IN_CASE, Floats, pack
+from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARM_IN_CASE, Weights, pack, type_probabilities
 from eval.judges.training.data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
 from eval.judges.training.figures import all_scores
-from eval.judges.training.fit import FEWEST, ITERATIONS, RECIPES, fit, weights_of
+from eval.judges.training.fit import FEWEST, ITERATIONS, RECIPES, Fit, fit, weights_of
 from eval.judges.training.folds import (
     DESIGNS,
     FAMILY,
-    heldout_logits,
+    HeldOut,
+    held_out,
     heldout_probabilities,
+    looked_at_again,
     slopes,
-    type_probabilities,
 )
+from eval.judges.training.forgeries import forge
+from eval.judges.training.robustness import robustness
+from eval.judges.training.topics import GATES, fit_space, held_out_judges, occurrences
 from eval.runs.verdict import hash_text
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -91,7 +96,7 @@ if __name__ == "__main__":
 
 Told = Callable[[str], None]
 # What the package may carry.
-LARGEST: Final = 2_000_000
+LARGEST: Final = 4_000_000
 _SETTINGS: Final = ("BITS", "CASE_BITS", "BODY_CHARS", "TAIL_CHARS", "HEAD_WORDS", "TAIL_WORDS", "GRAMS")
 
 
@@ -114,16 +119,20 @@ def train(records: Records, *, heldout: Path | None = None, told: Told = lambda 
     told(f"{len(examples)} answers with verdicts, of {len(np.unique(examples.model))} models")
     matrices = feature_matrices(examples)
     held = _heldout(matrices, examples, heldout, told)
-    scores = all_scores(held, examples, records.verdict_reviews)
+    judges, gates = held_out_judges(_unseen(held[FAMILY], examples), examples, forge(examples), told)
+    chances = {design: heldout_probabilities(found.logits, examples) for design, found in held.items()}
+    # By families and cells the figures are of the words alone.
+    yes = chances[FAMILY] = looked_at_again(chances[FAMILY], judges, examples)
+    scores = all_scores(chances, examples, records.verdict_reviews) | robustness(judges, examples, told)
     told("fitting on everything")
     everything = np.ones(len(examples), np.bool_)
     found = fit(matrices, examples, everything, told=told)
-    data = pack(weights_of(found, slopes(held[FAMILY], examples, everything)))
+    space = fit_space(examples, everything, occurrences(examples.texts))
+    data = pack(weights_of(found, slopes(held[FAMILY].logits, examples, everything), space, gates))
     if len(data) > LARGEST:
         raise BlindRefusalError(
             f"the weights take {len(data)} bytes, more than the {LARGEST} that the package may carry"
         )
-    yes = heldout_probabilities(held[FAMILY], examples)
     verdicts = pack_heldout(
         list(examples.family),
         list(examples.case_id),
@@ -149,6 +158,15 @@ def settings(examples: Examples) -> dict[str, Any]:
             "cell_groups": CELL_GROUPS,
         },
         "features": {"version": features.VERSION, **{name.lower(): getattr(features, name) for name in _SETTINGS}},
+        "second_look": {
+            "firm": second_look.FIRM,
+            "later": judge.LATER,
+            "known_words": second_look.KNOWN_WORDS,
+            "dimensions": topic.DIMENSIONS,
+            "near": topic.NEAR,
+            "rare": topic.RARE,
+            "gates": [{"measures": names, "keeps_out": kinds, "outside": share} for names, kinds, share in GATES],
+        },
         "fits": {
             "fewest_answers": FEWEST,
             "iterations": ITERATIONS,
@@ -173,14 +191,35 @@ def _file(path: Path, data: bytes) -> dict[str, Any]:
     return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, Floats]:
+def _unseen(held: HeldOut, examples: Examples) -> dict[str, Weights]:
+    """The weights of each family's held-out fit, with a space of their own and gates that let everything in."""
+    words = occurrences(examples.texts)
+    found = {}
+    for name, fitted in held.fits.items():
+        others = examples.family != name
+        slope = slopes(held.logits, examples, others)
+        found[name] = weights_of(fitted, slope, fit_space(examples, others, words), second_look.Gates.open())
+    return found
+
+
+def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, HeldOut]:
     key = json.dumps(settings(examples), sort_keys=True)
     if path is not None and path.exists():
         with np.load(path, allow_pickle=False) as file:
             if str(file["settings"]) == key:
-                return {design: file[design] for design in DESIGNS}
-    found = {design: heldout_logits(matrices, examples, design, told) for design in DESIGNS}
+                return {design: _opened(file, design) for design in DESIGNS}
+    found = {design: held_out(matrices, examples, design, told) for design in DESIGNS}
     if path is not None:
+        arrays: dict[str, NDArray[np.floating[Any]]] = {design: one.logits for design, one in found.items()}
+        for design, one in found.items():
+            for name, fitted in one.fits.items():
+                arrays |= {f"{design}/{name}/weights": fitted.weights, f"{design}/{name}/bias": fitted.bias}
         with new_file(path) as unfinished, unfinished.open("wb") as out:
-            np.savez_compressed(out, settings=np.array(key), **found)  # type: ignore[arg-type]
+            np.savez_compressed(out, settings=np.array(key), **arrays)  # type: ignore[arg-type]
     return found
+
+
+def _opened(file: Mapping[str, NDArray[Any]], design: str) -> HeldOut:
+    names = sorted({name.split("/")[1] for name in file if name.startswith(f"{design}/")})
+    fits = {name: Fit(file[f"{design}/{name}/weights"], file[f"{design}/{name}/bias"]) for name in names}
+    return HeldOut(file[design], fits)

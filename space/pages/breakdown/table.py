@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -20,6 +21,7 @@ from dataset_builder.dataset.taxonomy import (
 from eval.repository.leaderboard import Board, BoardRow
 from eval.scores.slices import OVERALL, Slice
 from eval.scores.slices import title as slice_title
+from eval.stats.intervals import wilson
 from space.data.data import Cell, Key, SliceTable, Snapshot, pooled
 from space.data.snapshot import row_key
 from space.ui.figures import Bar
@@ -98,7 +100,10 @@ def breakdown_frame(models: Mapping[str, SliceTable], by: str, metric: str, *, w
 
 
 def heat_cells(tables: Sequence[SliceTable], *, without_dual_use: bool) -> dict[tuple[str, str], Cell]:
-    """Help by family and authority over some models together; ``n`` is cases a model, so a pool never looks large."""
+    """Help by family and authority over some models together; ``n`` is cases a model, so a pool never looks large.
+
+    The interval is Wilson's for that many answers: as if the models said the same of each case, so never too narrow.
+    """
     found = {}
     for family in FAMILIES:
         metric = "help_rate" if is_defeated(family.id) else "control_help_rate"
@@ -106,12 +111,14 @@ def heat_cells(tables: Sequence[SliceTable], *, without_dual_use: bool) -> dict[
             key = Key(CELLS, cell(family.id, authority.id), without_dual_use)
             one = pooled([table.cell(key, metric) for table in tables])
             if one.n:
-                found[family.id, authority.id] = one._replace(n=max(table.cell(key, metric).n for table in tables))
+                n = max(table.cell(key, metric).n for table in tables)
+                limits = wilson(np.array(one.estimate * n), np.array(float(n)))
+                found[family.id, authority.id] = one._replace(n=n, low=float(limits.low), high=float(limits.high))
     return found
 
 
 def heat_map(cells: Mapping[tuple[str, str], Cell], href: Callable[[str, str], str]) -> Markup:
-    """Family across, authority down; each cell is a link to its transcripts, with its share of help and its n."""
+    """Family across, authority down; each cell is a link to its transcripts, with its share of help, interval and n."""
     return fill(
         "heat_map",
         cells=cells,

@@ -12,6 +12,7 @@ from gradio.events import api
 from eval.repository.leaderboard import Board
 from space.data.data import Snapshot, SpaceData
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
+from space.pages.leaderboard.judge_error import judge_error
 from space.pages.leaderboard.markup import (
     above,
     answer,
@@ -211,7 +212,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     )
     return [
         first,
-        above(len(frame), len(whole), board) + rows + board_notes(board, list(frame.index)),
+        above(len(frame), len(whole), board) + rows + board_notes(board, list(frame.index)) + judge_error(board),
         or_reason(look, signature, points(whole, frame)),
         bar,
         as_query,

@@ -19,7 +19,7 @@ OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
 STATUSES: Final = {VERIFIED: "Verified", CHECKED: "Checked", COMMUNITY: "Community"}
 NO_FAMILY: Final = "other"
-ROGAN_GLADEN: Final = "rogan_gladen"
+ROGAN_GLADEN, PPI = "rogan_gladen", "ppi++"
 # Rates whose corrected value is that of another, taken from one.
 COMPLEMENTS: Final = {"help_rate": "blind_refusal_rate"}
 _EMPTY: Final = ["key", "rank", "rank_low", "rank_high", "model", "family", "weights", "status", "judge", "search"]
@@ -171,8 +171,11 @@ def _flat(board: Board, row: BoardRow) -> dict[str, Any]:
         flat[f"unscored_{reason}"] = sum(side.unscored.get(reason, 0) for side in sides)
     for name, value in row.metrics.items():
         flat |= {name: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high}
+    # Where both methods were used, the columns hold the first.
+    methods = {one.method for one in row.corrected}
+    method = ROGAN_GLADEN if ROGAN_GLADEN in methods else PPI
     for one in row.corrected:
-        if one.method == ROGAN_GLADEN and flat.get(f"{one.metric}_corrected") is None:
+        if one.method == method and flat.get(f"{one.metric}_corrected") is None:
             flat |= _corrected(one.metric, one.estimate, one.low, one.high, one.against)
             if one.metric in COMPLEMENTS:
                 ends = [None if end is None else 1 - end for end in (one.estimate, one.high, one.low)]

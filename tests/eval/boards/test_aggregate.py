@@ -18,8 +18,9 @@ from dataset_builder.errors import DataError, InputError
 from eval.boards.aggregate import aggregate
 from eval.cli import eval_group
 from eval.repository.bundle import MadeBundle
-from eval.repository.folder import Notice, add_notice, add_submission, read_review
+from eval.repository.folder import add_submission, read_review
 from eval.repository.leaderboard import Board, Leaderboard, read_leaderboard
+from eval.repository.notices import Notice, add_notice
 from eval.reviews.report import report_on_files
 from eval.reviews.submitter import submit_locally
 from eval.scores.read import published_answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 
@@ -100,19 +101,40 @@ def test_judges_of_other_kinds_are_compared_on_what_both_scored() -> None:
         judged("cascade:x", "h" * 70),
         judged("oracle", "h" * 70),
     ]
-    model, people = second_judges(ours, others)
+    model, people = second_judges(ours, others, {})
     assert (model.kind, model.n, model.agreement) == (MODEL, 60, pytest.approx(55 / 60))
     assert model.supports
     assert (people.kind, people.n, people.agreement) == (PEOPLE, 60, 0.0)
     assert people.contradicts
     assert not people.supports
-    assert second_judges(judged("cascade:x", "h" * 70), others) == []
+    assert second_judges(judged("cascade:x", "h" * 70), others, {}) == []
 
 
 def test_nothing_that_both_scored_says_nothing() -> None:
-    (found,) = second_judges(judged("embedded", "????"), [judged("model:x", "hhhh")])
+    (found,) = second_judges(judged("embedded", "????"), [judged("model:x", "hhhh")], {})
     assert (found.n, found.agreement, found.supports, found.contradicts) == (0, None, False, False)
     assert "judged none of the answers" in found.in_words()
+
+
+def test_more_discrimination_than_the_second_judge_sees_contradicts() -> None:
+    """Forged help: 16 of 100 answers on defeated rules are help by the ranking judge alone."""
+    defeated = {f"c{place}": place < 100 for place in range(150)}
+    ours = replace(judged("embedded", "h" * 16 + "r" * 134, least=0.8), error=0.05)
+    (found,) = second_judges(ours, [judged("model:x", "r" * 150)], defeated)
+    # The differences are 16 ones and 84 zeros: a variance of 0.16 x 0.84 / 100; on controls they are all zero.
+    assert found.gain == pytest.approx(0.16)
+    assert found.gain_allowed == pytest.approx(0.05 + 2.3263 * (0.16 * 0.84 / 100) ** 0.5, abs=1e-4)
+    assert found.contradicts
+    assert (
+        "the discrimination is 16.0 points lower by it, and the ranking judge's error allows 13.5" in found.in_words()
+    )
+    # As often alike, but as much on one side as on the other: no gain.
+    both = replace(ours, verdicts=judged("embedded", "h" * 16 + "r" * 84 + "h" * 8 + "r" * 42).verdicts)
+    (found,) = second_judges(both, [judged("model:x", "r" * 150)], defeated)
+    assert (found.gain, found.contradicts) == (pytest.approx(0), False)
+    # A judge whose error nobody measured, and answers of one side alone, show none.
+    assert second_judges(judged("embedded", "hr"), [judged("model:x", "rr")], defeated)[0].gain is None
+    assert second_judges(ours, [judged("model:x", "r" * 90)], defeated)[0].gain is None
 
 
 def evidence(n: int, agreement: float, allowed: float = 0.7) -> Evidence:

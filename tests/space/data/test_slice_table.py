@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from math import isnan
 from pathlib import Path
 
@@ -83,7 +84,13 @@ def test_the_map_greys_few_cases_and_says_why_a_cell_is_empty(tables: dict[str, 
     cells = heat_cells(list(tables.values()), without_dual_use=False)
     # The number is that of cases, however many models are taken together.
     assert {cell.n for cell in cells.values()} <= {2, 3}
+    # The interval is as wide as so many answers give, though two models answered: Wilson's.
+    for cell in cells.values():
+        half = 1.96 * (cell.estimate * (1 - cell.estimate) / cell.n + 1.96**2 / (4 * cell.n**2)) ** 0.5
+        assert cell.high - cell.low == pytest.approx(2 * half / (1 + 1.96**2 / cell.n), abs=1e-4)
+        assert 0 <= cell.low <= cell.estimate <= cell.high <= 1
     shown = heat_map(cells, lambda family, authority: f"transcripts?family={family}&authority={authority}")
     assert shown.count('class="br-few"') == len(cells) == 24
     assert "transcripts?family=control&amp;authority=school" in shown
+    assert len(re.findall(r'title="\d+\.\d % \[\d+\.\d, \d+\.\d\] of \d cases"', shown)) == 24
     assert 'title="Nobody is ruled by a club' in shown

@@ -21,10 +21,12 @@ from eval.judges.embedded.case_features import ROWS
 from eval.judges.embedded.features import BITS
 from eval.judges.embedded.held_out import HELDOUT_FILE, family_of, unpack_heldout
 from eval.judges.embedded.judge import EmbeddedJudge, Exchange, manifest, rubric_of
+from eval.judges.embedded.second_look import Gates
+from eval.judges.embedded.topic import DIMENSIONS, MEASURES, Space
 from eval.judges.training import fit as training
 from eval.judges.training.data import CLASSES, feature_matrices, read_examples
 from eval.judges.training.figures import cascade, ranking, reliability, reviewers
-from eval.judges.training.folds import FAMILY, FAMILY_AND_CELLS, heldout_logits, type_probabilities
+from eval.judges.training.folds import FAMILY, FAMILY_AND_CELLS, held_out
 from eval.judges.training.train import Trained, main, train
 from eval.runs.verdict import hash_text
 from tests.support.small_dataset import build_small, small_records
@@ -112,7 +114,7 @@ def test_held_out_means_not_trained_on(records: Records) -> None:
         for row in turned.responses["beta-2"]
     ]
     both = [read_examples(r) for r in (records, turned)]
-    logits = [heldout_logits(feature_matrices(examples), examples, FAMILY) for examples in both]
+    logits = [held_out(feature_matrices(examples), examples, FAMILY).logits for examples in both]
     mine = both[0].family == "beta"
     assert np.array_equal(logits[0][mine], logits[1][mine])
     assert not np.array_equal(logits[0][~mine], logits[1][~mine])
@@ -130,7 +132,7 @@ def test_held_out_by_cells_leaves_out_the_cases_too(records: Records) -> None:
             for row in rows
         ]
     other = read_examples(turned)
-    logits = [heldout_logits(feature_matrices(e), e, FAMILY_AND_CELLS) for e in (examples, other)]
+    logits = [held_out(feature_matrices(e), e, FAMILY_AND_CELLS).logits for e in (examples, other)]
     mine = examples.cell_group == 0
     assert np.array_equal(logits[0][mine], logits[1][mine])
     assert not np.array_equal(logits[0][~mine], logits[1][~mine])
@@ -157,7 +159,14 @@ def random_weights(seed: int) -> weights.Weights:
     answer = random.normal(size=(1 << BITS, len(weights.COLUMNS))).astype(np.float32)
     case = random.normal(size=(ROWS, len(weights.CASE_COLUMNS))).astype(np.float32)
     rest = random.normal(size=(2, len(weights.COLUMNS)))
-    return weights.Weights(answer, case, *rest)
+    words = np.unique(random.integers(1 << 32, size=50, dtype=np.uint32))
+    vectors = random.normal(size=(len(words), DIMENSIONS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    space = Space(words, np.full(len(words), 2.5, np.float32), vectors)
+    gates = Gates(
+        *random.normal(size=(2, len(MEASURES))), random.normal(size=(2, len(MEASURES))), random.normal(size=2)
+    )
+    return weights.Weights(answer, case, *rest, space, gates)
 
 
 def test_packing_keeps_every_weight_within_a_step_of_its_root() -> None:
@@ -166,6 +175,10 @@ def test_packing_keeps_every_weight_within_a_step_of_its_root() -> None:
     assert weights.pack(before) == data
     after = weights.unpack(data)
     assert np.array_equal(after.bias, before.bias)
+    # Directions within a step of 1/127, and the second look as it was.
+    assert (before.space.vectors * after.space.vectors).sum(axis=1).min() > 0.999
+    assert np.array_equal(after.space.words, before.space.words)
+    assert all(np.array_equal(getattr(after.gates, n), getattr(before.gates, n)) for n in vars(before.gates))
     for was, is_now in ((before.answer, after.answer), (before.case, after.case)):
         top = np.abs(was).max(axis=0)
         # Half a step of 1/127 of the root, plus rounding.
@@ -180,7 +193,7 @@ def test_weights_that_are_not_the_manifests_are_refused() -> None:
 
 @given(arrays.arrays(np.float64, (7, 6), elements=st.floats(-500, 500)))
 def test_probabilities_add_up(logits: Any) -> None:
-    found = type_probabilities(weights.sigmoid(logits))
+    found = weights.type_probabilities(weights.sigmoid(logits))
     assert np.all((found >= 0) & (found <= 1))
     assert np.allclose(found.sum(axis=1), 1)
 
