@@ -65,17 +65,31 @@ _AT = "dataset_builder.commands."
 @click.group(
     cls=LazyGroup,
     targets={
-        "build": Target(_AT + "build:build", "Build the dataset from a source into a folder."),
-        "check": Target(_AT + "check:check", "List everything that is wrong with a built folder."),
-        "diff": Target(_AT + "diff:diff", "List what changed from one built dataset to another."),
-        "generate": Target(_AT + "generate:generate", "Have a model write new cases, and check what code can check."),
-        "gate": Target(_AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model."),
-        "backfill": Target(_AT + "backfill:backfill", "Write and gate cases until every cell has its target."),
-        "review": Target(
-            _AT + "review:review", "Have people review generated cases on a page, and say how they agree."
+        "build": Target(_AT + "build:build", "Build the dataset from a source into a folder.", "Build and check"),
+        "check": Target(_AT + "check:check", "List everything that is wrong with a built folder.", "Build and check"),
+        "diff": Target(_AT + "diff:diff", "List what changed from one built dataset to another.", "Build and check"),
+        "generate": Target(
+            _AT + "generate:generate", "Have a model write new cases, and check what code can check.", "Extend"
         ),
-        "publish": Target(_AT + "publish:publish", "Publish a built folder to the Hugging Face Hub in one commit."),
+        "gate": Target(
+            _AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model.", "Extend"
+        ),
+        "backfill": Target(
+            _AT + "backfill:backfill", "Write and gate cases until every cell has its target.", "Extend"
+        ),
+        "review": Target(
+            _AT + "review:review", "Have people review generated cases on a page, and say how they agree.", "Extend"
+        ),
+        "publish": Target(
+            _AT + "publish:publish", "Publish a built folder to the Hugging Face Hub in one commit.", "For maintainers"
+        ),
     },
 )
 def dataset() -> None:
-    """Build, check, extend and publish the dataset."""
+    """Build, check, extend and publish the dataset.
+
+    \b
+    dataset build                                               the study's cases and answers, fetched
+    dataset build --source starter --out build/starter          our own cases, with no network
+    dataset check build/dataset                                 everything that is wrong with a build
+    """

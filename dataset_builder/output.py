@@ -5,7 +5,7 @@ One set of options for all commands, added where a command is looked up. ``--jso
     {"command": "dataset check", "exit_code": 0, "error": null, "result": {…}, "lines": ["…", …]}
 
 ``result`` holds what the command has ``report``-ed, ``lines`` what it would have printed. A command whose answer
-is data of its own (scores, comparisons) prints that instead.
+is data of its own (scores, comparisons) prints that instead, and this object only where it fails.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def spoken(command: click.Command, path: str) -> click.Command:
         with _requests_shown() if verbosely else contextlib.nullcontext():
             if in_json:
                 return _in_json(path, lambda: run(*args, **given))
+            if own_json and given.get("as_json") and not quietly:
+                return _or_error(path, lambda: run(*args, **given))
             if quietly:
                 # Its own JSON is an answer and no talk.
                 return _in_silence(lambda: run(*args, **given), keep=own_json and given.get("as_json", False))
@@ -79,6 +81,22 @@ def spoken(command: click.Command, path: str) -> click.Command:
     command.callback = speaking
     command.is_spoken = True  # type: ignore[attr-defined]
     return command
+
+
+def _or_error(path: str, run: Callable[[], Any]) -> Any:
+    """Run a command that prints data of its own; where it fails, print the object that says why."""
+    try:
+        return run()
+    except BlindRefusalError as fault:
+        _print(path, fault.exit_code, str(fault), {}, [])
+        sys.exit(fault.exit_code)
+
+
+def _print(path: str, code: int, error: str | None, result: dict[str, Any], lines: list[str]) -> None:
+    content = {"command": path, "exit_code": code, "error": error, "result": result, "lines": lines}
+    click.echo(json.dumps(content, indent=1, default=str, ensure_ascii=False))
+    if error is not None:
+        click.echo(f"error: {error}", err=True)
 
 
 def _in_silence(run: Callable[[], Any], *, keep: bool) -> Any:
@@ -110,16 +128,7 @@ def _in_json(path: str, run: Callable[[], Any]) -> None:
         result = _reported.get() or {}
         _quiet.reset(before)
         _reported.reset(held)
-    content = {
-        "command": path,
-        "exit_code": code,
-        "error": error,
-        "result": result,
-        "lines": printed.getvalue().splitlines(),
-    }
-    click.echo(json.dumps(content, indent=1, default=str, ensure_ascii=False))
-    if error is not None:
-        click.echo(f"error: {error}", err=True)
+    _print(path, code, error, result, printed.getvalue().splitlines())
     if code:
         sys.exit(code)
 

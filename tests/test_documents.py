@@ -81,3 +81,15 @@ def test_the_notebook(tmp_path: Path) -> None:
 
 def test_the_guide_to_the_terminal(tmp_path: Path) -> None:
     run_document(DOCS / "terminal.md", tmp_path, least=2)
+
+
+def test_the_twelve_tasks(tmp_path: Path) -> None:
+    """Offline, and in order; the blocks that need the study are run by the test below."""
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    run_document(DOCS / "tasks.md", tmp_path, least=19)
+
+
+@pytest.mark.study
+def test_the_tasks_with_the_study(study_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIND_REFUSAL_STUDY", str(study_archive))
+    run_document(DOCS / "tasks.md", tmp_path, needs="study", least=5)

@@ -62,6 +62,16 @@ def test_every_command_takes_them_and_says_so_once() -> None:
         assert len(names) == len(set(names)), path
 
 
+def test_help_groups_the_commands_below_examples() -> None:
+    shown = run("eval", "--help").output
+    places = [shown.index(text) for text in ("eval run --model", "Evaluate:", "Read and compare:", "Share:")]
+    assert places == sorted(places)
+    maintainers = shown.partition("For maintainers of a leaderboard:")[2]
+    assert all(f"  {name} " in maintainers for name in ("review", "aggregate", "worker"))
+    listed = [name for path, _ in commands(command) if path[0] == "eval" for name in path[1:]]
+    assert all(f"  {name} " in shown for name in listed)
+
+
 def test_json_is_one_object_of_one_shape() -> None:
     built = json.loads(run("dataset", "build", "--source", "starter", "--out", "st", "--json").stdout)
     assert set(built) == {"command", "exit_code", "error", "result", "lines"}
@@ -74,6 +84,10 @@ def test_json_is_one_object_of_one_shape() -> None:
     gone = run("dataset", "check", "nowhere", "--json", code=2)
     assert json.loads(gone.stdout)["error"].startswith("nowhere: no such folder")
     assert gone.stderr.startswith("error: nowhere: no such folder")
+    # A command with data of its own says in the same object why there is none.
+    failed = json.loads(run("eval", "score", "nowhere", "--json", code=2).stdout)
+    assert set(failed) == set(built)
+    assert (failed["command"], failed["exit_code"]) == ("eval score", 2)
 
 
 def test_a_run_as_json_quietly_and_with_what_it_asks(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:

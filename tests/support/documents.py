@@ -1,6 +1,7 @@
 """The code of a document is run, and what it prints compared with what the document shows.
 
-A block that follows ``<!-- runs -->`` is run; ``<!-- runs: study -->`` needs the study's archive. A ``console`` block
+A block that follows ``<!-- runs -->`` is run; ``<!-- runs: study -->`` needs the study's archive, and one that ends in
+``, 80 columns -->`` is run in a real terminal of that width. A ``console`` block
 holds commands after ``$ `` and what they print; a ``python`` block is run in one namespace with those before it, and
 a ``text`` block right after it holds what it prints. ``...`` stands for anything, as in a doctest.
 
@@ -30,7 +31,8 @@ from space.cli import command
 
 ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(
-    r"<!-- runs(?:: (?P<needs>\w+))? -->\n```(?P<kind>console|python)\n(?P<body>.*?)```\n"
+    r"<!-- runs(?:: (?P<needs>\w+))?(?:, (?P<columns>\d+) columns)? -->\n"
+    r"```(?P<kind>console|python)\n(?P<body>.*?)```\n"
     r"(?:\n?```text\n(?P<shown>.*?)```\n)?",
     re.DOTALL,
 )
@@ -45,6 +47,7 @@ class Step(NamedTuple):
     kind: str
     code: str
     output: str | None
+    columns: int | None = None
 
 
 def steps(document: Path, *, needs: str | None, kind: str | None = None) -> Iterator[Step]:
@@ -62,7 +65,7 @@ def steps(document: Path, *, needs: str | None, kind: str | None = None) -> Iter
             while typed.endswith("\\"):
                 more, _, output = output.partition("\n")
                 typed = f"{typed[:-1]} {more.removeprefix('>').strip()}"
-            yield Step(line, "console", typed, output)
+            yield Step(line, "console", typed, output, int(block["columns"]) if block["columns"] else None)
 
 
 def run_document(
@@ -74,7 +77,9 @@ def run_document(
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.chdir(folder):
         for step in todo:
-            printed = _python(step.code, namespace) if step.kind == "python" else _console(step.code)
+            printed = (
+                _python(step.code, namespace) if step.kind == "python" else _console(step.code, step.columns, folder)
+            )
             expected = "" if step.output is None and step.kind == "console" else step.output
             if expected is not None and not doctest.OutputChecker().check_output(expected, printed, FLAGS):
                 pytest.fail(
@@ -89,10 +94,14 @@ def _python(code: str, namespace: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-def _console(typed: str) -> str:
+def _console(typed: str, columns: int | None, folder: Path) -> str:
+    if columns is not None:
+        from tests.support.terminal import in_terminal
+
+        return in_terminal(shlex.split(typed)[1:], (columns,), folder)[columns]
     own, bar, rest = typed.partition(" | ")
     words = shlex.split(own)
-    plain = words[0] == "blind-refusal" and not set(words) & {"<", ">", "&&", ";", "2>&1"}
+    plain = words[0] == "blind-refusal" and not set(words) & {"<", ">", "&&", ";", "2>&1"} and "$" not in own
     if not plain:
         return _shell(typed, None)
     quiet = words[-1] == "2>/dev/null"
