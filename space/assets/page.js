@@ -95,7 +95,23 @@
     typed = false;
   });
 
+  // What the served HTML showed at once goes as soon as gradio has drawn the same: the reader stays where they are.
+  const replaceFirst = () => {
+    const first = document.querySelector(".br-at-once");
+    if (!first || !document.querySelector("gradio-app a.br-state, .gradio-container a.br-state")) return;
+    const open = [...first.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+    const focused = first.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const { scrollX, scrollY } = window;
+    first.remove();
+    for (const summary of document.querySelectorAll("details > summary")) {
+      if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    }
+    if (focused) document.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    window.scrollTo(scrollX, scrollY);
+  };
+
   const settle = () => {
+    replaceFirst();
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");
     if (masthead && document.title !== masthead.dataset.title) document.title = masthead.dataset.title;

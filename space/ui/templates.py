@@ -52,8 +52,10 @@ def environment() -> jinja2.Environment:
     made = html_environment("space")
     made.filters |= {
         "text": safe, "marked": marked, "excerpt": excerpt, "block": block, "printable": printable,
-        "percent": percent, "counted": counted, "whole": "{:,}".format,
+        "percent": percent, "px": "{:.1f}".format, "counted": counted, "whole": "{:,}".format,
     }  # fmt: skip
+    # Only for style sheets of this package.
+    made.filters["sheet"] = Markup
     made.globals["interval"] = interval
     made.tests["missing"] = is_missing
     return made
