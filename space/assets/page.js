@@ -29,10 +29,16 @@
   const followOpened = () => {
     const article = document.querySelector(".br-open");
     const key = article ? article.dataset.key : "";
-    if (key === opened || shown === null) return;
+    if (key === opened || shown === null || document.querySelector(".br-at-once")) return;
     const first = opened === null;
     opened = key;
-    if (first || !article) return;
+    if (!article) return;
+    if (first) {
+      // A link to an answer opens on it, with what was asked above where there is room.
+      const answered = article.querySelector(".br-answered");
+      if (answered && answered.getBoundingClientRect().top > window.innerHeight * 0.7) answered.scrollIntoView();
+      return;
+    }
     const scroller = article.closest(".br-detail");
     if (scroller) scroller.scrollTop = 0;
     article.scrollIntoView({ block: article.getBoundingClientRect().top < 0 ? "start" : "nearest" });
@@ -73,6 +79,18 @@
     target.scrollIntoView();
     target.focus({ preventScroll: true });
   };
+
+  // Walking through what is open: j and k or the arrows, Escape closes.
+  const WAYS = { j: "a[rel=next]", ArrowRight: "a[rel=next]", k: "a[rel=prev]", ArrowLeft: "a[rel=prev]", Escape: "a.br-close" };
+  document.addEventListener("keydown", (event) => {
+    const way = WAYS[event.key];
+    if (!way || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
+    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable], [role=listbox], [role=region]")) return;
+    const link = document.querySelector(`.br-open ${way}`);
+    if (!link) return;
+    event.preventDefault();
+    link.click();
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest('a[href^="#"]');

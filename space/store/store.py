@@ -54,7 +54,9 @@ class Store:
             self.case_count = int(meta["cases"])
             self.configs = tuple(meta["configs"].split())
             self._stride = int(meta["models_per_case"])
-            self.models = tuple(slug for (slug,) in self._all("SELECT slug FROM models ORDER BY no"))
+            ids = dict(self._all("SELECT slug, model_id FROM models ORDER BY no"))
+            self.models = tuple(ids)
+            self.names = _names(ids)
             self.judges = tuple(
                 JudgeEntry(*row) for row in self._all("SELECT no, id, judge, rubric FROM judges ORDER BY no")
             )
@@ -243,6 +245,19 @@ class Store:
             address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
             connection = self._mine.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         return connection.execute(sql, values).fetchall()
+
+
+def _names(ids: Mapping[str, str]) -> dict[str, str]:
+    """What models are called, by their slugs: runs that were sent in by the model's id, told apart by the run.
+
+    Their slugs are a folder and a run's id, which nobody would call a model by.
+    """
+    sent = [model_id for slug, model_id in ids.items() if "/" in slug]
+    names = {}
+    for slug, model_id in ids.items():
+        several = sent.count(model_id) > 1
+        names[slug] = slug if "/" not in slug else f"{model_id} ({slug.split('/')[-1]})" if several else model_id
+    return names
 
 
 def _flag(value: int | None) -> bool | None:

@@ -40,7 +40,7 @@ def faults(open_page: Callable[..., Any], address: str, drawn: str = "h1") -> li
         page.locator(drawn).first.wait_for()
         page.wait_for_load_state("networkidle")
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        for name in ("Search and filter", "More filters", "The figures"):
+        for name in ("Search and filter", "Judge and filters", "The figures"):
             for fold in page.get_by_role("button", name=name, exact=True).all():
                 fold.click()
         found += serious(page)
