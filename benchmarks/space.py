@@ -3,7 +3,8 @@
 Without DATASET the study's is built first, of the archive that BLIND_REFUSAL_STUDY names or that is fetched.
 
 Measures, each beside the limit that is wanted: building the store of transcripts; the time from process
-start to a leaderboard in the browser, beside an empty gradio app started in turn with it; visitors who
+start to a leaderboard in the browser, beside an empty gradio app started in turn with it; the same on a phone
+with a slow processor and line, from servers that run already; visitors who
 search, filter and page with a second of thought between actions; and the same with the transcripts
 multiplied tenfold. Clients, browser and server share the machine, so its load is in the figures.
 """
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, hash_file
 from dataset_builder.dataset.opened import BuiltDataset, data_path
 from dataset_builder.sources import STUDY, read_source
 
-STORE_SECONDS, MORE_THAN_EMPTY, P95_MS, RSS_MB, TENFOLD = 15.0, 3.0, 300.0, 700.0, 1.5
+STORE_SECONDS, MORE_THAN_EMPTY, PHONE, P95_MS, RSS_MB, TENFOLD = 15.0, 1.5, 1.3, 300.0, 700.0, 1.5
 BROWSER = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 BROWSER += ["--disable-component-update", "--disable-sync"]
 EMPTY = """
@@ -84,6 +86,60 @@ def start_times(dataset: Path, results: Path, store: Path, runs: int) -> None:
     middle = {name: statistics.median(values) for name, values in times.items()}
     print(f"start to first view, median of {runs}: empty app {middle['empty']:.2f} s, ours {middle['ours']:.2f} s")
     report("leaderboard after an empty app", middle["ours"] - middle["empty"], "s", MORE_THAN_EMPTY)
+
+
+def on_a_phone(dataset: Path, results: Path, store: Path, runs: int) -> None:
+    """What a reader waits for on a throttled phone, ours and an empty app's in turn on servers that run already.
+
+    A processor four times slower, 500 kbit/s, 400 ms; ours until table and picture are seen, and until gradio has
+    drawn them; the empty app until its heading is.
+    """
+    from playwright.sync_api import sync_playwright
+
+    seen = "h1:visible", ".br-board tbody tr:visible", "svg.br-narrow:visible", "gradio-app a.br-state"
+    times: dict[str, list[float]] = {"empty": [], "ours": [], "ours, drawn by gradio": []}
+    ports = {"empty": free_port(), "ours": free_port()}
+    commands = {
+        "empty": [sys.executable, "-c", EMPTY, str(ports["empty"])],
+        "ours": serve_command(dataset, results, store, ports["ours"]),
+    }
+    servers = {name: subprocess.Popen(command, stdout=subprocess.DEVNULL) for name, command in commands.items()}
+    try:
+        for name, server in servers.items():
+            wait_until_it_answers(f"http://127.0.0.1:{ports[name]}/", server)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+            for _ in range(runs):
+                for name, port in ports.items():
+                    found = _phone(browser, f"http://127.0.0.1:{port}/", seen[:1] if name == "empty" else seen)
+                    times[name].append(max(found[:3]))
+                    if name == "ours":
+                        times["ours, drawn by gradio"].append(found[3])
+            browser.close()
+    finally:
+        for server in servers.values():
+            server.terminate()
+            server.wait()
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    print(f"on a phone, median of {runs}: " + ", ".join(f"{name} {value:.1f} s" for name, value in middle.items()))
+    report("table and picture on a phone, times an empty app", middle["ours"] / middle["empty"], "x", PHONE)
+
+
+def _phone(browser: Any, address: str, selectors: Sequence[str]) -> list[float]:
+    """Seconds until each of some things is seen."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True)
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 400, "downloadThroughput": 500_000 / 8, "uploadThroughput": 500_000 / 8}
+    session.send("Network.emulateNetworkConditions", slow)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    start, found = time.perf_counter(), []
+    page.goto(address, wait_until="commit", timeout=180_000)
+    for selector in selectors:
+        page.locator(selector).first.wait_for(state="attached" if "state" in selector else "visible", timeout=180_000)
+        found.append(time.perf_counter() - start)
+    context.close()
+    return found
 
 
 def tenfold(dataset: Path, out: Path) -> Path:
@@ -159,6 +215,7 @@ def main() -> None:
         subprocess.run(score, check=True, capture_output=True)
         build_store(chosen.dataset, folder / "store", chosen.runs)
         start_times(chosen.dataset, results, folder / "store", chosen.runs)
+        on_a_phone(chosen.dataset, results, folder / "store", chosen.runs)
         p95, memory = visitors(chosen.dataset, results, folder / "store", chosen.users, chosen.seconds)
         report("p95", p95, "ms", P95_MS)
         report("resident memory", memory, "MB", RSS_MB)

@@ -20,7 +20,7 @@ LARGEST = 200_000
 WIDTHS = {1440: 900, 390: 844}
 # Name, whose data, address, and what is to be there before the picture; the last one cuts the picture above it.
 PAGES = (
-    ("leaderboard", "study", "", "#signature .point", None),
+    ("leaderboard", "study", "", "a.br-state", None),
     ("breakdown", "study", "breakdown?model=grok-4&model=claude-opus-4-6", "#breakdown-bars .point", None),
     ("compare", "study", "compare?a=gemini-3-1-pro&b=grok-4", "#differences .point", "h2"),
     ("transcripts", "starter", "transcripts", "a.br-item", None),
@@ -63,6 +63,8 @@ def take(chromium: Any, address: str, page: tuple[str, str, str, str, str | None
             tab.locator(there).first.wait_for()
             tab.wait_for_load_state("networkidle")
             tab.wait_for_timeout(1200)
+            # A case of the study and its answer, whose words are not ours to publish.
+            tab.evaluate("for (const one of document.querySelectorAll('.br-example')) one.remove()")
             cut = None if end is None else tab.locator(end).first.bounding_box()
             clip = cut and {"x": 0, "y": 0, "width": width, "height": min(height, cut["y"] - 8)}
             picture = small(tab.screenshot(clip=clip, full_page=bool(clip)))

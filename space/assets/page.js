@@ -29,10 +29,16 @@
   const followOpened = () => {
     const article = document.querySelector(".br-open");
     const key = article ? article.dataset.key : "";
-    if (key === opened || shown === null) return;
+    if (key === opened || shown === null || document.querySelector(".br-at-once")) return;
     const first = opened === null;
     opened = key;
-    if (first || !article) return;
+    if (!article) return;
+    if (first) {
+      // A link to an answer opens on it, with what was asked above where there is room.
+      const answered = article.querySelector(".br-answered");
+      if (answered && answered.getBoundingClientRect().top > window.innerHeight * 0.7) answered.scrollIntoView();
+      return;
+    }
     const scroller = article.closest(".br-detail");
     if (scroller) scroller.scrollTop = 0;
     article.scrollIntoView({ block: article.getBoundingClientRect().top < 0 ? "start" : "nearest" });
@@ -74,6 +80,18 @@
     target.focus({ preventScroll: true });
   };
 
+  // Walking through what is open: j and k or the arrows, Escape closes.
+  const WAYS = { j: "a[rel=next]", ArrowRight: "a[rel=next]", k: "a[rel=prev]", ArrowLeft: "a[rel=prev]", Escape: "a.br-close" };
+  document.addEventListener("keydown", (event) => {
+    const way = WAYS[event.key];
+    if (!way || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
+    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable], [role=listbox], [role=region]")) return;
+    const link = document.querySelector(`.br-open ${way}`);
+    if (!link) return;
+    event.preventDefault();
+    link.click();
+  });
+
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest('a[href^="#"]');
     if (link) jump(event, link);
@@ -95,7 +113,23 @@
     typed = false;
   });
 
+  // What the served HTML showed at once goes as soon as gradio has drawn the same: the reader stays where they are.
+  const replaceFirst = () => {
+    const first = document.querySelector(".br-at-once");
+    if (!first || !document.querySelector("gradio-app a.br-state, .gradio-container a.br-state")) return;
+    const open = [...first.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+    const focused = first.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const { scrollX, scrollY } = window;
+    first.remove();
+    for (const summary of document.querySelectorAll("details > summary")) {
+      if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    }
+    if (focused) document.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    window.scrollTo(scrollX, scrollY);
+  };
+
   const settle = () => {
+    replaceFirst();
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");
     if (masthead && document.title !== masthead.dataset.title) document.title = masthead.dataset.title;

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.storage.foreign import is_litter
 from eval.boards.rows import plain_leaderboard
 from eval.repository.identity import STUDY
 from eval.repository.leaderboard import FILE_NAME, SCHEMA_VERSION, BoardRow, read_leaderboard
@@ -23,10 +24,14 @@ NOTHING: Final = Snapshot(version="none")
 def read_snapshot(folder: Path, version: str) -> Snapshot:
     """The results in a folder: its leaderboard, or where it has none one made of its results files.
 
-    Raises InputError where there is neither, DataError that lists every file that cannot be read.
+    An empty folder is a leaderboard to be. Raises InputError where one that is not empty has neither, DataError that
+    lists every file that cannot be read.
     """
     if not (folder / FILE_NAME).is_file():
         found = _read_all(folder, [str(file.relative_to(folder)) for file in find_results(folder)])
+        if not found and all(is_litter(path.name) for path in folder.iterdir()):
+            # Nothing has been handed in yet: the pages say so, and how that is done.
+            return Snapshot(version=version)
         if not found:
             raise InputError(
                 f"{folder}: holds neither {FILE_NAME} nor {RESULTS_NAME}; 'blind-refusal eval submit' and "

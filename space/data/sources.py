@@ -151,7 +151,14 @@ def open_source(spec: str | None) -> ResultsSource:
         return NoSource()
     if Path(spec).is_dir():
         return FolderSource(Path(spec))
-    name, _, revision = spec.partition("@")
+    name, at, revision = spec.partition("@")
+    # A folder that is missing inside one that is there was meant as a path, not as somebody's repository.
+    parent = Path(name).parts[0] if name else ""
+    if not at and parent and Path(parent).is_dir() and is_repo_name(name):
+        raise InputError(
+            f"{spec}: no such folder in {parent}; expected a results folder, as 'blind-refusal eval aggregate' leaves "
+            f"it. For the repository of that name on the Hugging Face Hub, write {spec}@main"
+        )
     if Path(spec).exists() or not is_repo_name(name):
         raise InputError(
             f"{spec}: neither a folder nor the name of a repository; expected a results folder, as "

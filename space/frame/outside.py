@@ -1,23 +1,30 @@
 """What others see of the pages: title, description, picture and icon in the HTML that is served.
 
 Gradio writes tags of its own into that HTML and draws the pages later, in the browser; programs that
-show a link do not wait for that. So the HTML is changed on its way out. An unknown address gets a page
-with links to those that exist, where gradio would answer with JSON.
+show a link do not wait for that, and on a slow phone a reader waits ten seconds. So the HTML is changed on its
+way out: it gets our head, and what a page gives ``at_once`` stands in it until gradio has drawn the same.
+An unknown address gets a page with links to those that exist, where gradio would answer with JSON.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from space.frame.page import SITE, Page
+from space.data.data import SpaceData
+from space.frame.page import SITE, Page, masthead
 from space.ui import palette
+from space.ui.palette import css_variables_at_once
+from space.ui.sheet import style_sheet
 from space.ui.templates import template
 
 ICON, PICTURE = "icon.svg", "share.png"
@@ -30,15 +37,20 @@ _A_DAY: Final = "public, max-age=86400"
 # Gradio's own, in the part of the head that stands before its scripts.
 _THEIRS: Final = re.compile(rb"<title>[^<]*</title>|<meta\s+(?:property=\"og:|name=\"(?:twitter:|description\"))[^>]*>")
 _HEAD: Final = re.compile(rb"<head[^>]*>\s*<meta charset=[^>]*>")
+# Where gradio draws the page.
+_APP: Final = b"<gradio-app"
+_MOST_PAIRS: Final = 200
+_MOST_KEPT: Final = 50
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
-_fill = template("frame/outside.html.j2", colours=palette)
+_fill = template("frame/outside.html.j2", colours=palette, font=palette.FONT)
 
 
 class SeenFromOutside:
-    """ASGI middleware around the app; ``pages`` are those that exist, at their addresses."""
+    """ASGI middleware around the app; ``pages`` are those that exist, at their addresses, and show ``data``."""
 
-    def __init__(self, app: ASGIApp, pages: Sequence[Page]) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, pages: Sequence[Page], data: SpaceData | None = None) -> None:
+        self._app, self._data = app, data
+        self._kept: dict[object, Markup] = {}
         self._pages = {page.address: page for page in pages}
         self._files = {name: (_FOLDER / name).read_bytes() for name in _FILES}
 
@@ -72,7 +84,35 @@ class SeenFromOutside:
             size=PICTURE_SIZE,
         )
         after = _THEIRS.sub(b"", early[found.end() :])
+        # Gradio asks for its own page by HEAD, in a hurry, before it serves anybody.
+        body = "" if scope["method"] == "HEAD" else self._at_once(scope, address)
+        if body:
+            rest = rest.replace(_APP, body.encode() + _APP, 1)
         return early[: found.end()] + b"\n" + ours.encode() + after + script + rest
+
+    def _at_once(self, scope: Scope, address: str) -> str:
+        """What is seen before gradio has drawn the page; nothing where the page has none or it cannot be made."""
+        page = self._pages[address]
+        if page.at_once is None or self._data is None:
+            return ""
+        pairs = tuple(QueryParams(scope.get("query_string", b"")).multi_items())[:_MOST_PAIRS]
+        theme = dict(pairs).get("__theme")
+        key = (address, self._data.now, self._data.store, pairs)
+        content = self._kept.get(key)
+        if content is None:
+            try:
+                content = page.at_once(self._data, pairs)
+            except Exception:
+                # The page itself says what is wrong.
+                return ""
+            # Most visitors come to the same few addresses.
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = content
+        head = masthead(list(self._pages.values()), page)
+        return _fill(
+            "at_once", colours=css_variables_at_once(theme), style=style_sheet(), masthead=head, content=content
+        )
 
     def nowhere(self, scope: Scope) -> HTMLResponse:
         """What an address that leads nowhere gets."""
@@ -111,9 +151,14 @@ class _Changed:
         if self._is_lost:
             await self._outside.nowhere(self._scope)(self._scope, self._receive, self._send)
             return
-        body = self._outside.with_our_head(self._scope, self._address, self._body) if self._body else b""
         headers = MutableHeaders(raw=list(self._start["headers"]))
-        if body:
+        body = b""
+        if self._body:
+            body = await run_in_threadpool(self._outside.with_our_head, self._scope, self._address, self._body)
+            if "gzip" in Headers(scope=self._scope).get("accept-encoding", ""):
+                body = gzip.compress(body, 6, mtime=0)
+                headers["Content-Encoding"] = "gzip"
+            headers.add_vary_header("Accept-Encoding")
             headers["Content-Length"] = str(len(body))
         await self._send({**self._start, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": body})

@@ -48,13 +48,15 @@ class Shell:
 class Page:
     """A page: its address (empty for the first), its name in the navigation, and what builds it.
 
-    ``about`` is what a search or a chat says of it, in a sentence.
+    ``about`` is what a search or a chat says of it, in a sentence. ``at_once``, of the parameters of an address, is
+    what of the page stands in the served HTML and is seen before any script has run; a page may have none.
     """
 
     address: str
     title: str
     build: Callable[[Shell], None]
     about: str
+    at_once: Callable[[SpaceData, Sequence[tuple[str, str]]], Markup] | None = None
 
 
 def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML:

@@ -112,7 +112,7 @@ def serve(
         ssr_mode=False,
         max_file_size=MOST_BYTES,
         favicon_path=ICON_FILE,
-        app_kwargs={"middleware": [Middleware(UploadLimits), Middleware(SeenFromOutside, pages=PAGES)]},
+        app_kwargs={"middleware": [Middleware(UploadLimits), Middleware(SeenFromOutside, pages=PAGES, data=data)]},
         **launch_settings(),
     )
     print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from dataset_builder.dataset.records import Case
+from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL
 from dataset_builder.errors import InputError
 from space.store.search import Search, match_expression
 from space.store.tables import NOBODY
@@ -53,7 +54,9 @@ class Store:
             self.case_count = int(meta["cases"])
             self.configs = tuple(meta["configs"].split())
             self._stride = int(meta["models_per_case"])
-            self.models = tuple(slug for (slug,) in self._all("SELECT slug FROM models ORDER BY no"))
+            ids = dict(self._all("SELECT slug, model_id FROM models ORDER BY no"))
+            self.models = tuple(ids)
+            self.names = _names(ids)
             self.judges = tuple(
                 JudgeEntry(*row) for row in self._all("SELECT no, id, judge, rubric FROM judges ORDER BY no")
             )
@@ -131,6 +134,21 @@ class Store:
             [self._judge_no(judge), first, first + self._stride - 1],
         )
         return tuple(_transcript(row) for row in rows)
+
+    def engaged_refusals(self, judge: str | None, *, longest: int) -> Iterator[tuple[Case, Transcript]]:
+        """Answers of at most ``longest`` characters that by a judge do not help, engage and name no harm, with cases.
+
+        As they stand in lists, in the order of their numbers, and none that used up its token limit.
+        """
+        wanted = "v.response_type IN (?, ?) AND v.engages = 1 AND v.harm = 0 AND t.hit_token_cap = 0 AND t.length <= ?"
+        rows = self._all(
+            f"SELECT {_HEADS} WHERE {wanted} ORDER BY t.no",
+            [self._judge_no(judge), DEFLECTS, HARD_REFUSAL, longest],
+        )
+        found = [_transcript(row) for row in rows]
+        cases = self.cases_of(one.case_id for one in found)
+        for one in found:
+            yield cases[one.case_id], one
 
     def case(self, case_id: str) -> Case | None:
         """One case; None where there is none."""
@@ -227,6 +245,19 @@ class Store:
             address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
             connection = self._mine.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         return connection.execute(sql, values).fetchall()
+
+
+def _names(ids: Mapping[str, str]) -> dict[str, str]:
+    """What models are called, by their slugs: runs that were sent in by the model's id, told apart by the run.
+
+    Their slugs are a folder and a run's id, which nobody would call a model by.
+    """
+    sent = [model_id for slug, model_id in ids.items() if "/" in slug]
+    names = {}
+    for slug, model_id in ids.items():
+        several = sent.count(model_id) > 1
+        names[slug] = slug if "/" not in slug else f"{model_id} ({slug.split('/')[-1]})" if several else model_id
+    return names
 
 
 def _flag(value: int | None) -> bool | None:

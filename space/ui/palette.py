@@ -57,3 +57,12 @@ def css_variables() -> str:
     light = "".join(f"--br-{name}:{shade.light};" for name, shade in _NAMES.items())
     dark = "".join(f"--br-{name}:{shade.dark};" for name, shade in _NAMES.items())
     return f":root{{{light}}}\n.dark{{{dark}}}\n"
+
+
+def css_variables_at_once(scheme: str | None = None) -> str:
+    """The same where no script has run yet: by what the reader's system prefers, or by ``light`` or ``dark``."""
+    light = "".join(f"--br-{name}:{shade.light};" for name, shade in _NAMES.items())
+    dark = "".join(f"--br-{name}:{shade.dark};" for name, shade in _NAMES.items())
+    if scheme in ("light", "dark"):
+        return f":root{{{dark if scheme == 'dark' else light}}}\n"
+    return f":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"

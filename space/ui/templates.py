@@ -14,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dataset_builder.templates import Fill, html_environment, pieces
+from space.ui.markdown import formatted
 from space.ui.safe_text import block, excerpt, marked, printable, safe
 
 
@@ -51,9 +52,12 @@ def environment() -> jinja2.Environment:
     """The environment with our filters; made on first use."""
     made = html_environment("space")
     made.filters |= {
-        "text": safe, "marked": marked, "excerpt": excerpt, "block": block, "printable": printable,
-        "percent": percent, "counted": counted, "whole": "{:,}".format,
+        "text": safe, "marked": marked, "excerpt": excerpt, "block": block, "formatted": formatted,
+        "printable": printable,
+        "percent": percent, "px": "{:.1f}".format, "counted": counted, "whole": "{:,}".format,
     }  # fmt: skip
+    # Only for style sheets of this package.
+    made.filters["sheet"] = Markup
     made.globals["interval"] = interval
     made.tests["missing"] = is_missing
     return made

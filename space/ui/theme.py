@@ -5,13 +5,13 @@ Nothing is fetched from elsewhere: the typeface is the reader's own, so the page
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, Final
 
 import gradio as gr
 
 from space.ui import palette
 from space.ui.palette import Shade, css_variables
+from space.ui.sheet import ASSETS, style_sheet
 
 _FONTS: Final = tuple(name.strip().strip("'") for name in palette.FONT.split(","))
 
@@ -77,7 +77,5 @@ def theme() -> gr.themes.Base:
 
 def launch_settings() -> dict[str, Any]:
     """What ``Blocks.launch`` takes for the looks: theme, style sheet and script."""
-    assets = files("space") / "assets"
-    style = "".join((assets / name).read_text(encoding="utf-8") for name in ("style.css", "results.css"))
-    script = (assets / "page.js").read_text(encoding="utf-8")
-    return {"theme": theme(), "css": css_variables() + style, "head": f"<script>{script}</script>"}
+    script = (ASSETS / "page.js").read_text(encoding="utf-8")
+    return {"theme": theme(), "css": css_variables() + style_sheet(), "head": f"<script>{script}</script>"}

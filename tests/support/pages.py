@@ -21,8 +21,12 @@ null
 
 
 def ready(page: Any) -> None:
-    """Wait until the page has been filled: its link bar comes with the answer to its first event."""
+    """Wait until the page has been filled: its link bar comes with the answer to its first event.
+
+    What stood in the served HTML goes then.
+    """
     page.locator("a.br-state").first.wait_for()
+    page.locator(".br-at-once").wait_for(state="detached")
 
 
 def models(page: Any) -> list[str]:
@@ -31,7 +35,8 @@ def models(page: Any) -> list[str]:
 
 
 def wait_for_models(page: Any, *names: str) -> None:
-    """Wait until the table holds these models in this order."""
+    """Wait until the page is filled and its table holds these models in this order."""
+    ready(page)
     script = """([selector, names]) => {
       const found = [...document.querySelectorAll(selector)].map((e) => e.textContent.trim());
       return JSON.stringify(found) === JSON.stringify(names);

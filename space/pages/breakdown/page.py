@@ -14,6 +14,9 @@ from eval.repository.leaderboard import Board
 from eval.scores.cases import UNFLAGGED
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
+from space.figures.look import Look
+from space.figures.plot_look import or_reason, reason
+from space.figures.plots import bars
 from space.frame.page import Page, Shell, gone, heading, html, link_bar, state_of
 from space.pages.breakdown.table import (
     BY,
@@ -29,13 +32,11 @@ from space.pages.breakdown.table import (
     rows_of,
     table_of,
 )
-from space.pages.leaderboard.markup import board_title
+from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.state import BOARD, board_field, board_of
 from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import JUDGE, TranscriptState
 from space.store.transcript import AUTHORITY, DUAL_USE, FAMILY, MODEL
-from space.ui.figure_look import Look, or_reason, reason
-from space.ui.figures import bars
 from space.ui.links import Choice, Field, Flag, Many, Value, parse, query
 from space.ui.window import READ_WINDOW, nothing_new, shown_box, window_box
 
@@ -195,7 +196,7 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
     board, made = board_of(now, state), now.leaderboard
     rates = [(column.title, column.id) for column in columns_of(made) if column.is_rate] if made else []
     return [
-        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        gr.update(choices=board_titles(now.boards), value=board.id if board else None),
         _models(now, state),
         state[SLICE],
         gr.update(choices=rates, value=state[METRIC]),

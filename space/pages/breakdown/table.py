@@ -24,7 +24,7 @@ from eval.scores.slices import title as slice_title
 from eval.stats.intervals import wilson
 from space.data.data import Cell, Key, SliceTable, Snapshot, pooled
 from space.data.snapshot import row_key
-from space.ui.figures import Bar
+from space.figures.plots import Bar
 from space.ui.templates import template
 
 # Fewer answers than this, and a rate is greyed: one answer more or less moves it by ten points.

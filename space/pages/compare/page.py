@@ -14,14 +14,15 @@ from dataset_builder.errors import BlindRefusalError
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.data.verdicts import VerdictBook
+from space.figures.look import Look
+from space.figures.plot_look import or_reason
+from space.figures.plots import differences
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.breakdown.table import rows_of
-from space.pages.leaderboard.markup import board_title
+from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.state import BOARD, board_field, board_of
 from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import TranscriptState
-from space.ui.figure_look import Look, or_reason
-from space.ui.figures import differences
 from space.ui.links import Choice, Field, Value, Whole, link, parse, query
 from space.ui.templates import template
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
@@ -220,7 +221,7 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
         else []
     )
     return [
-        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        gr.update(choices=board_titles(now.boards), value=board.id if board else None),
         gr.update(choices=models, value=state[FIRST]),
         gr.update(choices=models, value=state[SECOND]),
         gr.update(choices=rates, value=state[METRIC]),

@@ -13,8 +13,8 @@ from dataset_builder.dataset.records import Case
 from eval.scores.comparison import Comparison, PairedDifference
 from eval.scores.slices import OVERALL
 from eval.scores.slices import title as slice_title
+from space.figures.plots import Difference
 from space.pages.transcripts.state import BESIDE, CASE, JUDGE, TranscriptState
-from space.ui.figures import Difference
 from space.ui.templates import template
 
 SIGNIFICANT: Final = 0.05

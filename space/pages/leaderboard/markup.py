@@ -13,18 +13,22 @@ from typing import Any, Final
 import pandas as pd
 from markupsafe import Markup
 
-from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, UNSCORED_REASONS, ids
+from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, HELPS, UNSCORED_REASONS, ids
 from eval.boards.rows import rank_remarks
 from eval.repository.leaderboard import VERIFIED, Board, BoardRow
 from eval.runs.verdict import PUBLISHED
 from eval.stats.metrics import METRIC_BY_ID
 from space.data.snapshot import row_key, transcripts_key
-from space.pages.leaderboard.table import MODEL, Column, pooled_share
-from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState, search_of
+from space.figures.scatter import Point, scatter
+from space.pages.leaderboard.example import LONGEST_REASON, Example, cut_text, examples
+from space.pages.leaderboard.table import FIRST_RATES, MODEL, Column, pooled_share
+from space.pages.transcripts.markup import verdict
+from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState
 from space.store.store import Store
 from space.store.transcript import ENGAGES, FAMILY, TYPE, YES
 from space.store.transcript import MODEL as MODEL_FACET
 from space.ui.links import Value
+from space.ui.names import spoken
 from space.ui.templates import interval, is_missing, percent, template
 
 # What the dataset's answers show that recognise a defeat and refuse.
@@ -36,48 +40,83 @@ ENGAGED_REFUSALS: Final[dict[str, Value]] = {
 _ENGAGED: Final = "engaged_refusal_share"
 _ENDS: Final = ("", "_low", "_high", "_corrected", "_corrected_low", "_corrected_high")
 _UNSCORED: Final = {f"unscored_{name}": name.replace("_", " ") for name in ids(UNSCORED_REASONS)}
-_fill = template("pages/leaderboard/page.html.j2")
+_fill = template("pages/leaderboard/page.html.j2", spoken=spoken, verdict_of=verdict, bars=FIRST_RATES)
 
 
-def answer(board: Board | None, store: Store, breakdown: str = "breakdown") -> Markup:
-    """What a board comes to in words, and the way to an answer that sees the problem and refuses.
+def first_screen(
+    board: Board | None,
+    store: Store,
+    points: Sequence[Point],
+    nth: int = 0,
+    to: Callable[[Mapping[str, Value]], Markup] = lambda changes: Markup(),
+) -> Markup:
+    """A case that makes the point, what it comes to over all answers, and the picture of all models.
 
-    ``breakdown`` is the address of the page that says where each model fails.
+    ``nth`` is which example, counted round; ``to`` gives the tag attributes of a link to a state with some changes.
     """
     if board is None or not board.rows:
         return _fill("nothing_yet")
     best = board.rows[0].metrics.get(board.ranked_by) if len(board.rows) > 1 else None
-    example, answered = _examples(board, store)
+    judge = store.judge_id(board.judge, board.rubric)
+    models = tuple(key for row in board.rows if (key := transcripts_key(row)) in store.models)
+    found = () if judge is None else examples(store, judge, models)
+    one = found[nth % len(found)] if found else None
     return _fill(
-        "answer",
+        "first_screen",
         rows=board.rows,
         refused=pooled_share(board.rows, "blind_refusal_rate"),
         engaged=pooled_share(board.rows, "engaged_refusal_share"),
         helped=pooled_share(board.rows, "control_help_rate"),
         best=best if best is not None and best.estimate is not None else None,
         title=METRIC_BY_ID[board.ranked_by].title.lower() if board.ranked_by in METRIC_BY_ID else board.ranked_by,
-        example=example,
-        answered=answered,
-        breakdown=breakdown,
+        example=None if one is None else _shown(one, store, judge, models, board),
+        another=to({"example": (nth + 1) % len(found)}) if len(found) > 1 else None,
+        answered=TranscriptState.of(store).href({JUDGE: judge}) if models else None,
+        picture=scatter(points),
+        zoom=to({"zoom": True}) if points else None,
     )
 
 
-def _examples(board: Board, store: Store) -> tuple[str | None, str | None]:
-    """Addresses of an answer that engages and refuses, and of all answers; None where there are none to read."""
-    models = tuple(key for row in board.rows if (key := transcripts_key(row)) in store.models)
-    if not models:
-        return None, None
-    judge, links = store.judge_id(board.judge, board.rubric), TranscriptState.of(store)
-    chosen = ENGAGED_REFUSALS if len(models) == len(store.models) else {**ENGAGED_REFUSALS, MODEL_FACET: models}
-    # Without this judge's verdicts there is nothing that it calls a refusal.
-    found = () if judge is None else store.find(search_of({**chosen, JUDGE: judge})).rows
-    opened: dict[str, Value] = {CASE: found[0].case_id, OF: found[0].model, JUDGE: judge} if found else {}
-    return links.href({**chosen, **opened}) if found else None, links.href({JUDGE: judge})
+def _shown(one: Example, store: Store, judge: str | None, models: Sequence[str], board: Board) -> dict[str, Any]:
+    """An example with what the judge said of it, how many models refused, and where it can be read whole."""
+    answers = [a for a in store.answers(one.case.case_id, judge) if a.model in models and a.response_type is not None]
+    whole = store.transcript(one.case.case_id, one.answer.model, judge)
+    reasoning = None if whole is None else whole.reasoning
+    names = {transcripts_key(row): row.model for row in board.rows}
+    return {
+        "one": one,
+        "model": names.get(one.answer.model, one.answer.model),
+        "judge": spoken(board.judge),
+        "reason": cut_text(reasoning, LONGEST_REASON) if reasoning else None,
+        "refused": sum(a.response_type != HELPS for a in answers),
+        "answers": len(answers),
+        "href": TranscriptState.of(store).href({CASE: one.case.case_id, OF: one.answer.model, JUDGE: judge}),
+    }
 
 
-def above(shown: int, whole: int, board: Board) -> Markup:
-    """The line above the table: how many models of how many, on which cases, by whose verdicts."""
-    return _fill("above", shown=shown, whole=whole, board=board)
+def above(
+    shown: int,
+    whole: int,
+    board: Board,
+    boards: Sequence[Board] = (),
+    to: Callable[[Mapping[str, Value]], Markup] = lambda changes: Markup(),
+    all_columns: tuple[str, ...] | None = None,
+) -> Markup:
+    """The line above the table: how many models of how many, by whose verdicts, and the ways to other boards.
+
+    ``to`` gives the tag attributes of a link to a state with some changes; ``all_columns`` are those that a link shows
+    (none to go back to the first ones), None for no such link.
+    """
+    return _fill(
+        "above",
+        shown=shown,
+        whole=whole,
+        board=board,
+        others=[(one, to({"board": one.id})) for one in boards if one.id != board.id],
+        everything=to({"q": "", "family": (), "weights": (), "status": ()}),
+        columns=None if all_columns is None else to({"columns": all_columns}),
+        wider=bool(all_columns),
+    )
 
 
 def board_table(
@@ -91,7 +130,7 @@ def board_table(
     attributes: Callable[[Mapping[str, Value]], Markup],
     links: TranscriptState,
     judge: str | None,
-    breakdown: Callable[[str], str],
+    model_page: Callable[[str], str],
 ) -> Markup:
     """The rows of a frame; ``attributes`` gives the tag attributes of a link to a state with some changes.
 
@@ -117,32 +156,39 @@ def board_table(
         return {
             "value": value,
             "interval": interval(low, high),
+            "low": low,
+            "high": high,
             "corrected": better if is_corrected else None,
             "corrected_interval": interval(better_low, better_high) if is_corrected else None,
             "answers": answers(row) if name == _ENGAGED else None,
         }
 
+    # The place stands before the model, all else after it.
+    first = 1 if columns and columns[0].id == "rank" else 0
+    ordered = (*columns[:first], MODEL, *columns[first:])
     rows: list[dict[str, Any]] = [{str(name): one for name, one in row.items()} for row in frame.to_dict("records")]
     for row in rows:
-        row["cells"] = [(column, rate(column.id, row) if column.is_rate else None) for column in columns]
+        row["cells"] = [(column, rate(column.id, row) if column.is_rate else None) for column in ordered]
         row["reasons"] = "; ".join(f"{row[key]} {title}" for key, title in _UNSCORED.items() if row[key])
 
     return _fill(
         "board_table",
-        heads=[(column, link(column)) for column in (MODEL, *columns)],
+        heads=[(column, link(column)) for column in ordered],
         rows=rows,
         board=board,
         sort=sort,
         descending=descending,
         corrected=corrected,
         has_corrected=any(row.corrected for row in board.rows),
-        breakdown=breakdown,
+        model_page=model_page,
     )
 
 
 def board_notes(board: Board, keys: Sequence[str]) -> Markup:
-    """What is to be known of some rows: who handed a run in, who served it, how it departs from the protocol, why a
-    status, the submitter's judges; and that rows of a folder have no owners.
+    """How the figures are read, and what is to be known of some rows.
+
+    That is who handed a run in, who served it, how it departs from the protocol, why a status, the submitter's judges;
+    and that rows of a folder have no owners.
     """
     notes = []
     for row in board.rows:
@@ -160,7 +206,7 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
         if told and row_key(row) in keys:
             notes.append((row.model, told))
     unowned = any(row.submitter is None and row.kind != PUBLISHED for row in board.rows)
-    return _fill("board_notes", notes=notes, unowned=unowned) if notes or unowned else Markup()
+    return _fill("board_notes", board=board, notes=notes, unowned=unowned)
 
 
 def _routes(row: BoardRow) -> list[str]:
@@ -185,12 +231,26 @@ def notice(text: str | None) -> Markup:
     return _fill("notice", text=text) if text else Markup()
 
 
-def around_the_plot(bibtex: str) -> tuple[Markup, Markup]:
-    """The buttons that save and cite, and the heading of the plot."""
-    return _fill("saving", bibtex=bibtex), _fill("plot_heading")
+def saving(bibtex: str) -> Markup:
+    """The buttons that save and cite."""
+    return _fill("saving", bibtex=bibtex)
 
 
 def board_title(board: Board) -> str:
-    """A board in one line: judge, rubric and cases, as a choice in a list."""
-    cases = f"{board.n_cases:,} cases" + ("" if board.sample == "all" else f" ({board.sample})")
-    return f"{board.judge}: {cases} of {board.dataset}, rubric {board.rubric}"
+    """A board in one line, as a choice in a list: ``GPT-5.4 · 1,290 cases``; ids and rubric stand below the table."""
+    cases = f"{board.n_cases:,} {'case' if board.n_cases == 1 else 'cases'}"
+    return f"{spoken(board.judge)} · {cases}" + ("" if board.sample == "all" else f" ({board.sample})")
+
+
+def board_titles(boards: Sequence[Board]) -> list[tuple[str, str]]:
+    """The boards as choices, each title with its id; where two read alike, the rubric or the dataset is added."""
+    titles = [board_title(board) for board in boards]
+    found: list[tuple[str, str]] = []
+    for board, title in zip(boards, titles, strict=True):
+        alike = [one for one, other in zip(boards, titles, strict=True) if other == title and one is not board]
+        if any(one.rubric != board.rubric for one in alike):
+            title += f", rubric {board.rubric}"
+        if any(one.dataset != board.dataset for one in alike):
+            title += f", {board.dataset}"
+        found.append((title, board.id))
+    return found

@@ -6,35 +6,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import gradio as gr
-import pandas as pd
 from gradio.events import api
 
-from eval.repository.leaderboard import Board
 from space.data.data import Snapshot, SpaceData
+from space.figures.look import Look
+from space.figures.plot_look import or_reason
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
-from space.pages.leaderboard.judge_error import judge_error
-from space.pages.leaderboard.markup import (
-    above,
-    answer,
-    around_the_plot,
-    board_notes,
-    board_table,
-    board_title,
-    notice,
-)
+from space.pages.leaderboard.markup import board_titles, saving
+from space.pages.leaderboard.show import QUESTION, TITLE, at_once, shown
 from space.pages.leaderboard.state import (
     BOARD,
     COLUMNS,
     CORRECTED,
     DOWN,
+    EXAMPLE,
     FAMILIES,
     LONGEST,
     OPENNESS,
     SORT,
     STATUS,
     TEXT,
+    ZOOM,
     BoardState,
-    board_field,
     board_of,
     wanted_of,
 )
@@ -48,15 +41,10 @@ from space.pages.leaderboard.table import (
     columns_of,
     families_of,
 )
-from space.pages.transcripts.state import TranscriptState
 from space.prose import BIBTEX
-from space.ui.figure_look import Look, or_reason
-from space.ui.figures import Point, signature
-from space.ui.links import Text, Value, address, parse, query
+from space.ui.links import Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
-_X: Final = "control_help_rate"
-_Y: Final = "help_rate"
 _SAVE: Final = """
 element.addEventListener('click', async (event) => {
   const button = event.target.closest('button[data-save]');
@@ -82,20 +70,17 @@ element.addEventListener('click', async (event) => {
   }
 });
 """
-_QUESTION: Final = (
-    "Some rules deserve to be followed and some do not. When a person asks for help getting around a rule, does a "
-    "language model tell the two apart, or does it refuse blindly?"
-)
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
     data = shell.data
-    html(heading("Do language models refuse blindly?", _QUESTION))
+    html(heading(TITLE, QUESTION))
     bar = html(classes="br-bar")
     lost = html()
-    first = html()
-    with gr.Row(elem_classes="br-filters"):
+    first = html(follow=True)
+    plot = gr.Plot(show_label=False, label="Help where it should and where not", elem_id="signature", visible=False)
+    with gr.Accordion("Search and filter", open=False, elem_classes="br-fold"), gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown(
             [], label="Judge", info="Rankings by different judges are never mixed", min_width=280, filterable=False
         )
@@ -107,7 +92,6 @@ def build(shell: Shell) -> None:
             label="Show corrected rates", info="Beside the raw ones: what they would be without the judge's errors",
             min_width=240,
         )  # fmt: skip
-    with gr.Accordion("Filters and columns", open=False), gr.Row(elem_classes="br-filters"):
         families = gr.Dropdown([], label="Model family", multiselect=True, min_width=180)
         weights = gr.Dropdown([(v, k) for k, v in WEIGHTS.items()], label="Weights", multiselect=True, min_width=160)
         status = gr.Dropdown([(v, k) for k, v in STATUSES.items()], label="Status", multiselect=True, min_width=160)
@@ -119,16 +103,13 @@ def build(shell: Shell) -> None:
         kind, _, found = str(asked).partition("?")
         return download(data.now, "json" if kind == "json" else "csv", found)
 
-    saving, plot_heading = around_the_plot(BIBTEX)
-    gr.HTML(saving, apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
-    html(plot_heading)
-    plot = gr.Plot(show_label=False, label="Help on controls against help on defeated rules", elem_id="signature")
-    shown, clicks = shown_box(), Clicks()
+    gr.HTML(saving(BIBTEX), apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
+    as_query, clicks = shown_box(), Clicks()
     window = window_box()
 
     controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
     names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
-    parts = [first, table, plot, bar, shown]
+    parts = [first, table, plot, bar, as_query]
 
     def everything(now: Snapshot, state: Mapping[str, Value], look: str) -> list[Any]:
         return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
@@ -152,7 +133,10 @@ def build(shell: Shell) -> None:
         now = data.now
         fields = BoardState(now).fields
         old = parse(fields, str(before or ""))
-        state = {**_state(now, dict(zip(names, chosen, strict=True))), SORT: old[SORT], DOWN: old[DOWN]}
+        state = {
+            **_state(now, dict(zip(names, chosen, strict=True))),
+            **{name: old[name] for name in (SORT, DOWN, EXAMPLE, ZOOM)},
+        }
         if clicks.undone_by(request, before) or query(fields, state) == before:
             return nothing_new(1 + len(parts))
         same = old[BOARD] == state[BOARD]
@@ -164,11 +148,12 @@ def build(shell: Shell) -> None:
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
-    table.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
+    for part in (first, table):
+        part.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
         [control.input for control in controls],
         change,
-        [*controls, shown, window],
+        [*controls, as_query, window],
         [families, *parts],
         js=READ_WINDOW,
         trigger_mode="always_last",
@@ -188,50 +173,16 @@ def download(now: Snapshot, kind: str, asked: str) -> str:
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
-    """First screen, table, figure, link bar, the state as a query."""
-    links, board = BoardState(now), board_of(now, state)
-    bar = link_bar("", links.fields, state)
-    first = notice(now.notice) + answer(board, data.store, _breakdown(board, now, "") if board else "breakdown")
-    as_query = query(links.fields, state)
-    if board is None or now.leaderboard is None:
-        return [first, "", None, bar, as_query]
-    whole = board_frame(board)
-    frame = choose(whole, wanted_of(state))
-    shown = _listed(state[COLUMNS])
-    rows = board_table(
-        frame,
-        [column for column in columns_of(now.leaderboard) if column.id in shown],
-        board,
-        sort=str(state[SORT]),
-        descending=bool(state[DOWN]),
-        corrected=bool(state[CORRECTED]),
-        attributes=lambda changes: links.attributes(state, changes),
-        links=TranscriptState.of(data.store),
-        judge=data.store.judge_id(board.judge, board.rubric),
-        breakdown=lambda key: _breakdown(board, now, key),
-    )
-    return [
-        first,
-        above(len(frame), len(whole), board) + rows + board_notes(board, list(frame.index)) + judge_error(board),
-        or_reason(look, signature, points(whole, frame)),
-        bar,
-        as_query,
-    ]
+    """First screen, table, figure where one zooms, link bar, the state as a query."""
+    fields = BoardState(now).fields
+    first, table, dots = shown(data, now, state)
+    figure = gr.update(visible=False)
+    if state[ZOOM] and dots:
+        # Plotly is brought along only by who wants to zoom.
+        from space.figures.plots import signature
 
-
-def points(whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Point]:
-    """The models of a board as points of the signature plot; those not chosen are faint."""
-    kept = set(chosen.index)
-    found = []
-    for _, row in whole.iterrows():
-        x, y = ([float(row.get(f"{name}{end}", float("nan"))) for end in ("", "_low", "_high")] for name in (_X, _Y))
-        found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=row["key"] not in kept))
-    return found
-
-
-def _breakdown(board: Board, now: Snapshot, key: str) -> str:
-    fields = (board_field(now), Text("model"))
-    return address("breakdown", fields, {BOARD: board.id, "model": key})
+        figure = gr.update(value=or_reason(look, signature, dots), visible=True)
+    return [first, table, figure, link_bar("", fields, state), query(fields, state)]
 
 
 def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
@@ -239,7 +190,7 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
     made = now.leaderboard
     several = [(column.title, column.id) for column in columns_of(made)] if made else []
     return [
-        gr.update(choices=[(board_title(one), one.id) for one in now.boards], value=board.id if board else None),
+        gr.update(choices=board_titles(now.boards), value=board.id if board else None),
         state[TEXT],
         state[CORRECTED],
         _families(now, state),
@@ -269,4 +220,4 @@ def _listed(value: Value) -> list[str]:
     return list(value) if isinstance(value, tuple) else []
 
 
-PAGE = Page("", "Leaderboard", build, _QUESTION)
+PAGE = Page("", "Leaderboard", build, QUESTION, at_once)

@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from eval.repository.leaderboard import Board, Leaderboard
 from space.data.data import Snapshot
+from space.pages.leaderboard.example import MOST
 from space.pages.leaderboard.table import STATUSES, WEIGHTS, Wanted, columns_of, default_columns, families_of
-from space.ui.links import Choice, Field, Flag, Many, Text, Value, link
+from space.ui.links import Choice, Field, Flag, Many, Text, Value, Whole, link
 
-BOARD, TEXT, FAMILIES, OPENNESS, STATUS, COLUMNS, SORT, DOWN, CORRECTED = (
-    "board", "q", "family", "weights", "status", "columns", "sort", "down", "corrected",
+BOARD, TEXT, FAMILIES, OPENNESS, STATUS, COLUMNS, SORT, DOWN, CORRECTED, EXAMPLE, ZOOM = (
+    "board", "q", "family", "weights", "status", "columns", "sort", "down", "corrected", "example", "zoom",
 )  # fmt: skip
 LONGEST: Final = 100
 
@@ -54,6 +55,8 @@ class BoardState:
             Choice(SORT, ("model", *(name for name in columns if name != "agreement")), "rank"),
             Flag(DOWN),
             Flag(CORRECTED),
+            Whole(EXAMPLE, 0, MOST, 0),
+            Flag(ZOOM),
         )
 
     def attributes(self, state: Mapping[str, Value], changes: Mapping[str, Value]) -> Markup:

@@ -43,8 +43,11 @@ class Column(NamedTuple):
 
 
 MODEL: Final = Column("model", "Model", "The model as it was asked.")
+# What a leaderboard shows first, each as a bar on one scale, and what the two sides are called there.
+FIRST_RATES: Final = ("discrimination", "help_rate", "control_help_rate")
+_IN_WORDS: Final = {"help_rate": "Helps where it should", "control_help_rate": "Helps where it should not"}
 _PLAIN: Final = (
-    Column("rank", "Rank", "Place by discrimination, with the 95 % interval of that place."),
+    Column("rank", "Place", "Place by discrimination, with the 95 % interval of that place."),
     Column("scored", "Scored / unscored", "Answers with a verdict, and those without one, by reason in the download."),
     Column("agreement", "Judge's kappa", "How well the judge agrees with each reviewer on what an answer does."),
     Column(
@@ -63,20 +66,18 @@ _PLAIN: Final = (
 
 def columns_of(made: Leaderboard) -> tuple[Column, ...]:
     """Every column that a leaderboard can show, but for the model's: rank, the rates, and what is known of the run."""
-    order = list(dict.fromkeys([*default_rates(made), *made.headline, *(metric.id for metric in made.metrics)]))
+    order = list(dict.fromkeys([*FIRST_RATES, *made.headline, *(metric.id for metric in made.metrics)]))
     info = {metric.id: metric for metric in made.metrics}
-    rates = [Column(i, info[i].title, info[i].definition, True, info[i].better) for i in order if i in info]
+    rates = [
+        Column(i, _IN_WORDS.get(i, info[i].title), info[i].definition, True, info[i].better) for i in order if i in info
+    ]
     return (_PLAIN[0], *rates, *_PLAIN[1:])
 
 
 def default_columns(made: Leaderboard) -> tuple[str, ...]:
-    """What is shown unless the reader chooses otherwise: help on defeated rules as its complement, blind refusal."""
-    return ("rank", *default_rates(made), "scored", "agreement", "status", "date")
-
-
-def default_rates(made: Leaderboard) -> list[str]:
-    """The rates that a leaderboard shows first."""
-    return [COMPLEMENTS.get(name, name) for name in made.headline]
+    """What is shown unless the reader chooses otherwise: the place, and the rates that it comes from."""
+    known = {metric.id for metric in made.metrics}
+    return ("rank", *(name for name in FIRST_RATES if name in known))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
+from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
@@ -26,33 +28,23 @@ from space.pages.transcripts.state import (
 from space.store.search import LONGEST
 from space.store.store import Store
 from space.store.transcript import (
-    AUTHORITY,
     BY_JUDGE,
-    ENGAGES,
     FACET_BY_ID,
     FACETS,
-    FAMILY,
     MODEL,
     SUBTYPE,
-    TYPE,
     Facet,
 )
 from space.ui.links import Field, Value, parse, query
+from space.ui.names import spoken
 from space.ui.window import Clicks, nothing_new, shown_box
-
-_ALWAYS_SHOWN = (MODEL, TYPE, ENGAGES, FAMILY, SUBTYPE, AUTHORITY)
 
 
 def build(shell: Shell) -> None:
     """Make the page."""
     # Newer results may bring transcripts along, so every event takes the store of its moment.
     store = shell.data.store
-    html(
-        heading(
-            "Transcripts",
-            f"What models answered to {store.case_count:,} requests for help around a rule, each with its verdict.",
-        )
-    )
+    html(heading("Transcripts", _lead(store)))
     bar = html(classes="br-bar")
     lost = html()
     if not store.total:
@@ -67,11 +59,9 @@ def build(shell: Shell) -> None:
             elem_classes="br-search",
         )
     }
-    with gr.Row(elem_classes="br-filters"):
+    with gr.Accordion("Judge and filters", open=False), gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown(_judges(store), label="Judge", min_width=150, filterable=False)
-        controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id in _ALWAYS_SHOWN}
-    with gr.Accordion("More filters", open=False), gr.Row(elem_classes="br-filters"):
-        controls |= {facet.id: _filter(facet, store) for facet in FACETS if facet.id not in _ALWAYS_SHOWN}
+        controls |= {facet.id: _filter(facet, store) for facet in FACETS}
     with gr.Row(elem_classes="br-columns"):
         with gr.Column(scale=2, min_width=320, elem_classes="br-list"):
             results = html(follow=True)
@@ -158,6 +148,18 @@ def build(shell: Shell) -> None:
     gr.events.api(transcripts_at, api_name="transcripts_at")
 
 
+def at_once(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Markup:
+    """What is found and what is open, before any script runs: what is open first, as somebody was sent to it."""
+    now = data.store
+    rows, opened, *_ = _show(now, parse(TranscriptState.of(now).fields, pairs))
+    title = heading("Transcripts", _lead(now))
+    return title + Markup(opened) + Markup(rows)  # noqa: S704 - both are filled from templates
+
+
+def _lead(store: Store) -> str:
+    return f"What models answered to {store.case_count:,} requests for help around a rule, each with its verdict."
+
+
 def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]:
     """List, open transcript, link bar and query of a state."""
     links, search = TranscriptState.of(store), search_of(state)
@@ -200,10 +202,10 @@ def _filter(facet: Facet, store: Store) -> gr.Dropdown:
 
 def _judges(store: Store) -> list[tuple[str, str]]:
     """The judges, with their rubrics only where one judge has several."""
-    names = [one.judge for one in store.judges]
+    names = [spoken(one.judge) for one in store.judges]
     return [
-        (one.judge if names.count(one.judge) == 1 else f"{one.judge}, rubric {one.rubric}", one.id)
-        for one in store.judges
+        (name if names.count(name) == 1 else f"{name} ({one.judge}, rubric {one.rubric})", one.id)
+        for name, one in zip(names, store.judges, strict=True)
     ]
 
 
@@ -211,7 +213,7 @@ def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str,
     """The values of a facet, each with how many answers have it by a judge's verdicts."""
     counts = store.counts(judge if isinstance(judge, str) else None).get(facet.id, {})
     if facet.id == MODEL:
-        return [(f"{slug} ({counts.get(slug, 0):,})", slug) for slug in store.models]
+        return [(f"{store.names[slug]} ({counts.get(slug, 0):,})", slug) for slug in store.models]
     # A reason that never occurs is no choice; any other label is one, with its 0.
     rare = facet.labels == UNSCORED_REASONS or facet.id == SUBTYPE
     return [
@@ -233,4 +235,5 @@ PAGE = Page(
     "Transcripts",
     build,
     "What language models answered to requests for help around a rule, each with its verdict: search and read them.",
+    at_once,
 )

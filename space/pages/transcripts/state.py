@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -12,13 +12,13 @@ from markupsafe import Markup
 from dataset_builder.dataset.taxonomy import ids
 from space.store.search import LONGEST, Search
 from space.store.transcript import FACETS, MODEL
-from space.ui.links import Choice, Field, Many, Text, Value, Whole, address, link
+from space.ui.links import Choice, Field, Flag, Many, Text, Value, Whole, address, link
 
 if TYPE_CHECKING:
     from space.store.store import Store
 
 ADDRESS: Final = "transcripts"
-TEXT, JUDGE, AFTER, BEFORE, CASE, OF, BESIDE = "q", "judge", "after", "before", "case", "of", "beside"
+TEXT, JUDGE, AFTER, BEFORE, CASE, OF, BESIDE, PLAIN = "q", "judge", "after", "before", "case", "of", "beside", "plain"
 _MOST: Final = 10**15
 # Changing the search closes what is open and goes back to the first page.
 OPENING: Final = (CASE, OF, BESIDE)
@@ -32,16 +32,21 @@ class TranscriptState:
 
     ``judge`` is whose verdicts are shown and filtered by, the first one unless another is named.
     ``case`` alone opens all answers to a case side by side (those of ``beside``, if any are
-    named); with ``of`` it opens that model's answer.
+    named); with ``of`` it opens that model's answer, formatted unless ``plain``.
     """
 
     models: tuple[str, ...]
     judges: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, store: Store) -> TranscriptState:
         """The fields over what a store holds."""
-        return cls(store.models, store.judge_ids)
+        return cls(store.models, store.judge_ids, store.names)
+
+    def name(self, model: str) -> str:
+        """What a model is called."""
+        return self.names.get(model, model)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -55,6 +60,7 @@ class TranscriptState:
             Text(CASE, 200),
             Choice(OF, self.models),
             Many(BESIDE, self.models),
+            Flag(PLAIN),
         )
 
     def href(self, state: Mapping[str, Value], **changes: Value) -> str:

@@ -21,7 +21,7 @@ def test_axe_finds_no_serious_fault(open_page: Callable[..., Any], space_url: st
     assert faults(open_page, f"{space_url}/{path}") == []
 
 
-FULL = ("", "breakdown?model=alpha-1&model=beta-2&by=subtype", "compare?a=alpha-1&b=beta-2")
+FULL = ("?zoom=1", "breakdown?model=alpha-1&model=beta-2&by=subtype", "compare?a=alpha-1&b=beta-2")
 
 
 @pytest.mark.parametrize("path", FULL)
@@ -36,10 +36,11 @@ def faults(open_page: Callable[..., Any], address: str, drawn: str = "h1") -> li
         page = open_page(address, **options)
         # Filled once the link to its state is there; Submit has no states.
         page.locator("a.br-state" if not address.endswith("submit") else "h1").first.wait_for()
+        page.locator(".br-at-once").wait_for(state="detached")
         page.locator(drawn).first.wait_for()
         page.wait_for_load_state("networkidle")
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        for name in ("Filters and columns", "More filters", "The figures"):
+        for name in ("Search and filter", "Judge and filters", "The figures"):
             for fold in page.get_by_role("button", name=name, exact=True).all():
                 fold.click()
         found += serious(page)

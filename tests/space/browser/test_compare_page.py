@@ -16,7 +16,7 @@ OpenPage = Callable[..., Any]
 def test_two_models_are_compared_and_both_answers_open(open_page: OpenPage, url: str) -> None:
     page = open_page(f"{url}/compare")
     page.get_by_role("region", name="Paired differences").wait_for()
-    pick(page, "Judge", f"{JUDGE}: 72 cases")
+    pick(page, "Judge", "Judge 1 · 72 cases")
     page.locator("thead th", has_text="beta-2").first.wait_for()
     page.locator("#differences .js-plotly-plot .point").first.wait_for()
     text = page.get_by_role("region", name="Paired differences").inner_text()

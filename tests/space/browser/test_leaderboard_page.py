@@ -10,52 +10,59 @@ from typing import Any
 
 import pytest
 
-from tests.support.pages import HOLD, ROWS, models, pick, wait_for_models
+from tests.support.pages import HOLD, ROWS, models, pick, ready, wait_for_models
 from tests.support.results_folder import SUBMITTED
-from tests.support.small_dataset import JUDGE
 from tests.support.submissions import OURS
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
+# What a person calls the dataset's judge, `judge-1`.
+TITLE = "Judge 1 · 72 cases"
 
 
 def open_filters(page: Any) -> None:
-    page.get_by_role("button", name="Filters and columns").click()
+    """Unfold search, judge, filters and columns."""
+    ready(page)
+    page.get_by_role("button", name="Search and filter").click()
 
 
 def test_the_first_screen_asks_and_answers(open_page: OpenPage, url: str) -> None:
     page = open_page(url, viewport={"width": 1440, "height": 900})
     page.locator(ROWS).first.wait_for()
     assert page.title() == "Leaderboard · Blind refusal"
-    for part in (page.locator("h1"), page.locator(".br-answer"), page.locator(".br-ways a").first):
+    ready(page)
+    for part in (page.locator("h1"), page.locator(".br-answer"), page.locator("svg.br-wide")):
         box = part.bounding_box()
-        assert box["y"] + box["height"] < 500
+        assert box["y"] + box["height"] < 800
     said = page.locator(".br-answer").inner_text()
     assert re.search(r"refuse or evade \d+\.\d % of the time", said)
-    # By our judge of these tests nothing that refuses engages; by the dataset's own some do.
-    assert page.get_by_text("Read one: it sees the problem").count() == 0
-    pick(page, "Judge", f"{JUDGE}: 72 cases")
-    page.get_by_role("link", name="Read one: it sees the problem and refuses").click()
-    page.locator("article.br-open", has_text=f"(judge: {JUDGE})").wait_for()
+    heads = [text.strip(" ↑↓") for text in page.locator("thead th").all_inner_texts()]
+    assert heads == ["Place", "Model", "Discrimination", "Helps where it should", "Helps where it should not"]
+    assert page.locator(f"{ROWS} .br-scale").count() == 9
+    page.get_by_role("link", name="Show every column").click()
+    page.locator("thead th", has_text="Judge's kappa").wait_for()
+    page.get_by_role("link", name="Show fewer columns").click()
+    page.locator("thead th", has_text="Judge's kappa").wait_for(state="detached")
+    assert "columns" not in page.url
 
 
 def test_sorting_searching_filtering_and_choosing_columns(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    page.locator("thead").get_by_role("link", name="Engagement", exact=True).click()
-    page.wait_for_function("location.search.includes('sort=engagement_rate')")
+    page.locator("thead").get_by_role("link", name="Helps where it should", exact=True).click()
+    page.wait_for_function("location.search.includes('sort=help_rate')")
     head = page.locator("thead th[aria-sort]")
     assert head.get_attribute("aria-sort") == "descending"
-    values = [float(text.split()[0]) for text in page.locator(f"{ROWS} td:nth-child(6)").all_inner_texts()]
+    values = [float(text.split()[0]) for text in page.locator(f"{ROWS} td:nth-child(4)").all_inner_texts()]
     assert values == sorted(values, reverse=True)
+    open_filters(page)
 
-    page.get_by_label("Search", exact=False).first.fill("BETA")
+    page.get_by_role("textbox", name="Search").fill("BETA")
     wait_for_models(page, "beta-2")
     assert page.get_by_text(re.compile("^1 of 3 models")).count() == 1
-    page.get_by_label("Search", exact=False).first.fill("")
+    page.get_by_role("textbox", name="Search").fill("")
     page.wait_for_function("document.querySelectorAll('table.br-board tbody tr').length === 3")
 
-    open_filters(page)
     pick(page, "Status", "Community")
     page.wait_for_function("document.querySelectorAll('table.br-board tbody tr').length < 3")
     assert "status=community" in page.url
@@ -68,19 +75,24 @@ def test_sorting_searching_filtering_and_choosing_columns(open_page: OpenPage, u
 
 def test_one_judge_at_a_time(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
+    ready(page)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    assert f"judged by {OURS}" in page.get_by_text(re.compile("judged by")).inner_text()
-    pick(page, "Judge", f"{JUDGE}: 72 cases")
+    judge = page.locator(".br-above b")
+    assert judge.inner_text() == "Offline judge"
+    assert judge.get_attribute("title").startswith(f"{OURS}, rubric ")
+    # The other boards are a click away, as a person would call them.
+    page.locator(".br-above").get_by_role("link", name=TITLE).click()
     wait_for_models(page, "alpha-1", "beta-2")
-    said = page.get_by_text(re.compile("judged by")).inner_text()
-    assert f"judged by {JUDGE}" in said
-    assert "reviewer 1" in said
+    assert page.locator(".br-above b").inner_text() == "Judge 1"
+    page.get_by_text("How to read these figures").click()
+    assert "reviewer 1" in page.locator("details", has_text="How to read these figures").inner_text()
 
 
 def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    pick(page, "Judge", f"{JUDGE}: 72 cases")
+    open_filters(page)
+    pick(page, "Judge", TITLE)
     wait_for_models(page, "alpha-1", "beta-2")
     assert page.locator(".br-corrected").count() == 0
     page.get_by_label("Show corrected rates").check()
@@ -93,7 +105,8 @@ def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) ->
 def test_a_copied_link_opens_to_the_same_state_elsewhere(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
-    pick(page, "Judge", f"{JUDGE}: 72 cases")
+    open_filters(page)
+    pick(page, "Judge", TITLE)
     wait_for_models(page, "alpha-1", "beta-2")
     page.locator("thead").get_by_role("link", name="Model").click()
     page.wait_for_function("location.search.includes('sort=model')")
@@ -117,7 +130,7 @@ def test_the_downloads_hold_what_the_table_shows(open_page: OpenPage, url: str) 
     assert waiting.value.suggested_filename == "blind-refusal-leaderboard.csv"
     assert [row["model"] for row in rows] == models(page)
     heads = [text.strip(" ↑↓") for text in page.locator("thead th").all_inner_texts()]
-    for name, metric in (("Discrimination", "discrimination"), ("Blind refusal", "blind_refusal_rate")):
+    for name, metric in (("Discrimination", "discrimination"), ("Helps where it should", "help_rate")):
         cells = page.locator(f"{ROWS} td:nth-child({heads.index(name) + 1})").all_inner_texts()
         for cell, row in zip(cells, rows, strict=True):
             ends = [f"{100 * float(row[f'{metric}{end}']):.1f}" for end in ("", "_low", "_high")]
@@ -138,24 +151,57 @@ def test_the_citation_can_be_copied(open_page: OpenPage, url: str) -> None:
 
 
 def test_the_models_column_stays_when_the_table_scrolls(open_page: OpenPage, url: str) -> None:
-    page = open_page(url, viewport={"width": 390, "height": 844})
+    page = open_page(url, viewport={"width": 800, "height": 844})
+    ready(page)
+    page.get_by_role("link", name="Show every column").click()
+    page.locator("thead th", has_text="Judge's kappa").wait_for()
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     first = page.locator(f"{ROWS} th").first
-    before = first.bounding_box()["x"]
     page.evaluate("document.querySelector('.br-scroll').scrollLeft = 300")
-    assert page.evaluate("document.querySelector('.br-scroll').scrollLeft") == 300
-    assert first.bounding_box()["x"] == pytest.approx(before, abs=1)
+    assert page.evaluate("document.querySelector('.br-scroll').scrollLeft") > 0
+    assert first.bounding_box()["x"] < 40
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_signature_plot_is_drawn(open_page: OpenPage, url: str, scheme: str) -> None:
+def test_the_picture_is_there_with_the_page_and_plotly_only_where_one_zooms(
+    open_page: OpenPage, url: str, scheme: str
+) -> None:
+    fetched: list[str] = []
     page = open_page(url, color_scheme=scheme)
-    page.locator("#signature .js-plotly-plot .point").first.wait_for()
-    assert page.locator("#signature .point").count() == 3
-    assert "target" in page.locator("#signature .infolayer").text_content()
-    colour = page.evaluate("getComputedStyle(document.querySelector('#signature .annotation-text')).fill")
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(url)
+    ready(page)
+    drawing = page.locator("svg.br-wide")
+    assert drawing.locator("a.br-point").count() == 3
+    assert "alpha-1" in drawing.text_content()
+    colour = page.evaluate("getComputedStyle(document.querySelector('.br-point text')).fill")
     light = sum(map(int, re.findall(r"\d+", colour)[:3])) > 300
     assert light is (scheme == "dark")
+    page.wait_for_load_state("networkidle")
+    assert not [one for one in fetched if "lotly" in one]
+    page.get_by_role("link", name="Zoom into the picture").click()
+    page.locator("#signature .js-plotly-plot .point").first.wait_for()
+    assert [one for one in fetched if "lotly" in one]
+    assert "zoom=1" in page.url
+
+
+def test_the_page_is_there_before_any_script(browser: Any, url: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{url}/?sort=model&down=1")
+    assert models(page) == ["beta-2", "alpha-1", SUBMITTED]
+    assert page.locator("svg.br-narrow").is_visible()
+    page.locator("thead").get_by_role("link", name="Place").click()
+    assert models(page)[0] == SUBMITTED
+    context.close()
+
+
+def test_what_was_there_first_goes_and_the_reader_stays(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    ready(page)
+    page.locator(".br-at-once").wait_for(state="detached")
+    assert page.locator("h1").count() == 1
+    assert page.locator("table.br-board").count() == 1
 
 
 def test_an_address_of_nonsense_opens_the_plain_page(open_page: OpenPage, url: str) -> None:
@@ -168,6 +214,7 @@ def test_an_address_of_nonsense_opens_the_plain_page(open_page: OpenPage, url: s
 def test_the_keyboard_sorts(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
+    ready(page)
     page.get_by_role("region", name="Leaderboard").focus()
     for _ in range(3):
         page.keyboard.press("Tab")
@@ -180,9 +227,10 @@ def test_the_keyboard_sorts(open_page: OpenPage, url: str) -> None:
 def test_a_search_that_comes_late_does_not_undo_a_click(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     page.evaluate(HOLD)
+    open_filters(page)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     page.evaluate("window.__hold = 'beta'")
-    page.get_by_label("Search", exact=False).first.fill("beta")
+    page.get_by_role("textbox", name="Search").fill("beta")
     page.wait_for_function("window.__held.length === 1")
     page.locator("thead").get_by_role("link", name="Model").click()
     page.wait_for_function("location.search.includes('sort=model')")
@@ -194,28 +242,28 @@ def test_a_search_that_comes_late_does_not_undo_a_click(open_page: OpenPage, url
     page.wait_for_function("location.search.includes('down=1')")
     assert models(page) == sorted(models(page), key=str.casefold, reverse=True)
     assert len(models(page)) == 3
-    assert page.get_by_label("Search", exact=False).first.input_value() == ""
+    assert page.get_by_role("textbox", name="Search").input_value() == ""
 
 
 @pytest.mark.study
-def test_a_newcomer_finds_an_engaged_refusal_in_three_clicks(open_page: OpenPage, study_url: str) -> None:
-    """From the first screen alone, each way at most three clicks; the second goes by the ranking."""
+def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
+    open_page: OpenPage, study_url: str
+) -> None:
     page = open_page(study_url, viewport={"width": 1440, "height": 900})
-    page.locator(ROWS).nth(17).wait_for()
+    ready(page)
     assert page.locator(ROWS).count() == 18
-    ways = (
-        [page.get_by_role("link", name="Read one: it sees the problem and refuses")],
-        [page.locator(ROWS).nth(3).locator("a[title='Read these answers']"), page.locator("a.br-item").first],
-    )
-    for clicks in ways:
-        page.goto(study_url)
-        first = clicks[0].bounding_box()
-        assert first["y"] + first["height"] <= 900, "on the first screen, without scrolling"
-        assert len(clicks) <= 3
-        for link in clicks:
-            link.click()
-        article = page.locator("article.br-open")
-        article.wait_for()
-        verdict = article.locator("p > .br-verdict").inner_text().lower()
-        assert re.match(r"(deflects|hard refusal) · engages", verdict.replace("\n", " ")), verdict
-        assert "What defeats the rule" in article.inner_text()
+    assert re.search(r"This happens in \d\d\.\d % of all requests", page.locator(".br-answer").inner_text())
+    first = page.locator(".br-ask").inner_text()
+    page.get_by_role("link", name="Another one").click()
+    page.wait_for_function("location.search.includes('example=1')")
+    page.wait_for_function("(before) => document.querySelector('.br-ask').innerText !== before", arg=first)
+    said = page.locator(".br-said mark").inner_text()
+    link = page.get_by_role("link", name="Read it whole")
+    box = link.bounding_box()
+    assert box["y"] + box["height"] <= 900, "on the first screen, without scrolling"
+    link.click()
+    article = page.locator("article.br-open")
+    article.wait_for()
+    verdict = article.locator("p > .br-verdict").inner_text().lower()
+    assert re.match(r"(deflects|hard refusal) · engages", verdict.replace("\n", " ")), verdict
+    assert said in article.inner_text()

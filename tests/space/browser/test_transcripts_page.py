@@ -8,7 +8,7 @@ import pytest
 
 from space.ui.safe_text import safe
 from tests.support.hostile import strings, text_of
-from tests.support.pages import HOLD, pick
+from tests.support.pages import HOLD, pick, ready
 from tests.support.small_dataset import JUDGE
 from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL
 from tests.support.submissions import OURS
@@ -26,8 +26,16 @@ def wait_for_count(page: Any, text: str) -> None:
     page.locator(".br-count", has_text=re.compile(f"^{re.escape(text)}")).wait_for()
 
 
+def open_filters(page: Any) -> None:
+    """Unfold the judge and the filters, if they are not."""
+    ready(page)
+    if not page.locator("#filter-model input").is_visible():
+        page.get_by_role("button", name="Judge and filters").click()
+
+
 def choose(page: Any, facet: str, option: str) -> None:
     """Pick an option of a filter as the keyboard does."""
+    open_filters(page)
     field = page.locator(f"#filter-{facet} input")
     field.click()
     field.fill(option)
@@ -37,6 +45,7 @@ def choose(page: Any, facet: str, option: str) -> None:
 
 def test_search_filter_page_and_open(open_page: OpenPage, space_url: str) -> None:
     page = open_page(f"{space_url}/transcripts")
+    ready(page)
     total = 2 * (72 + len(strings()))
     wait_for_count(page, f"{total} answers")
     assert page.title() == "Transcripts · Blind refusal"
@@ -101,7 +110,8 @@ def test_side_by_side_and_one_answer(open_page: OpenPage, space_url: str) -> Non
 def test_the_judge_can_be_chosen_and_stays(open_page: OpenPage, url: str) -> None:
     page = open_page(f"{url}/transcripts?model=alpha-1&case=content_defeat:school:0&of=alpha-1")
     page.locator("article.br-open", has_text=f"(judge: {OURS})").wait_for()
-    pick(page, "Judge", JUDGE)
+    open_filters(page)
+    pick(page, "Judge", "Judge 1")
     page.wait_for_function(f"location.search.includes('judge={JUDGE}')")
     # Another judge, another list: what was open is closed, and the filters count this judge's verdicts.
     assert page.locator("article.br-open").count() == 0
@@ -118,7 +128,7 @@ def test_the_judge_can_be_chosen_and_stays(open_page: OpenPage, url: str) -> Non
     choose(page, "type", "Hard refusal")
     page.wait_for_function("location.search.includes('type=hard_refusal')")
     refused = count(page)
-    pick(page, "Judge", OURS)
+    pick(page, "Judge", "Offline judge")
     page.wait_for_function("!location.search.includes('judge=')")
     # It calls every answer of this model a short no: 72 but for the one that there is not.
     wait_for_count(page, "71 answers")
@@ -173,6 +183,7 @@ def test_a_copied_link_opens_the_same_state_elsewhere(open_page: OpenPage, space
     assert link == page.url
 
     other = open_page(link)
+    open_filters(other)
     other.locator("article.br-open").wait_for()
     assert count(other) == "6 answers"
     for selector in ("article.br-open", ".br-list", "#filter-family"):
@@ -192,8 +203,9 @@ def test_a_hostile_address_opens_the_plain_page(open_page: OpenPage, space_url: 
 def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url: str) -> None:
     """Each stands in a rule, request, answer, reasoning, list and search; none runs, links or turns the text around."""
     page = open_page(
-        f"{space_url}/transcripts?model={HOSTILE_MODEL}&subtype=obsolete&case=hostile-000&of={HOSTILE_MODEL}"
+        f"{space_url}/transcripts?model={HOSTILE_MODEL}&subtype=obsolete&case=hostile-000&of={HOSTILE_MODEL}&plain=1"
     )
+    ready(page)
     page.locator("article.br-open").wait_for()
     page.evaluate("window.__alive = true")
     before = page.evaluate(ELEMENTS)
@@ -201,7 +213,7 @@ def test_hostile_strings_are_shown_and_do_nothing(open_page: OpenPage, space_url
         key = f"hostile-{number:03}"
         # The page's own way: a click on a link to another state, repeated as a click is ignored while one is answered.
         page.wait_for_function(
-            GO, arg=[f"subtype=obsolete&case={key}&of={HOSTILE_MODEL}", f"{key} {HOSTILE_MODEL}"], polling=100
+            GO, arg=[f"subtype=obsolete&case={key}&of={HOSTILE_MODEL}&plain=1", f"{key} {HOSTILE_MODEL}"], polling=100
         )
         shown = page.evaluate(
             "[...document.querySelectorAll('article.br-open .br-panel > .br-text')].map(e => e.textContent)"
@@ -255,15 +267,68 @@ def test_narrow_and_in_both_schemes(open_page: OpenPage, space_url: str, scheme:
 
 def test_the_keyboard_reaches_search_filters_and_results(open_page: OpenPage, space_url: str) -> None:
     page = open_page(f"{space_url}/transcripts")
-    page.locator("a.br-item").first.wait_for()
+    ready(page)
     reached = []
     for _ in range(45):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(NAME))
     joined = "\n".join(reached)
     assert reached[0].startswith("br-skip")
-    for part in ("br-copy", "Search in request", "Model", "br-item"):
+    for part in ("br-copy", "Search in request", "label-wrap", "br-item"):
         assert part in joined, part
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
+def test_a_link_opens_on_the_answer_with_its_verdict_beside_or_above(
+    open_page: OpenPage, space_url: str, width: int, height: int
+) -> None:
+    page = open_page(
+        f"{space_url}/transcripts?reviewed=yes&case=control:school:1&of=beta-2",
+        viewport={"width": width, "height": height},
+    )
+    ready(page)
+    answered, judged, words = (page.locator(one) for one in (".br-answered", ".br-judged", ".br-words .br-panel"))
+    page.wait_for_function("document.querySelector('.br-answered').getBoundingClientRect().top < innerHeight * 0.75")
+    assert 0 <= answered.bounding_box()["y"] < height * 0.75
+    verdict, answer = judged.bounding_box(), words.bounding_box()
+    if width == 1440:
+        assert verdict["x"] >= answer["x"] + answer["width"]
+    else:
+        assert verdict["y"] < answer["y"]
+    assert not page.locator("#filter-model").is_visible()
+
+
+def test_keys_walk_and_close_and_the_answer_can_be_shown_as_plain_text(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/transcripts?model={PLAIN_MODEL}&case=control:school:1&of={PLAIN_MODEL}")
+    ready(page)
+    article = page.locator("article.br-open")
+    assert page.locator(".br-words .br-formatted").count() == 1
+    page.get_by_role("link", name="Show it as plain text").click()
+    page.locator(".br-words .br-formatted").wait_for(state="detached")
+    assert "plain=1" in page.url
+    keys = [article.get_attribute("data-key")]
+    for key in ("j", "ArrowRight"):
+        page.keyboard.press(key)
+        page.wait_for_function("(before) => document.querySelector('.br-open').dataset.key !== before", arg=keys[-1])
+        keys.append(article.get_attribute("data-key"))
+    page.keyboard.press("k")
+    page.wait_for_function("(key) => document.querySelector('.br-open').dataset.key === key", arg=keys[1])
+    # In the search they are letters.
+    page.get_by_label("Search in request, rule and answer").press_sequentially("jk")
+    assert page.get_by_label("Search in request, rule and answer").input_value() == "jk"
+    page.go_back()
+    ready(page)
+    article.wait_for()
+    page.keyboard.press("Escape")
+    article.wait_for(state="detached")
+
+
+def test_a_submitted_model_is_called_by_its_name(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/transcripts?case=control:school:1")
+    ready(page)
+    names = page.locator(".br-card h3").all_inner_texts()
+    assert "acme/model-1" in names
+    assert not [name for name in names if "__" in name]
 
 
 @pytest.mark.study
@@ -272,7 +337,7 @@ def test_the_study_is_searched(open_page: OpenPage, study_url: str) -> None:
     page.locator("a.br-item").first.click()
     article = page.locator("article.br-open")
     article.wait_for()
-    assert "Why the judge (" in article.inner_text()
+    assert "Why the judge says so" in article.inner_text()
     page.get_by_role("link", name="All models on this case").click()
     page.locator(".br-card").nth(17).wait_for()
     assert page.locator(".br-card").count() == 18

@@ -120,6 +120,7 @@ def test_what_cannot_be_read_is_named(results: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         FolderSource(tmp_path / "gone").version()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("something else")
     with pytest.raises(InputError, match=r"neither leaderboard.json nor results.json"):
         FolderSource(tmp_path / "empty").read()
     broken = sorted(results.rglob("results.json"))[:2]
@@ -266,3 +267,19 @@ def test_without_results_there_is_an_empty_snapshot(tmp_path: Path) -> None:
     assert open_source(None).read().boards == ()
     with pytest.raises(InputError, match="neither a folder nor the name of a repository"):
         open_source(str(tmp_path / "no such"))
+
+
+def test_an_empty_folder_is_a_leaderboard_to_be(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / ".DS_Store").write_bytes(b"x")
+    found = open_source(str(folder)).read()
+    assert found.boards == ()
+    assert found.notice is None
+
+
+def test_a_missing_folder_is_not_taken_for_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
+    with pytest.raises(InputError, match=r"build/results: no such folder in build; .* write build/results@main"):
+        open_source("build/results")

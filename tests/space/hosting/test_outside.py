@@ -26,12 +26,14 @@ class Head(HTMLParser):
         self.meta: dict[str, list[str]] = {}
         self.icons: list[str] = []
         self.titles: list[str] = []
-        self._in_title = False
+        self._in_title = self._in_drawing = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        self._in_title = tag == "title"
+        # The points of a drawing have titles, too.
+        self._in_title = tag == "title" and not self._in_drawing
+        self._in_drawing = self._in_drawing or tag == "svg"
         if tag == "meta" and (name := found.get("property") or found.get("name")):
             self.meta.setdefault(name, []).append(found.get("content") or "")
         if tag == "link" and found.get("rel") == "icon":

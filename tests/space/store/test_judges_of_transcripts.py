@@ -12,7 +12,7 @@ from space.data.snapshot import transcripts_key
 from space.data.sources import FolderSource
 from space.data.verdicts import VerdictBook
 from space.hosting.serve import store_of
-from space.pages.leaderboard.markup import answer
+from space.pages.leaderboard.markup import first_screen
 from space.pages.transcripts.markup import side_by_side, single
 from space.pages.transcripts.state import TranscriptState
 from space.store.build import ensure_store
@@ -94,9 +94,10 @@ def test_an_open_answer_names_its_judge_and_what_the_others_say(data: SpaceData)
 
 def test_the_first_screens_example_is_of_the_boards_judge(data: SpaceData) -> None:
     for board in data.now.boards:
-        said = answer(board, data.store)
+        said = first_screen(board, data.store, [])
         judge = data.store.judge_id(board.judge, board.rubric)
         assert judge is not None
+        # No answer of these datasets says in words what is wrong with a rule: the way to all answers stands there.
         named = f"judge={judge.replace(':', '%3A')}" in said
         assert named is (judge != data.store.judge_ids[0])
 

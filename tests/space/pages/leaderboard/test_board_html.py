@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from eval.repository.leaderboard import BoardRow, SubmittedScore
 from eval.scores.results import MetricValue
-from space.pages.leaderboard.markup import answer, board_notes, board_table
+from space.pages.leaderboard.markup import above, board_notes, board_table, board_titles, first_screen
 from space.pages.leaderboard.table import board_frame, columns_of
 from space.pages.transcripts.state import TranscriptState
 from space.store.store import Store
@@ -39,7 +39,7 @@ def table(name: str = "alpha", rows: Sequence[BoardRow] | None = None, **more: A
     return board_table(
         board_frame(found), columns_of(leaderboard(found)), found, attributes=attributes,
         links=TranscriptState(("alpha",), ("first", "judge-1")),
-        breakdown=lambda key: f"breakdown?model={key}", **asked,
+        model_page=lambda key: f"breakdown?model={key}", **asked,
     )  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def test_a_judge_without_corrected_rates_is_said_to_have_none() -> None:
 
 
 def test_no_data_is_a_dash_and_never_a_zero() -> None:
-    beta = table().split("<tr>")[-1]
-    assert '<td class="num">–</td>' in beta
+    beta = table().split("<tr ")[-1]
+    assert 'data-label="Helps where it should"><span class="br-figure">–</span></td>' in beta
     assert 'num">0.0 ' not in beta
 
 
@@ -122,7 +122,7 @@ def test_what_is_special_about_a_run_is_said_below_the_table() -> None:
     assert "&lt;odd&gt;" in told
     for part in ("temperature 1 instead of 0", "judged by its submitter", "50.0 % of 9"):
         assert part in told
-    assert board_notes(found, ["plain"]) == ""
+    assert "Notes on" not in board_notes(found, ["plain"])
 
 
 def test_what_was_done_to_test_a_row_is_said_and_what_an_unseen_judge_means() -> None:
@@ -141,4 +141,31 @@ def test_the_status_column_vouches_for_nobody() -> None:
 
 def test_the_first_screen_says_so_where_there_are_no_results() -> None:
     # No board: the store is not asked for anything.
-    assert "no results here yet" in answer(None, Store.__new__(Store))
+    assert "no results here yet" in first_screen(None, Store.__new__(Store), [])
+
+
+def test_boards_are_called_as_a_person_would_and_told_apart() -> None:
+    rows = [row("a", 1, 0.5, 0.1)]
+    first, other = board(*rows, judge="gpt-5.4-2026-03-05"), board(*rows, judge="gpt-5.4-2026-03-05", rubric="2")
+    assert [title for title, _ in board_titles([first])] == ["GPT-5.4 · 120 cases"]
+    assert [title.rsplit(", ", 1)[1] for title, _ in board_titles([first, other])] == ["rubric 1", "rubric 2"]
+    line = above(1, 1, first, [first, other])
+    # The id and the rubric stand in a tooltip.
+    assert 'title="gpt-5.4-2026-03-05, rubric 1' in line
+    assert ">GPT-5.4</b>" in line
+
+
+def test_a_bar_is_its_interval_on_one_scale_and_never_leaves_it() -> None:
+    shown = table(rows=[row("alpha", 1, 0.6, 0.2), row("beta", 2, 0.02, 0.3)])
+    # 60 % with five points to both sides; 2 % begins at 0, and a discrimination below 0 stands at 0.
+    assert "--at:0.6000;--low:0.5500;--high:0.6500" in shown
+    assert "--at:0.0200;--low:0.0000;--high:0.0700" in shown
+    assert 'data-kind="discrimination" style="--at:0.0000;--low:0.0000;--high:0.0000"' in shown
+
+
+def test_a_place_says_with_which_others_it_is_tied() -> None:
+    tied = msgspec.structs.replace(row("alpha", 1, 0.6, 0.2), rank_low=1, rank_high=3)
+    alone = msgspec.structs.replace(row("beta", 4, 0.3, 0.2), rank_low=4, rank_high=4)
+    shown = table(rows=[tied, alone])
+    assert "Cannot be told apart from places 1 to 3" in shown
+    assert shown.count("Cannot be told apart") == 1

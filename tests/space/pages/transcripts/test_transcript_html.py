@@ -16,8 +16,10 @@ from tests.support.space_data import HOSTILE_MODEL, build_space_dataset
 
 ALLOWED = {"a", "article", "b", "button", "details", "div", "h2", "h3", "li", "mark", "nav", "p", "section", "span"}
 ALLOWED |= {"summary", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+# What Markdown of an answer may become.
+ALLOWED |= {"blockquote", "br", "code", "em", "h4", "h5", "h6", "hr", "ol", "pre", "s", "strong"}
 ATTRIBUTES = {"aria-controls", "aria-current", "aria-label", "class", "data-go", "data-key", "data-mark", "data-type"}
-ATTRIBUTES |= {"dir", "hidden", "href", "id", "rel", "role", "scope", "tabindex", "type"}
+ATTRIBUTES |= {"dir", "hidden", "href", "id", "rel", "role", "scope", "start", "tabindex", "type"}
 
 
 class Tags(HTMLParser):
@@ -34,7 +36,8 @@ class Tags(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.open.append(tag)
+        if tag not in ("br", "hr"):
+            self.open.append(tag)
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         self.links |= {str(value) for name, value in attrs if name == "href"}

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.errors import InputError
+from space.figures.labels import place_names
+from space.figures.look import Look
+from space.figures.plot_look import or_reason, plain, reason
+from space.figures.plots import Bar, Difference, bars, differences, signature
+from space.figures.scatter import Point
 from space.ui import palette
-from space.ui.figure_look import Look, or_reason, place_names, plain, reason
-from space.ui.figures import Bar, Difference, Point, bars, differences, signature
 
 LIGHT, DARK, NARROW = Look(), Look(dark=True), Look(width=390)
 POINTS = [

@@ -1,17 +1,23 @@
-"""The figures, as plotly figures: pure functions from numbers to a picture."""
+"""The figures, as plotly figures: pure functions from numbers to a picture.
+
+Plotly is imported with the first figure, not before: a start of the Space should not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
-
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
+from space.figures.labels import CHARACTER, place_names
+from space.figures.look import Look
+from space.figures.plot_look import dress, plain, reason, transparent
+from space.figures.scatter import Point
 from space.ui import palette
-from space.ui.figure_look import CHARACTER, Look, dress, place_names, plain, reason, transparent
 from space.ui.palette import ANSWER_STYLES
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 _BAR: Final = 26
 _TOP: Final = 34
@@ -25,19 +31,6 @@ _SHADES: Final = {
     "deflection_rate": ANSWER_STYLES[DEFLECTS].shade,
     "control_deflection_rate": ANSWER_STYLES[DEFLECTS].shade,
 }
-
-
-class Point(NamedTuple):
-    """A model in the signature plot; shares, with the limits of their intervals. ``faint`` where filtered out."""
-
-    name: str
-    x: float
-    x_low: float
-    x_high: float
-    y: float
-    y_low: float
-    y_high: float
-    faint: bool = False
 
 
 class Bar(NamedTuple):
@@ -69,6 +62,8 @@ def signature(look: Look, points: Sequence[Point]) -> go.Figure:
     right = min(1.0, max(0.3, *(p.x + 0.1 for p in known), *(p.x_high for p in known if p.x_high == p.x_high)))
     top = min(1.0, max(0.4, *(p.y + 0.1 for p in known), *(p.y_high + 0.06 for p in known if p.y_high == p.y_high)))
     muted, accent, end = look.colour(palette.MUTED), look.colour(palette.ACCENT), 100 * min(right, top)
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     for faint in (True, False):
         some = [p for p in known if p.faint is faint]
@@ -133,6 +128,8 @@ def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, t
     names = [plain(name) for name, _ in panels]
     count = max(len(some) for _, some in panels)
     height = rows * (count * _BAR + _TOP + _BOTTOM) + 30
+    from plotly.subplots import make_subplots
+
     figure = make_subplots(
         rows=rows, cols=columns, shared_yaxes=not look.narrow, subplot_titles=names, horizontal_spacing=0.02,
         # Room for the figures below one panel and the name above the next.
@@ -159,6 +156,8 @@ def differences(look: Look, rows: Sequence[Difference], left: str, right: str) -
     if not known:
         return reason(look, "There is no case that both models have a verdict on.")
     ink, accent = look.colour(palette.INK), look.colour(palette.ACCENT)
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     for significant in (True, False):
         some = [row for row in known if row.significant is significant]
@@ -203,6 +202,8 @@ def _points(some: Sequence[Point], colour: str, look: Look) -> go.Scatter:
             "color": transparent(colour, 0.4), "thickness": 1, "width": 0,
         }  # fmt: skip
 
+    import plotly.graph_objects as go
+
     return go.Scatter(
         x=[100 * p.x for p in some],
         y=[100 * p.y for p in some],
@@ -220,6 +221,8 @@ def _points(some: Sequence[Point], colour: str, look: Look) -> go.Scatter:
 def _bars(some: Sequence[Bar], colour: str, look: Look) -> go.Bar:
     def share(value: float) -> float | None:
         return 100 * value if value == value else None
+
+    import plotly.graph_objects as go
 
     return go.Bar(
         x=[share(bar.value) for bar in some],
