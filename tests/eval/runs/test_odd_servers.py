@@ -82,7 +82,7 @@ SPELLINGS = (
 def test_sixty_cases_with_one_helpful_answer_are_sixty_helps_however_reasoning_is_spelled(
     dataset: str, tmp_path: Path
 ) -> None:
-    """Behind four spellings all 60 were deflects. What is judged is now the same text, so harm too is as for the plain."""
+    """Behind four spellings all 60 were deflects. What is judged is one text now, so harm is as for the plain one."""
     spellings = cycle(SPELLINGS)
     one_at_a_time = Lock()
 
