@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+import zlib
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -69,6 +72,10 @@ MOST_BYTES: Final = 2 * 2**30
 MOST_MEMBERS: Final = 200_000
 # What a run does not keep; in a log of the usual kind most of its bytes.
 _LEFT_OUT: Final = frozenset({"events", "events_data", "store", "timelines", "error_retries", "files", "setup"})
+# As pyproject.toml asks for.
+OLDEST: Final = "0.3.275"
+_HEAD: Final = 2**20
+_MADE_WITH: Final = re.compile(rb'"inspect_ai"\s*:\s*"(\d{1,6}(?:\.\d{1,6}){1,3})')
 EXTRA: Final = "This needs the extra `inspect`: pip install 'blind-refusal[inspect]'."
 
 
@@ -107,7 +114,9 @@ def open_log(path: Path) -> tuple[Any, LogInfo]:
         list(log.samples or ())
     except Exception as error:
         # Its readers raise what zipfile, json and pydantic do, and plain ValueError, KeyError and more.
-        raise InputError(f"{path}: cannot be read as a log of Inspect ({_first_line(error)}).") from None
+        raise InputError(
+            f"{path}: cannot be read as a log of Inspect ({_first_line(error)}).{_version_told(path)}"
+        ) from None
     name = log.eval.task.rpartition("/")[2]
     part = (log.eval.metadata or {}).get(KEY)
     if name != TASK or part is None:
@@ -133,6 +142,37 @@ def _check_size(path: Path) -> None:
             f"{path}: would take {size:,} bytes in {members:,} files unpacked; at most {MOST_BYTES:,} bytes in "
             f"{MOST_MEMBERS:,} files are read."
         )
+
+
+def _version_told(path: Path) -> str:
+    """Which version of Inspect made a log that cannot be read, and what to do; empty where that is not known."""
+    made = _made_with(path)
+    if made is None:
+        return ""
+    parts, here = _numbers(made), metadata.version("inspect_ai")
+    if parts < _numbers(OLDEST):
+        return f" It was made with inspect_ai {made}, which is too old: logs of {OLDEST} and newer are read."
+    newer = f", newer than {here} here: update it with pip install -U inspect_ai" if parts > _numbers(here) else ""
+    return f" It was made with inspect_ai {made}{newer}."
+
+
+def _made_with(path: Path) -> str | None:
+    """The version of Inspect that a log names near its beginning, read without Inspect."""
+    try:
+        if path.suffix == ".eval":
+            with zipfile.ZipFile(path) as archive, archive.open("_journal/start.json") as file:
+                start = file.read(_HEAD)
+        else:
+            with path.open("rb") as file:
+                start = file.read(_HEAD)
+    except (OSError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+    found = _MADE_WITH.search(start)
+    return found[1].decode() if found else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def _first_line(error: Exception) -> str:

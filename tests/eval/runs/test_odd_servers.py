@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import cycle
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from eval.cli import eval_group
 from eval.runs.folder import RunFolder
 from tests.support.chat_server import ChatServer, Reply, Request, Script, answer, completion, error, events
 from tests.support.collecting import command
@@ -55,6 +60,43 @@ def test_one_answer_is_the_same_answer_behind_any_reasoning(text: str, dataset: 
     # What is judged is this, so that every judge says of it what it says of the plain answer.
     kept = list(RunFolder.open(tmp_path / "run").answers.values())
     assert {(r.response, r.reasoning) for r in kept} == {(HELP, DOUBT)}
+
+
+SPELLINGS = (
+    "{answer}",
+    "<think>{doubt}</think>{answer}",
+    "<think >\n{doubt}\n</think >\n{answer}",
+    '<think type="x">{doubt}</think>{answer}',
+    "{doubt}</think>\n\n{answer}",
+    "<think>{doubt}</think><think>{doubt}</think>{answer}",
+    "<thought>{doubt}</thought>{answer}",
+    "<reasoning>{doubt}</reasoning>{answer}",
+    "[THINK]{doubt}[/THINK]{answer}",
+    "◁think▷{doubt}◁/think▷{answer}",
+    "<seed:think>{doubt}</seed:think>{answer}",
+    "<|channel|>analysis<|message|>{doubt}<|end|><|start|>assistant<|channel|>final<|message|>{answer}",
+    "analysis{doubt}assistantfinal{answer}",
+)
+
+
+def test_sixty_cases_with_one_helpful_answer_are_sixty_helps_however_reasoning_is_spelled(
+    dataset: str, tmp_path: Path
+) -> None:
+    """Behind four spellings all 60 were deflects. What is judged is one text now, so harm is as for the plain one."""
+    spellings = cycle(SPELLINGS)
+    one_at_a_time = Lock()
+
+    def reply(_: Request) -> Reply:
+        with one_at_a_time:
+            return answer(next(spellings).format(doubt=DOUBT, answer=HELP))
+
+    done, _ = run(reply, dataset, tmp_path / "run", limit=60)
+    assert "60 cases: 60 ok" in done.output
+    judged = CliRunner().invoke(eval_group, ["judge", str(tmp_path / "run"), "--dataset", dataset])
+    assert judged.exit_code == 0, judged.output
+    folder = RunFolder.open(tmp_path / "run")
+    assert {one.response for one in folder.answers.values()} == {HELP}
+    assert Counter(one.labels[0] for one in folder.verdicts()) == {"helps": 60}
 
 
 def test_a_server_that_always_streams_is_asked_once_a_case(dataset: str, tmp_path: Path) -> None:

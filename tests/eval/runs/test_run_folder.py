@@ -140,6 +140,7 @@ def test_settings_are_not_mixed(tmp_path: Path, change: dict[str, Any], said: st
 
 def test_every_setting_takes_part_in_the_comparison() -> None:
     odd: dict[str, Any] = {"temperature": 0.5, "max_tokens": 7, "sample_seed": 9, "seed": 9, "case_ids": ("z",)}
+    odd |= {"top_p": 0.5, "stop": ("END",)}
     for name in SETTINGS.__struct_fields__:
         other = msgspec.structs.replace(SETTINGS, **{name: odd.get(name, "something else")})
         assert [p.where for p in RECORD.differences(a_record(other))] == [name]
