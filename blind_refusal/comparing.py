@@ -79,8 +79,8 @@ class Comparison:
         from dataset_builder.extras import needed_extras
 
         with needed_extras():
-            from space.ui.figure_look import Look
-            from space.ui.figures import Difference, differences
+            from space.figures.look import Look
+            from space.figures.plots import Difference, differences
 
         rows = [
             Difference("All cases" if row.part.by == OVERALL else title(row.part), row.difference, row.low, row.high,

@@ -198,8 +198,9 @@ class Result:
         from dataset_builder.extras import needed_extras
 
         with needed_extras():
-            from space.ui.figure_look import Look
-            from space.ui.figures import Point, signature
+            from space.figures.look import Look
+            from space.figures.plots import signature
+            from space.figures.scatter import Point
 
         def point(row: LeaderboardRow) -> Point:
             due, undue = row.metrics["help_rate"], row.metrics["control_help_rate"]

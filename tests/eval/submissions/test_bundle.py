@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import msgspec
 import pytest
@@ -226,7 +227,7 @@ def test_every_command_in_the_documentation_has_its_options() -> None:
     lines = re.findall(r"blind-refusal eval ([a-z-]+) ?([^`\n]*)", text)
     assert len(lines) > 10
     for name, rest in lines:
-        command = eval_group.get_command(None, name)  # type: ignore[arg-type]
+        command = eval_group.get_command(click.Context(eval_group), name)
         assert command is not None, name
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= known, name
