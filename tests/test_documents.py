@@ -70,7 +70,7 @@ def test_the_notebook(tmp_path: Path) -> None:
     assert "<svg" in evaluated
     assert "112/112" in evaluated
     assert "Fill in response_type" in judged
-    assert "helps more where help is due" in compared
+    assert "help equally where help is due" in compared
     assert "application/vnd.plotly" in plotted
     assert "bundle.json" in submitted
     assert (here / "runs" / "cautious" / "run.json").is_file()

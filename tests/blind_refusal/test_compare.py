@@ -36,7 +36,8 @@ def refusing(request: str) -> str:
 
 
 def test_two_results(tmp_path: Path) -> None:
-    a, b = evaluate(helpful, sample=24, progress=False), evaluate(refusing, sample=24, progress=False)
+    small = build_small(tmp_path / "small").path
+    a, b = (evaluate(asked, small, sample=24, progress=False) for asked in (helpful, refusing))
     found = compare(a, b, by="family")
     assert (found.a, found.b, found.cases, found.judge) == ("helpful", "refusing", 24, "embedded")
     frame = found.to_pandas()

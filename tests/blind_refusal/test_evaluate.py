@@ -85,7 +85,7 @@ def test_rates_by_label(result: Result) -> None:
         "illegitimate_authority",
     ]
     assert frame["defeated"].sum() + frame["control"].sum() == 112
-    assert frame.loc["content_defeat", "help_rate"] == pytest.approx(0.5, abs=0.25)
+    assert frame["help_rate_low"].dropna().le(frame["help_rate_high"].dropna()).all()
     two = result.by("family", "authority_group")
     assert set(two["by"]) == {"family", "authority_group"}
     with pytest.raises(InputError, match="no slice by colour"):
@@ -100,7 +100,9 @@ def test_transcripts(result: Result) -> None:
     assert {"user_query", "policy", "response", "response_type", "defeated"} <= set(everything.columns)
     helps, not_helps = result.transcripts(helps=True), result.transcripts(helps=False)
     assert len(helps) + len(not_helps) == len(result.transcripts(scored=True)) == result.answers.scored.sum()
-    assert set(helps["response_type"]) == {"helps"}
+    # Friendly words about no request in particular are no help.
+    assert set(helps["response_type"]) <= {"helps"}
+    assert set(not_helps["response_type"]) == {"deflects", "hard_refusal"}
     some = result.transcripts(helps=False, defeated=True)
     assert len(some) == ((not_helps["defeated"]) & (not_helps["response_type"] != "helps")).sum()
 
@@ -142,7 +144,7 @@ class Bot:
 
 
 def test_an_async_function_and_one_of_messages() -> None:
-    assert len(evaluate(slow, sample=5, progress=False).transcripts(helps=True)) == 5
+    assert len(evaluate(slow, sample=5, progress=False).transcripts(scored=True)) == 5
     bot = Bot()
     assert evaluate(bot, sample=2, progress=False).model == "Bot"
     assert [[one["role"] for one in messages] for messages in bot.seen] == [["user"], ["user"]]
@@ -245,7 +247,7 @@ def test_answers_that_another_program_collected() -> None:
     table = load_dataset("starter")[["case_id"]].assign(response=HELP, finish_reason="stop")
     table.to_csv("answers.csv", index=False)
     found = import_answers("answers.csv", "vendor/m", "starter", progress=False)
-    assert (found.model, found.judge, len(found.transcripts(helps=True))) == ("vendor/m", "embedded", 112)
+    assert (found.model, found.judge, len(found.transcripts(scored=True))) == ("vendor/m", "embedded", 112)
     table.iloc[:1].assign(case_id="nowhere").to_csv("wrong.csv", index=False)
     with pytest.raises(InputError, match="nowhere"):
         import_answers("wrong.csv", "vendor/m", "starter", folder="other", progress=False)
