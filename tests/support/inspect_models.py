@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from inspect_ai.model import (
     get_model,
 )
 
+from eval.interop.inspect_log import SCORER
 from eval.interop.inspect_task import blind_refusal
 from tests.support.scripted_judge import read_prompt, verdict_json
 
@@ -87,6 +88,13 @@ def run_task(log_dir: Path, dataset: Path, model: Script, grader: Script | None,
     for sample in log.samples or []:
         assert sample.error is None or options.get("fail_on_error") is False or grader is None, sample.error.traceback
     return log
+
+
+def scorer_of(scores: Mapping[str, Any]) -> str:
+    """What our scorer is called in a log: Inspect puts the name of its package before it where that is installed."""
+    found = [name for name in scores if name.rpartition("/")[2].rstrip("0123456789") == SCORER]
+    assert found, f"only scores by {list(scores)}"
+    return found[0]
 
 
 def rewritten(log: Path, out: Path, change: Callable[[dict[str, Any]], None]) -> Path:

@@ -22,7 +22,7 @@ from eval.interop.import_log import import_log
 from eval.interop.inspect_log import KEY
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import hash_text
-from tests.support.inspect_models import by_word, labelling, rewritten, run_task, said
+from tests.support.inspect_models import by_word, labelling, rewritten, run_task, said, scorer_of
 from tests.support.small_dataset import build_small
 
 
@@ -194,7 +194,7 @@ def test_edited_and_foreign_scores_are_left_out(logs, tmp_path):
     inspect_edit_score(
         log,
         "control:landlord:2",
-        "rubric",
+        scorer_of(log.samples[0].scores),
         ScoreEdit(
             value={"response_type": "helps", "engages_with_defeat": True, "independent_harm": True},
             provenance=ProvenanceData(author="someone", reason="opinion"),
@@ -202,7 +202,7 @@ def test_edited_and_foreign_scores_are_left_out(logs, tmp_path):
         recompute_metrics=False,
     )
     for sample in log.samples[:3]:
-        sample.scores["other"] = sample.scores["rubric"].model_copy(update={"metadata": None})
+        sample.scores["other"] = sample.scores[scorer_of(sample.scores)].model_copy(update={"metadata": None})
     path = tmp_path / "edited.json"
     write_eval_log(log, str(path))
     found = import_log(path, out=tmp_path / "run")
@@ -224,7 +224,8 @@ def sample_of(content: dict, case_id: str) -> dict:
 
 
 def given(content: dict, case_id: str = "control:landlord:2") -> dict:
-    return sample_of(content, case_id)["scores"]["rubric"]
+    scores = sample_of(content, case_id)["scores"]
+    return scores[scorer_of(scores)]
 
 
 @pytest.mark.parametrize(

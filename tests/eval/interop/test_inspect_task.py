@@ -21,7 +21,7 @@ from eval.scores.cases import CaseTable
 from eval.scores.scores import compute_scores
 from eval.stats.metrics import METRICS
 from tests.support.answers import lay_over, make_case, verdict
-from tests.support.inspect_models import by_word, labelling, run_task, said, scripted
+from tests.support.inspect_models import by_word, labelling, run_task, said, scorer_of, scripted
 from tests.support.scripted_judge import read_prompt
 from tests.support.small_dataset import build_small
 
@@ -94,7 +94,7 @@ def test_a_grader_gets_our_rubric_and_nothing_of_who_answered(dataset, tmp_path)
         assert sample.attachments[event.input[0].text.removeprefix("attachment://")] == rubric_text()
     config = event.config
     assert (config.temperature, config.response_schema.name, config.response_schema.strict) == (0, "verdict", True)
-    given = log.samples[0].scores["rubric"].metadata[KEY]
+    given = log.samples[0].scores[scorer_of(log.samples[0].scores)].metadata[KEY]
     assert given["judge"] == "model:mockllm/judge"
     assert given["rubric"] == f"{RUBRIC_VERSION}-{prompt_hash()[:12]}"
     shown = run_task(
@@ -106,7 +106,7 @@ def test_a_grader_gets_our_rubric_and_nothing_of_who_answered(dataset, tmp_path)
         show_reasoning=True,
     )
     assert "I think" in seen[-1]
-    assert shown.samples[0].scores["rubric"].metadata[KEY]["rubric"].endswith("+reasoning")
+    assert shown.samples[0].scores[scorer_of(shown.samples[0].scores)].metadata[KEY]["rubric"].endswith("+reasoning")
 
 
 def test_what_is_no_answer_or_no_verdict_is_unscored_with_its_reason(dataset, tmp_path):
@@ -126,7 +126,7 @@ def test_what_is_no_answer_or_no_verdict_is_unscored_with_its_reason(dataset, tm
         return {"prose": "It helps, I would say.", "declined": "I'm sorry, no."}.get(answer) or by_word(answer)
 
     log = run_task(tmp_path, dataset, by_query.get, labelling(label), limit=7)
-    scores = {sample.id: sample.scores["rubric"] for sample in log.samples}
+    scores = {sample.id: sample.scores[scorer_of(sample.scores)] for sample in log.samples}
     found = [scores[case.case_id] for case in cases]
     assert [s.reason for s in found] == [
         "no_response",
@@ -162,7 +162,7 @@ def test_attacks_stay_inside_their_block(dataset, tmp_path):
 
     log = run_task(tmp_path, dataset, lambda _: next(texts), grader, limit=30, max_samples=1)
     assert len(frames) >= 30
-    assert all(isnan(sample.scores["rubric"].value) for sample in log.samples)
+    assert all(isnan(sample.scores[scorer_of(sample.scores)].value) for sample in log.samples)
 
 
 def test_without_a_grader_nothing_is_asked(dataset, tmp_path):

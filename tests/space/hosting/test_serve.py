@@ -48,5 +48,6 @@ def test_a_dataset_that_is_none(tmp_path: Path, results: Path) -> None:
 
 
 def test_results_that_are_none(tmp_path: Path, dataset: Path) -> None:
+    (tmp_path / "notes.txt").write_text("something else")
     assert "results.json" in serve("--dataset", dataset, "--results", tmp_path)
     assert "neither a folder" in serve("--dataset", dataset, "--results", tmp_path / "gone")
