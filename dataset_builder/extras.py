@@ -11,6 +11,8 @@ from dataset_builder.errors import InputError
 # Top-level module of a dependency -> the extra that brings it; pyproject.toml lists them.
 EXTRAS: Final = {
     "gradio": "space",
+    "markdown_it": "space",
+    "nh3": "space",
     "plotly": "space",
     "starlette": "space",
     "uvicorn": "space",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eval.runs.folder import RunFolder
     from eval.runs.plan import RunPlan
     from eval.sets.collect import RunSet
+    from eval.sets.file import Planned
 
 NO_JUDGE = "none"
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
@@ -240,7 +242,7 @@ def run_set(
     import tempfile
 
     from dataset_builder.dataset.opened import locate_dataset
-    from dataset_builder.work.session import confirm, stoppable
+    from dataset_builder.work.session import confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge
     from eval.sets.collect import plan_set
@@ -254,12 +256,21 @@ def run_set(
     folder = out or (Path(found.out) if found.out else Path("runs") / file.stem)
     opened = locate_dataset(name)
     with tempfile.TemporaryDirectory() as nowhere:
-        planned = planned_runs(found, file, name, Path(nowhere) if dry_run else folder, retry_errors=retry_errors)
+        planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
+        _refuse_in_sample(judge, planned)
+        if dry_run:
+            # What is there counts, and nothing is made.
+            planned = [one if one.is_begun else one.at(Path(nowhere) / one.name) for one in planned]
         runs = plan_set(planned, file, opened, budget, found.timeout)
         for line in runs.lines():
             click.echo(line, err=as_json)
         if dry_run:
             return
+    choice = replace(judge_choice, budget=budget, yes=yes)
+    asked = next((run.plan for run in runs.runs if run.plan), None)
+    if judge != NO_JUDGE and asked and _judge_is_paid(asked, judge, choice):
+        click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there", err=as_json)
+        may_ask(yes=yes)
     if (estimate := runs.estimate) is not None:
         confirm(estimate, yes=yes)
     with stoppable("Every answer that came"):
@@ -271,12 +282,25 @@ def run_set(
         raise StoppedEarlyError(stopped)
     if judge == NO_JUDGE:
         return
-    choice = replace(judge_choice, budget=budget, yes=yes)
     if budget is not None:
         spent = sum(answer.cost or 0.0 for run in runs.runs for answer in run.folder.every_answer())
         choice = replace(choice, budget=max(budget - spent, _NOTHING))
     name_of_judge = _judge_set(runs, judge, choice, tokens_of_judge, err=as_json)
     _show_set(runs, name_of_judge, full=full, as_json=as_json)
+
+
+def _refuse_in_sample(judge: str, planned: Sequence[Planned]) -> None:
+    """Raise InputError where a judge would stand by verdicts on answers that its weights learned from."""
+    from dataset_builder.errors import InputError
+    from eval.agreement.known import is_in_sample
+    from eval.runs.published import is_published
+
+    if is_in_sample(judge) and (seen := next((p for p in planned if is_published(p.options.choice.model)), None)):
+        raise InputError(
+            f"{seen.model}: the weights of {judge} learned from these very answers, so it cannot stand beside other "
+            "models. Leave it out, and compare with `eval compare RUN MODEL` or `eval score RUN --beside study`, "
+            "which take verdicts by weights that had not seen it."
+        )
 
 
 def _judge_set(runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | None, *, err: bool) -> str:

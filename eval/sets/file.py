@@ -20,8 +20,10 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Price
 from eval.runs.fields import SLUG_PATTERN, Part
+from eval.runs.folder import RUN
 from eval.runs.parameters import parse_extra_body, parse_header, text_or_file
 from eval.runs.plan import RunOptions
+from eval.runs.published import is_published
 
 Name = Annotated[str, about("A short name: letters, digits, dots, dashes.", pattern=SLUG_PATTERN, max_length=60)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -108,7 +110,16 @@ class Planned:
     @property
     def name(self) -> str:
         """Its folder."""
-        return self.model if self.arm == PLAIN else f"{self.model}--{self.arm}"
+        return folder_name(self.model, self.arm)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether its folder holds a run."""
+        return self.options.out is not None and (self.options.out / RUN).is_file()
+
+    def at(self, out: Path) -> Planned:
+        """The same run in another folder."""
+        return replace(self, options=replace(self.options, out=out))
 
 
 def read_set(path: Path) -> SetFile:
@@ -159,18 +170,18 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
     lines = dict(_lines(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader), "$"))
     runs: list[Planned] = []
     problems: list[Problem] = []
+    used: set[str] = set()
     for arm in found.arms or [Arm(name=PLAIN)]:
         for place, entry in enumerate(found.models):
             line = lines.get(f"$.models[{place}]", 1)
             merged = _said(found.shared) | _said(entry) | _said(arm)
-            run = Planned(entry.called, arm.name, RunOptions(choice=ModelChoice(), dataset=dataset), line)
             try:
-                choice = _choice(entry, found)
+                choice, limits = _choice(entry, found)
                 values = _values(merged, path.parent)
                 options = RunOptions(
                     choice=choice,
                     dataset=dataset,
-                    out=out / run.name,
+                    out=out / folder_name(entry.called, arm.name),
                     providers=tuple(entry.provider),
                     excluded_providers=tuple(entry.exclude_provider),
                     retry_errors=retry_errors,
@@ -180,17 +191,29 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
                 problems.append(Problem(f"{path}:{line}", str(error)))
             else:
                 runs.append(Planned(entry.called, arm.name, options, line))
+                used |= limits
+    if not problems:
+        problems = [
+            Problem(
+                f"{path}:{lines[f'$.limits.{name}']}",
+                f"limits of {name!r}, which no model of the set asks",
+                "mend the name",
+            )
+            for name in found.limits
+            if name not in used
+        ]
     if problems:
         raise DataError("The set cannot be run", problems)
     return runs
 
 
-def limits_of(found: SetFile, provider: str, host: str) -> ServerLimits:
-    """What a server may be asked: by the provider's name, or by its host."""
-    return found.limits.get(provider) or found.limits.get(host) or ServerLimits()
+def folder_name(model: str, arm: str) -> str:
+    """The folder of a model's run under an arm."""
+    return model if arm == PLAIN else f"{model}--{arm}"
 
 
-def _choice(entry: ModelEntry, found: SetFile) -> ModelChoice:
+def _choice(entry: ModelEntry, found: SetFile) -> tuple[ModelChoice, set[str]]:
+    """Where a model is and what may be asked of its server, with the names by which ``limits`` may call that."""
     choice = ModelChoice(
         model=entry.model,
         base_url=entry.base_url,
@@ -199,11 +222,11 @@ def _choice(entry: ModelEntry, found: SetFile) -> ModelChoice:
         stream=entry.stream,
         headers=tuple(parse_header(f"{name}={variable}") for name, variable in entry.headers.items()),
     )
-    if choice.is_local or entry.model.startswith("published/"):
-        return choice
-    endpoint = choice.endpoint
-    limits = limits_of(found, endpoint.provider.id, endpoint.host)
-    return replace(choice, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm)
+    if choice.is_local or is_published(entry.model):
+        return choice, set()
+    names = choice.endpoint.provider.id, choice.endpoint.host
+    limits = next((found.limits[name] for name in names if name in found.limits), ServerLimits())
+    return replace(choice, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm), set(names)
 
 
 def _said(settings: Settings) -> dict[str, Any]:

@@ -131,8 +131,40 @@ def test_a_dry_run_asks_and_makes_nothing(dataset: OpenedDataset, tmp_path: Path
     with ChatServer(scripted(dataset)) as server:
         done = command(write(tmp_path, server), dataset, "--dry-run")
         assert server.requests == []
-    assert "Calls: " in done.output
-    assert not (tmp_path / "runs").exists()
+        assert "Calls: " in done.output
+        assert not (tmp_path / "runs").exists()
+        # What is there already counts.
+        file = write(tmp_path, server, ("wise",))
+        assert command(file, dataset, "--judge", "none").exit_code == 0
+        file = write(tmp_path, server)
+        told = command(file, dataset, "--dry-run").output
+        cases = len(dataset.built.cases())
+        assert f"wise: 0 of {cases} cases to ask" in told
+        assert f"keen: {cases} of {cases} cases to ask" in told
+        assert {path.name for path in (tmp_path / "runs").iterdir()} == {"wise"}
+
+
+def test_a_limit_of_no_server_is_named(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with ChatServer(scripted(dataset)) as server:
+        file = write(tmp_path, server, ("wise",), "limits:\n  opnrouter: {rpm: 9}\n")
+        done = command(file, dataset)
+        assert f"{file}:4: limits of 'opnrouter'" in " ".join(str(done.exception).split())
+        assert server.requests == []
+
+
+def test_no_judge_stands_by_verdicts_on_answers_that_it_learned_from(dataset: OpenedDataset, tmp_path: Path) -> None:
+    file = tmp_path / "set.yaml"
+    file.write_text("models:\n  - model: published/alpha-1\n")
+    assert "learned from these very answers" in str(command(file, dataset).exception)
+    assert command(file, dataset, "--judge", "published").exit_code == 0
+
+
+def test_a_judge_that_costs_is_told_of_before_anything_is_asked(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with ChatServer(scripted(dataset)) as server:
+        judged = ("--judge", "model:reader", "--judge-base-url", server.base_url)
+        done = command(write(tmp_path, server), dataset, *judged)
+        assert "--yes" in str(done.exception)
+        assert server.requests == []
 
 
 @pytest.mark.parametrize(
