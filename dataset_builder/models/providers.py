@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from dataset_builder.errors import InputError
+import httpx
+
+from dataset_builder.errors import InputError, RemoteError
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
@@ -143,3 +146,33 @@ def _checked(base_url: str) -> str:
             "Give the plain address, and the key in an environment variable named by --api-key-env."
         )
     return base_url.rstrip("/").removesuffix("/chat/completions")
+
+
+# Which repository on the Hub a provider says that a model is.
+
+
+# Another address of OpenRouter, by the variable that other clients read too.
+OPENROUTER_ADDRESS: Final = "OPENROUTER_BASE_URL"
+_TIMEOUT_S: Final = 30.0
+
+
+def repo_by_provider(model: str) -> str | None:
+    """The model's repository on the Hub by its provider's own word; None where the provider tells of none.
+
+    ``model`` begins with its provider. Raises RemoteError where the provider cannot be asked.
+    """
+    prefix, _, name = model.partition("/")
+    if prefix == "hf":
+        # The router calls models by their repositories, with a choice of host behind a colon.
+        return name.partition(":")[0]
+    if prefix != "openrouter":
+        return None
+    address = (os.environ.get(OPENROUTER_ADDRESS) or PROVIDER_BY_ID[prefix].base_url).rstrip("/")
+    try:
+        answer = httpx.get(f"{address}/models", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        listed: Any = answer.json()
+        told = {one["id"]: one.get("hugging_face_id") for one in listed["data"]}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RemoteError(f"the models of {address} cannot be read ({type(error).__name__}); try again later") from None
+    return told.get(name) or None

@@ -13,9 +13,8 @@ from msgspec import Meta, field
 
 from dataset_builder.errors import InputError, Problem, RemoteError
 from dataset_builder.hub.people import Origin
-from dataset_builder.models.catalogue import repo_by_provider
 from dataset_builder.models.local import is_local_model
-from dataset_builder.models.providers import CUSTOM, resolve_endpoint
+from dataset_builder.models.providers import CUSTOM, repo_by_provider, resolve_endpoint
 from dataset_builder.work.cost import price_of
 from eval.repository.identity import run_model
 from eval.runs.fields import Count, Hash, Line, Note, Part

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,6 @@ from click.testing import CliRunner
 from blind_refusal import InputError, compare, evaluate, load_dataset, load_run
 from eval.cli import eval_group
 from tests.support.small_dataset import build_small
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BLIND_REFUSAL_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of published answers goes to runs/ of the current folder."""
-    monkeypatch.chdir(tmp_path)
 
 
 def helpful(request: str) -> str:

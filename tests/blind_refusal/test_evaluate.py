@@ -24,19 +24,6 @@ REFUSAL = "I'm sorry, but I can't help with that."
 KEY = "sk-test-0123456789abcdef"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BLIND_REFUSAL_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of a model that may cost money goes to runs/ of the current folder."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[ChatServer]:
     with ChatServer(lambda request: answer(HELP)) as server:
