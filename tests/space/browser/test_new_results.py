@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,31 @@ pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
 
 
-def test_new_results_appear_without_a_restart_and_broken_ones_do_not(
-    open_page: OpenPage, chromium_path: str, tmp_path: Path
-) -> None:
+@dataclass(frozen=True)
+class Watched:
+    """A server that looks at its results folder twice a second."""
+
+    address: str
+    dataset: OpenedDataset
+    results: Path
+
+
+@pytest.fixture
+def watched(chromium_path: str, tmp_path: Path) -> Iterator[Watched]:
     dataset = locate_dataset(build_small(tmp_path / "dataset").path)
     results = write_results_folder(dataset, tmp_path / "results")
     with serving(dataset.built.path, results, tmp_path / "cache", "--poll", "0.5") as address:
-        follow_the_results(open_page, address, dataset, results)
+        yield Watched(address, dataset, results)
 
 
-def follow_the_results(open_page: OpenPage, address: str, dataset: OpenedDataset, results: Path) -> None:
-    page = open_page(address)
+# The server is asked for before the pages, so that they are closed before it stops: an open page keeps calling it.
+def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Watched, open_page: OpenPage) -> None:
+    dataset, results = watched.dataset, watched.results
+    page = open_page(watched.address)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     kept = (results / "leaderboard.json").read_bytes()
     (results / "leaderboard.json").write_text("{}")
-    noticed = open_page(address)
+    noticed = open_page(watched.address)
     _reload_until(noticed, ".br-notice")
     assert "could not be read" in noticed.locator(".br-notice").inner_text()
     wait_for_models(noticed, SUBMITTED, "alpha-1", "beta-2")
