@@ -87,10 +87,6 @@ def _records(dataset: str | None, source: str) -> Records:
     return read_records(open_dataset(dataset))
 
 
-if __name__ == "__main__":
-    main()
-
-
 # From the study's records to the embedded judge's three files, as bytes.
 
 
@@ -223,3 +219,7 @@ def _opened(file: Mapping[str, NDArray[Any]], design: str) -> HeldOut:
     names = sorted({name.split("/")[1] for name in file if name.startswith(f"{design}/")})
     fits = {name: Fit(file[f"{design}/{name}/weights"], file[f"{design}/{name}/bias"]) for name in names}
     return HeldOut(file[design], fits)
+
+
+if __name__ == "__main__":
+    main()
