@@ -77,7 +77,10 @@ class Reply(Generic[T]):
 
 
 class Asker:
-    """Asks one model through an open client; ``price`` is for providers that do not tell what an answer costs."""
+    """Asks one model through an open client; ``price`` is for providers that do not tell what an answer costs.
+
+    ``providers`` and ``excluded_providers`` are those that a router may have answer its questions, and may not.
+    """
 
     def __init__(
         self,
@@ -86,12 +89,15 @@ class Asker:
         max_tokens: int,
         temperature: float | None = None,
         price: Price | None = None,
+        providers: tuple[str, ...] = (),
+        excluded_providers: tuple[str, ...] = (),
         remedy: str = RETRY_ERRORS,
     ) -> None:
         self._client = client
         self._max_tokens = max_tokens
         self._temperature = temperature
         self._price = price
+        self._providers, self._excluded_providers = providers, excluded_providers
         self._breaker = Breaker(remedy)
 
     @property
@@ -118,6 +124,8 @@ class Asker:
                 temperature=self._temperature,
                 schema=schema,
                 schema_name=name,
+                providers=self._providers,
+                excluded_providers=self._excluded_providers,
             )
         )
 

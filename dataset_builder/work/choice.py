@@ -25,6 +25,7 @@ class ModelChoice:
     ``stream`` asks for event streams, for servers that take no other calls;
     ``headers`` are names with the environment variables that hold their values; ``rpm`` and ``tpm`` are the server's
     limits on requests and tokens a minute;
+    ``providers`` and ``excluded_providers`` are those that a router may ask, and may not;
     ``tells_cost`` says that each answer comes with its cost, where the provider is not known for that.
     ``prefix`` stands before the names of its options, as in ``--judge-base-url``.
     """
@@ -40,6 +41,8 @@ class ModelChoice:
     headers: tuple[tuple[str, str], ...] = ()
     rpm: float | None = None
     tpm: float | None = None
+    providers: tuple[str, ...] = ()
+    excluded_providers: tuple[str, ...] = ()
     tells_cost: bool = False
     prefix: str = ""
 
@@ -109,6 +112,24 @@ class ModelChoice:
     def secret_headers(self) -> tuple[ApiKey, ...]:
         """Its headers with their values. Raises InputError where a variable is not set."""
         return tuple(ApiKey(env, name, "--header") for name, env in self.headers)
+
+    def check_route(self, of: str = "") -> None:
+        """Raise InputError where providers are chosen that nobody can be asked to choose.
+
+        ``of`` stands in the names of the options: ``judge-`` for --judge-provider and --exclude-judge-provider.
+        """
+        only, ignored = f"--{of}provider", f"--exclude-{of}provider"
+        for option, names in ((only, self.providers), (ignored, self.excluded_providers)):
+            for name in names:
+                if not name.strip() or not name.isprintable() or "," in name:
+                    raise InputError(f"{option} {name!r}: expected one provider's name. Give it once for each.")
+        if both := sorted(set(self.providers) & set(self.excluded_providers)):
+            raise InputError(f"{only} and {ignored} both name {', '.join(both)}. Leave out one of them.")
+        if (self.providers or self.excluded_providers) and not self.routes:
+            raise InputError(
+                f"{only} and {ignored} choose among those that a router asks, and {self.host} is none. "
+                "Leave them out, or name the model with openrouter/ in front."
+            )
 
     def check(self) -> None:
         """Raise InputError where it has no place, its key is not set, or a budget is given that cannot be kept."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="With --measure: N answers beside all that the reviewers labelled.  [default: 400; all where judging is free]",
 )  # fmt: skip
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
-@model_options("the judge's")
+@model_options("the judge's", router="judge-")
 @judge_max_tokens()
 @click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
 @click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")

@@ -83,7 +83,7 @@ def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int) ->
 @click.option("--epoch", type=click.IntRange(1), default=1, show_default=True, help="Of several answers to a case.")
 @click.option("--partial", is_flag=True, help="Leave out rows whose case the dataset does not have.")
 @click.option("--judge", metavar=usage(), help="Judge the answers then, and print the scores.  [default: not]")
-@model_options("a model judge's", prefix="judge")
+@model_options("a model judge's", prefix="judge", router="judge-")
 @judge_max_tokens("tokens_of_judge")
 @click.pass_context
 def import_(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--resume/--again", default=True, show_default=True, help="Keep the verdicts there are, or give new ones."
 )
 @click.option("--retry-errors", is_flag=True, help="Judge again where the judge gave no reply.")
-@model_options("the judge's")
+@model_options("the judge's", router="judge-")
 @click.option("--show-reasoning", is_flag=True, help="Show a model judge the reasoning text beside the answer.")
 @click.option(
     "--agreement", type=click.FloatRange(0, 1), help="For a cascade: the agreement that its offline part keeps."

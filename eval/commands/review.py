@@ -62,7 +62,7 @@ def _is_file(path: Path) -> bool:
 )
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Show that judge N answers drawn at random.")
 @click.option("--only", metavar="ORG__MODEL/RUN", help="Review this submission alone, whether it has a review or not.")
-@model_options("that judge's", prefix="judge")
+@model_options("that judge's", prefix="judge", router="judge-")
 @judge_max_tokens()
 @token_env
 def review(

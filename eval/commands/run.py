@@ -43,6 +43,7 @@ class _Temperature(click.ParamType[float | None]):
     model="With its provider first: openrouter/…, openai/…, hf/…, vllm/…, ollama/…, llamacpp/…, local/smollm2-135m "
     "for a small model that comes with the extra `local`, or published/SLUG for answers that the dataset holds. "
     "With --base-url: as the server calls it.",
+    router="",
 )
 @click.option("--dataset", default=_DATASET, show_default=True, metavar="DIR|REPO[@REV]", help="Whose cases.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
@@ -63,20 +64,6 @@ class _Temperature(click.ParamType[float | None]):
 )
 @click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")
 @click.option("--seed", type=int, help="Seed of the sampling, where the server takes one.")
-@click.option(
-    "--provider",
-    "providers",
-    multiple=True,
-    metavar="NAME",
-    help="Let OpenRouter ask this provider alone; give it once for each.",
-)
-@click.option(
-    "--exclude-provider",
-    "excluded_providers",
-    multiple=True,
-    metavar="NAME",
-    help="Let OpenRouter not ask this provider; give it once for each.",
-)
 @request_options
 @click.option(
     "--judge",
@@ -85,7 +72,7 @@ class _Temperature(click.ParamType[float | None]):
     metavar=f"{usage()}|{NO_JUDGE}",
     help="Who judges the answers afterwards. All else about judging: --judge none, then `eval judge RUN`.",
 )
-@model_options("a model judge's", prefix="judge", limits=())
+@model_options("a model judge's", prefix="judge", limits=(), router="judge-")
 @judge_max_tokens("tokens_of_judge")
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.pass_context
@@ -216,7 +203,7 @@ def judge_and_score(
 @click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and ask nobody anything.")
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
-@model_options("a model judge's", prefix="judge", limits=())
+@model_options("a model judge's", prefix="judge", limits=(), router="judge-")
 @judge_max_tokens("tokens_of_judge")
 @click.option("--full", is_flag=True, help="Show every pair of models and every column.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; all else goes to standard error.")

@@ -59,8 +59,17 @@ def model_of(spec: str) -> str:
 
 
 def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
-    """The judge of that specification. Raises InputError as ``check_judge`` and the judge's own ``make`` do."""
+    """The judge of that specification.
+
+    Raises InputError as ``check_judge`` and the judge's own ``make`` do, and where providers are chosen for a judge
+    that asks no model.
+    """
     name, argument = check_judge(spec)
+    if (options.choice.providers or options.choice.excluded_providers) and not model_of(spec):
+        raise InputError(
+            f"--judge {spec}: asks no model, so there is no provider to choose. "
+            "Leave out --judge-provider and --exclude-judge-provider."
+        )
     try:
         module = importlib.import_module(JUDGES[name].module)
     except ModuleNotFoundError as error:

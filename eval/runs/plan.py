@@ -49,8 +49,6 @@ class RunOptions:
     stop: tuple[str, ...] = ()
     extra_body: str | None = None
     chosen: Chosen | None = None
-    providers: tuple[str, ...] = ()
-    excluded_providers: tuple[str, ...] = ()
     retry_errors: bool = False
 
 
@@ -89,11 +87,7 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
     sample = parse_sample(options.sample, options.limit)
     # Better now than after the confirmation.
     options.choice.check()
-    if (options.providers or options.excluded_providers) and not options.choice.routes:
-        raise InputError(
-            f"--provider and --exclude-provider choose among those that a router asks, and {options.choice.host} "
-            "is none. Leave them out, or name the model with openrouter/ in front."
-        )
+    options.choice.check_route()
     dataset = dataset or locate_dataset(options.dataset)
     cases = chosen_cases(dataset.built.cases(), options.chosen, dataset.name)
     cases = draw(cases, sample, options.sample_seed, lambda case: case.cell)
@@ -127,8 +121,8 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         stop=options.stop,
         extra_body=options.extra_body,
         chosen=options.chosen.name if options.chosen else None,
-        providers=options.providers,
-        excluded_providers=options.excluded_providers,
+        providers=choice.providers,
+        excluded_providers=choice.excluded_providers,
         package_version=__version__,
     )
 

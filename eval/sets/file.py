@@ -182,8 +182,6 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
                     choice=choice,
                     dataset=dataset,
                     out=out / folder_name(entry.called, arm.name),
-                    providers=tuple(entry.provider),
-                    excluded_providers=tuple(entry.exclude_provider),
                     retry_errors=retry_errors,
                     **values,
                 )
@@ -220,6 +218,8 @@ def _choice(entry: ModelEntry, found: SetFile) -> tuple[ModelChoice, set[str]]:
         key_env=entry.api_key_env,
         price=None if entry.price is None else Price(*entry.price),
         stream=entry.stream,
+        providers=tuple(entry.provider),
+        excluded_providers=tuple(entry.exclude_provider),
         headers=tuple(parse_header(f"{name}={variable}") for name, variable in entry.headers.items()),
     )
     if choice.is_local or is_published(entry.model):

@@ -61,7 +61,8 @@ class JudgeClient(Client, Protocol):
 class ModelJudge:
     """A model judge over an open client, which it closes; made by ``make``.
 
-    ``price`` is for providers that do not tell what an answer costs.
+    ``price`` is for providers that do not tell what an answer costs; ``providers`` and ``excluded_providers``
+    are those that a router may have judge, and may not.
     """
 
     # One, so that each verdict is kept as soon as it is there.
@@ -75,6 +76,8 @@ class ModelJudge:
         price: Price | None = None,
         show_reasoning: bool = False,
         max_tokens: int = MAX_TOKENS,
+        providers: tuple[str, ...] = (),
+        excluded_providers: tuple[str, ...] = (),
     ) -> None:
         self.name = f"{JUDGE}:{model}"
         self.rubric = f"{RUBRIC_VERSION}-{prompt_hash()[:12]}" + ("+reasoning" if show_reasoning else "")
@@ -86,8 +89,18 @@ class ModelJudge:
             "temperature": TEMPERATURE,
             "left_out_where_refused": ["temperature", "response_format"],
         }
+        route = {"providers": providers, "excluded_providers": excluded_providers}
+        # Said where it was chosen: a judge without a choice is the one that earlier runs record.
+        self.settings |= {name: list(names) for name, names in route.items() if names}
         self._client = client
-        self._asker = Asker(client, max_tokens=max_tokens, temperature=TEMPERATURE, price=price)
+        self._asker = Asker(
+            client,
+            max_tokens=max_tokens,
+            temperature=TEMPERATURE,
+            price=price,
+            providers=providers,
+            excluded_providers=excluded_providers,
+        )
         self._show_reasoning = show_reasoning
 
     async def aclose(self) -> None:
@@ -143,12 +156,18 @@ class ModelJudge:
 
 
 def make(argument: str, options: JudgeOptions) -> ModelJudge:
-    """The judge ``model:ARGUMENT``. Raises InputError for an unknown place or a key that is not set."""
+    """The judge ``model:ARGUMENT``.
+
+    Raises InputError for an unknown place, a key that is not set, or a choice of providers behind no router.
+    """
     choice = options.choice.of(argument)
+    choice.check_route("judge-")
     return ModelJudge(
         argument,
         ChatClient(choice.endpoint, concurrency=choice.concurrency),
         price=choice.known_price,
         show_reasoning=options.show_reasoning,
         max_tokens=options.max_tokens or MAX_TOKENS,
+        providers=choice.providers,
+        excluded_providers=choice.excluded_providers,
     )

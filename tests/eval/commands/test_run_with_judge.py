@@ -84,6 +84,53 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
         assert model.requests == []
 
 
+def test_a_choice_of_the_judges_providers_needs_a_router_and_a_judge_that_asks(dataset: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    with ChatServer() as model:
+        base = (
+            "--model",
+            "m",
+            "--base-url",
+            model.base_url,
+            "--price",
+            "0,0",
+            "--dataset",
+            dataset,
+            "--limit",
+            "1",
+            "--out",
+            out,
+        )
+        judge = ("--judge-base-url", model.base_url, "--judge-price", "0,0")
+        done = run(*base, "--judge", "model:j", *judge, "--judge-provider", "Azure")
+        assert str(done.exception).startswith(
+            "--judge model:j: --judge-provider and --exclude-judge-provider choose among those that a router asks, "
+            "and localhost is none."
+        )
+        done = run(*base, "--judge", "embedded", "--exclude-judge-provider", "Azure")
+        assert "--judge embedded: asks no model, so there is no provider to choose." in str(done.exception)
+        assert model.requests == []
+        assert run(*base, "--judge", "none").exit_code == 0
+        judged = ("judge", out, "--judge", "model:j", "--base-url", model.base_url, "--price", "0,0")
+        done = CliRunner().invoke(eval_group, [*judged, "--exclude-judge-provider", "Azure"])
+        assert "--exclude-judge-provider choose among those that a router asks" in str(done.exception)
+        assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--provider", " "), "--provider ' ': expected one provider's name"),
+        (("--exclude-provider", "Azure,Groq"), "--exclude-provider 'Azure,Groq': expected one provider's name"),
+        (("--provider", "Azure", "--exclude-provider", "Azure"), "both name Azure"),
+    ],
+)
+def test_a_choice_of_providers_that_cannot_be_meant(given: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = run("--model", "ollama/m", "--dataset", "nowhere", "--out", str(tmp_path / "run"), *given)
+    assert isinstance(done.exception, InputError)
+    assert said in str(done.exception)
+
+
 def test_without_a_whole_answer_there_is_nothing_to_score_and_that_is_said(dataset: str, tmp_path: Path) -> None:
     with ChatServer(lambda _: answer("First, take", finish="length")) as model:
         base = (

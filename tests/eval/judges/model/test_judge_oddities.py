@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from dataset_builder.errors import DataError
+from dataset_builder.work.choice import ModelChoice
+from eval.judges.interface import JudgeOptions
+from eval.judges.model.judge import make
 from eval.runs.folder import RunFolder
 from eval.runs.run import JudgeRecord
 from eval.runs.tally import Verdicts
@@ -63,6 +67,17 @@ def test_a_judge_that_spent_its_tokens_thinking_says_so_and_is_not_asked_again(r
     told.add(verdict)
     assert "1 of them judge_out_of_tokens" in told.line(paid=False)
     assert "--judge-max-tokens" in told.line(paid=False)
+
+
+def test_a_router_is_told_who_is_to_judge_and_the_run_records_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, requests = judged(lambda r: answer(verdict_json(code_of(r))), providers=("Azure",), excluded_providers=("Groq",))
+    assert requests[0].body["provider"] == {"only": ["Azure"], "ignore": ["Groq"]}
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-0123456789abcdef")
+    choice = ModelChoice(providers=("Azure", "OpenAI"))
+    judge = make("openrouter/openai/gpt-5.4", JudgeOptions(cast("Any", None), choice=choice))
+    assert judge.settings["providers"] == ["Azure", "OpenAI"]
+    # As in runs from before there was a choice.
+    assert "excluded_providers" not in judge.settings
 
 
 def test_more_room_for_a_reply_is_no_other_judge(tmp_path: Path) -> None:
