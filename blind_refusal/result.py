@@ -64,7 +64,7 @@ class Result:
     @cached_property
     def answer_set(self) -> AnswerSet:
         """The scored answers as the commands hold them."""
-        return load_answers(str(self.folder), judge=self._judge, dataset=self.dataset.spec, run=self.run)
+        return load_answers(str(self.folder), judge=self._judge, dataset=self.dataset.spec, runs=[self.run])
 
     @property
     def answers(self) -> ScoredAnswers:

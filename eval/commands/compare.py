@@ -43,6 +43,7 @@ def compare(
     """
     from eval.results.answer_set import load_models, told_apart
     from eval.scores.comparison import compare as compare_answers
+    from eval.scores.epochs import stability
     from eval.scores.slices import check_by
 
     names = check_by([name.strip() for name in by.split(",") if name.strip()])
@@ -57,7 +58,9 @@ def compare(
 
         from eval.results.more_tables import as_plain
 
-        click.echo(msgspec.json.format(msgspec.json.encode(as_plain(found)), indent=1))
+        stable = {one.model: told.as_plain() for one in answers if (told := stability(one))}
+        plain = as_plain(found) | ({"stability": stable} if stable else {})
+        click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=1))
         return
     from eval.results.more_tables import comparison_table, conclusion, discordant_lines
     from eval.scores.terminal import console
@@ -66,6 +69,9 @@ def compare(
     out.print(comparison_table(found))
     for line in discordant_lines(found, cases):
         out.print(line)
+    for one in answers:
+        if told := stability(one):
+            out.print(f"{one.model}: {told.line()}", markup=False)
     _print_caveat(answers[0].judge)
     out.print(conclusion(found))
 

@@ -52,17 +52,19 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
 @click.option("--dataset", metavar="DIR|REPO[@REV]", help="The log's dataset, if it is not where the log says.")
-@click.option("--epoch", type=click.IntRange(1), default=1, show_default=True, help="Of several answers to a case.")
-def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int) -> None:
+@click.option("--epoch", type=click.IntRange(1), help="Of several answers to a case only these.  [default: all]")
+def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int | None) -> None:
     """Make a run of a log that Inspect wrote (.eval or .json) of the task blind_refusal.
 
-    Answers, statuses and settings come over, and the grader's verdicts as those of model:ID. The
-    same command again adds what the log has got since.
+    Answers, statuses and settings come over, and the grader's verdicts as those of model:ID. Several epochs become
+    runs in one folder. The same command again adds what the log has got since.
     """
-    from eval.interop.import_log import import_log as read
+    from eval.interop.answers.files import INSPECT
+    from eval.interop.answers.runs import import_epochs
 
-    found = read(file, dataset=dataset, out=out, epoch=epoch)
-    _tell(found.run, found.notes)
+    notes: list[str] = []
+    runs = import_epochs(file, dataset=dataset, out=out, epoch=epoch, form=INSPECT, tell=notes.append)
+    _tell(runs, notes)
 
 
 # ``blind-refusal eval import``.
@@ -80,7 +82,7 @@ def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int) ->
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone were asked.")
 @click.option("--sample", metavar="stratified:N", help="This draw of the cases alone was asked.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
-@click.option("--epoch", type=click.IntRange(1), default=1, show_default=True, help="Of several answers to a case.")
+@click.option("--epoch", type=click.IntRange(1), help="Of several answers to a case only these.  [default: all]")
 @click.option("--partial", is_flag=True, help="Leave out rows whose case the dataset does not have.")
 @click.option("--judge", metavar=usage(), help="Judge the answers then, and print the scores.  [default: not]")
 @model_options("a model judge's", prefix="judge", router="judge-")
@@ -103,34 +105,40 @@ def import_(
     mean is read as from a live server. The same command again adds what is new. See docs/importing.md.
     """
     from eval.commands.run import judge_and_score
-    from eval.interop.answers.runs import import_answers
+    from eval.interop.answers.runs import import_epochs
     from eval.judging.registry import check_judge
 
     if judge is not None:
         check_judge(judge)
     notes: list[str] = []
-    run = import_answers(files, tell=notes.append, **given)
-    _tell(run, notes)
+    runs = import_epochs(files, tell=notes.append, **given)
+    _tell(runs, notes)
     if judge is not None:
-        judge_and_score(ctx, run.path, judge, run.record.source, judge_choice, tokens_of_judge)
+        judge_and_score(ctx, _whole(runs), judge, runs[0].record.source, judge_choice, tokens_of_judge)
 
 
-def _tell(run: RunFolder, notes: list[str]) -> None:
+def _whole(runs: list[RunFolder]) -> Path:
+    """What the other commands take for all of it."""
+    return runs[0].path if len(runs) == 1 else runs[0].path.parent
+
+
+def _tell(runs: list[RunFolder], notes: list[str]) -> None:
     """What came of an import."""
     from collections import Counter
 
     from dataset_builder.output import report
     from eval.runs.tally import oddities_of, statuses_line
 
-    statuses = Counter(run.statuses().values())
-    report(run=run.path, statuses=statuses, departures=list(run.record.departures), notes=notes)
-    click.echo(f"Run: {run.path}")
-    click.echo(statuses_line(Counter(run.statuses().values()), len(run.settings.case_ids)))
-    for who, number in sorted(Counter((v.judge, v.rubric) for v in run.verdicts()).items()):
+    statuses = sum((Counter(run.statuses().values()) for run in runs), Counter[str]())
+    departures = list(dict.fromkeys(line for run in runs for line in run.record.departures))
+    report(run=_whole(runs), statuses=statuses, departures=departures, notes=notes)
+    click.echo(f"Run: {_whole(runs)}" + (f", {len(runs)} epochs" if len(runs) > 1 else ""))
+    click.echo(statuses_line(statuses, sum(len(run.settings.case_ids) for run in runs)))
+    for who, number in sorted(Counter((v.judge, v.rubric) for run in runs for v in run.verdicts()).items()):
         click.echo(f"Judge: {who[0]}, rubric {who[1]}: {counted(number, 'verdict')}")
-    for line in run.record.departures:
+    for line in departures:
         click.echo(f"Departs from the study's protocol: {line}")
     for note in notes:
         click.echo(f"Note: {note}")
-    for line in oddities_of(run).lines():
+    for line in dict.fromkeys(line for run in runs for line in oddities_of(run).lines()):
         click.echo(line)

@@ -81,6 +81,7 @@ def judge_answers(
     Where the judge is people and their sheet is not there yet, it is written, and the name is empty.
     """
     from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.errors import InputError
     from dataset_builder.output import report
     from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
@@ -88,21 +89,26 @@ def judge_answers(
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge
     from eval.judging.run import Judging
-    from eval.runs.folder import RunFolder
+    from eval.runs.folder import open_runs
     from eval.runs.published import is_published
 
-    folder = RunFolder.open(path)
-    settings = folder.settings
-    opened = locate_dataset(dataset or folder.record.source)
+    folders = open_runs(path)
+    settings = folders[0].settings
+    opened = locate_dataset(dataset or folders[0].record.source)
     kind, argument = check_judge(spec)
-    if kind == "human" and not Path(argument).exists():
-        _make_sheet(folder, opened, Path(argument), which)
-        return ""
-    judging = Judging([folder], spec, JudgeOptions(dataset=opened, choice=choice, **options), **which)
-    judge, (pending,) = judging.judge, judging.pending
+    if kind == "human":
+        if len(folders) > 1:
+            raise InputError(f"{path}: people label one epoch at a time. Name one, such as {folders[0].path}.")
+        if not Path(argument).exists():
+            _make_sheet(folders[0], opened, Path(argument), which)
+            return ""
+    judging = Judging(folders, spec, JudgeOptions(dataset=opened, choice=choice, **options), **which)
+    judge, pending = judging.judge, judging.pending
+    waiting = sum(len(one.case_ids) for one in pending)
     click.echo(
-        f"Judge: {judge.name}, rubric {judge.rubric}; {counted(len(pending.case_ids), 'answer')} to judge, "
-        f"{pending.judged:,} judged already, {counted(pending.unanswered, 'case')} without an answer"
+        f"Judge: {judge.name}, rubric {judge.rubric}; {counted(waiting, 'answer')} to judge, "
+        f"{sum(one.judged for one in pending):,} judged already, "
+        f"{counted(sum(one.unanswered for one in pending), 'case')} without an answer"
     )
     if meaning := judge.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
@@ -110,7 +116,7 @@ def judge_answers(
         click.echo(
             "Note: the weights of this judge learned from these very answers; --judge heldout has not seen them."
         )
-    if pending.case_ids and (offline := judge.settings.get("expected_offline")):
+    if waiting and (offline := judge.settings.get("expected_offline")):
         click.echo(f"The estimate is for all of them; about {offline:.0%} are expected not to go to the model.")
     judging.session.confirm()
     with stoppable("Every verdict"):

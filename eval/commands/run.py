@@ -17,7 +17,7 @@ from eval.judging.registry import DEFAULT_JUDGE, usage
 if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
     from eval.runs.folder import RunFolder
-    from eval.runs.plan import RunPlan
+    from eval.runs.plan import RunOptions, RunPlan
     from eval.sets.collect import RunSet
     from eval.sets.file import Planned
 
@@ -74,6 +74,14 @@ class _Temperature(click.ParamType[float | None]):
 )
 @model_options("a model judge's", prefix="judge", limits=(), router="judge-")
 @judge_max_tokens("tokens_of_judge")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Answers to each case, at a --temperature above 0: a run each, in one folder.",
+)
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.pass_context
 def run(
@@ -103,11 +111,14 @@ def run(
 
     if judge != NO_JUDGE:
         check_judge(judge)
-    timeout = given.pop("timeout")
+    timeout, epochs = given.pop("timeout"), given.pop("epochs")
     options = RunOptions(**parameters(choice, given))
     choice = options.choice
     judge_choice = judge_choice.limited_as(choice)
     stopped = None
+    if epochs > 1:
+        _run_epochs(ctx, options, epochs, judge, judge_choice, tokens_of_judge, timeout)
+        return
     if is_published(choice.model):
         folder = copy_published(options)
         click.echo(f"Run: {folder.path}")
@@ -141,6 +152,65 @@ def run(
         if choice.budget is not None:
             judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), _NOTHING))
         judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
+
+
+def _run_epochs(
+    ctx: click.Context,
+    options: RunOptions,
+    epochs: int,
+    judge: str,
+    judge_choice: ModelChoice,
+    tokens_of_judge: int | None,
+    timeout: float | None,
+) -> None:
+    """Collect several answers to each case, an epoch a run folder; one estimate, question and budget for all."""
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.errors import InputError
+    from dataset_builder.output import report
+    from dataset_builder.work.session import confirm, may_ask, stoppable
+    from dataset_builder.work.stopping import StoppedEarlyError
+    from eval.runs.failures import why_all_failed
+    from eval.runs.published import is_published
+    from eval.runs.tally import oddities_of, statuses_line
+    from eval.sets.collect import plan_epochs
+
+    choice = options.choice
+    if is_published(choice.model):
+        raise InputError(f"{choice.model}: the dataset holds one answer to each case. Leave --epochs out.")
+    found = plan_epochs(options, epochs, locate_dataset(options.dataset), timeout)
+    folders = [run.folder for run in found.runs]
+    place = folders[0].path.parent
+    click.echo(f"Run: {place}, {epochs} epochs")
+    for line in found.lines():
+        click.echo(line)
+    first = next(run.plan for run in found.runs if run.plan)
+    if judge != NO_JUDGE and _judge_is_paid(first, judge, judge_choice):
+        click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
+        may_ask(yes=choice.yes)
+    if (estimate := found.estimate) is not None:
+        confirm(estimate, yes=choice.yes)
+    with stoppable("Every answer that came"):
+        stopped = found.collect()
+    statuses = sum((Counter(folder.statuses().values()) for folder in folders), Counter[str]())
+    click.echo(statuses_line(statuses, sum(len(folder.settings.case_ids) for folder in folders)))
+    for line in dict.fromkeys(line for folder in folders for line in oddities_of(folder).lines()):
+        click.echo(line)
+    cost = sum(_spent(folder) for folder in folders)
+    report(run=place, model=choice.model, epochs=epochs, statuses=statuses, cost=cost)
+    ended = [run for run in found.runs if run.ended]
+    for one in ended:
+        click.echo(f"{one.name} stopped: {one.ended}", err=True)
+    if stopped:
+        raise StoppedEarlyError(stopped)
+    told = [why_all_failed(folder) for folder in folders]
+    if all(told) or ended:
+        for line in (line for lines in told for line in lines):
+            click.echo(line, err=True)
+        raise SystemExit(1)
+    if judge != NO_JUDGE:
+        if choice.budget is not None:
+            judge_choice = replace(judge_choice, budget=max(choice.budget - cost, _NOTHING))
+        judge_and_score(ctx, place, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
 def _judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
@@ -179,11 +249,11 @@ def judge_and_score(
     """Judge the answers of a run and print its scores, as ``eval judge`` and ``eval score`` do."""
     from eval.commands.judge import judge_answers
     from eval.commands.score import score
-    from eval.runs.folder import RunFolder
+    from eval.runs.folder import open_runs
 
     whole = {"sample": None, "controls": None, "seed": 0}
     name = judge_answers(path, judge, dataset, choice, whole, max_tokens=max_tokens)
-    if not RunFolder.open(path).verdicts(name):
+    if not any(run.verdicts(name) for run in open_runs(path)):
         click.echo("No scores: there are no verdicts yet.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)

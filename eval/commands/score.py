@@ -76,12 +76,12 @@ def score(
     names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
     if (method is None) != (labels is None):
         raise click.UsageError("--correct and --labels belong together.")
-    run = _run_with_answers(target)
-    if beside is not None and run is None:
+    runs = _runs_with_answers(target)
+    if beside is not None and not runs:
         raise click.UsageError("--beside is for a RUN; a DATASET's models stand beside each other anyway.")
     if beside is not None and as_csv:
         raise click.UsageError("--beside and --csv cannot be combined; --json holds the ranking.")
-    found = load_answers(target, judge=judge, dataset=dataset, run=run)
+    found = load_answers(target, judge=judge, dataset=dataset, runs=runs)
     ranked = _ranked_beside(found, beside, resamples, seed) if beside is not None else []
     if method is not None:
         _correct(found, method, str(labels), partial=partial)
@@ -92,7 +92,9 @@ def score(
     if as_json:
         provenance = found.provenance()
         agreement = found.known_agreement()
-        results = build_results(scores, provenance, corrected=found.corrected(), judge_agreement=agreement)
+        results = build_results(
+            scores, provenance, corrected=found.corrected(), judge_agreement=agreement, stable=found.stable()
+        )
         _print_json(found, scores, [one.to_json() for one in results], ranked)
     elif as_csv:
         _print_csv(scores)
@@ -108,20 +110,21 @@ def _ranked_beside(found: AnswerSet, beside: str, resamples: int, seed: int) -> 
     return rows_beside(found, models, sampled=True, resamples=resamples, seed=seed)
 
 
-def _run_with_answers(target: str) -> RunFolder | None:
-    """The run that is named, None for a dataset; exits with 1 and the reasons where every case of a run failed."""
+def _runs_with_answers(target: str) -> list[RunFolder]:
+    """The run that is named, or its epochs; none for a dataset. Exits with 1 and the reasons where all of it failed."""
     from eval.results.answer_set import is_run
     from eval.runs.failures import why_all_failed
-    from eval.runs.folder import RunFolder
+    from eval.runs.folder import open_runs
 
     if not is_run(target):
-        return None
-    run = RunFolder.open(Path(target))
-    if told := why_all_failed(run):
-        for line in told:
+        return []
+    runs = open_runs(Path(target))
+    told = [why_all_failed(run) for run in runs]
+    if all(told):
+        for line in (line for lines in told for line in lines):
             click.echo(line, err=True)
         raise SystemExit(1)
-    return run
+    return runs
 
 
 def _correct(found: AnswerSet, method: str, labels: str, *, partial: bool) -> None:
@@ -143,7 +146,9 @@ def _write(out: Path, found: AnswerSet, scores: Scores, dataset_id: str | None, 
 
     agreement = found.known_agreement()
     rows = {row.model: row for row in leaderboard(scores, None, agreement)}
-    results = build_results(scores, found.provenance(), corrected=found.corrected(), judge_agreement=agreement)
+    results = build_results(
+        scores, found.provenance(), corrected=found.corrected(), judge_agreement=agreement, stable=found.stable()
+    )
     for one in results:
         model = one.provenance.model.name
         folder = out if found.run is not None else out / folder_name(model)
@@ -219,7 +224,8 @@ def _print_tables(
 
     rows = leaderboard(scores)
     if found.run is not None:
-        out = console(full=full, option="--full" if full else f"blind-refusal eval score {found.run.path} --full")
+        place = found.run.path.parent if len(found.epochs) > 1 else found.run.path
+        out = console(full=full, option="--full" if full else f"blind-refusal eval score {place} --full")
         told = summary(rows[0], ranked) if ranked else summary_of(found, rows[0])
         report(summary=told, discrimination=rows[0].metrics["discrimination"].estimate)
         out.print(Text(printable(told)))
@@ -233,6 +239,8 @@ def _print_tables(
         out = console(full=full)
         out.print(leaderboard_table(rows, f"{found.dataset.spec}, judged by {scores.judge}"))
     out.print(account(side for row in rows for side in (row.defeated, row.control)))
+    for one in found.stable().values():
+        out.print(one.line(), markup=False)
     shown = {name: [p for p in scores.parts if p.by == name and not p.without_dual_use] for name in names}
     for known in found.known_agreement():
         if known.field == RESPONSE_TYPE:
@@ -265,7 +273,8 @@ def _print_tables(
         for model, rates in found.corrected().items():
             out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))
     if found.run is not None:
-        routes = routes_of(found.run.answers.values())
+        # Of several epochs each has its own, shown where that one is scored.
+        routes = routes_of(found.run.answers.values()) if len(found.epochs) == 1 else {}
         if served := served_by(routes):
             out.print(f"Answers {served}.", markup=False)
         if by_route := scores_by_route(found.answers[0], routes):

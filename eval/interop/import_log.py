@@ -37,6 +37,11 @@ class ImportedLog:
     notes: list[str]
 
 
+def epochs_of(path: Path) -> int:
+    """How many answers to each case a log holds, or is to hold. Raises InputError for what is no log of our task."""
+    return _epochs(open_log(path)[0])
+
+
 def import_log(path: Path, *, dataset: str | None = None, out: Path | None = None, epoch: int = 1) -> ImportedLog:
     """Make a run of a log, or add to the run that an earlier import of it made; nothing is added twice.
 
@@ -87,8 +92,7 @@ def _samples(log: EvalLog, opened: OpenedDataset, epoch: int, path: Path) -> tup
     notes = []
     if epochs > 1:
         notes.append(
-            f"The log holds {epochs} answers to each case; those of epoch {epoch} are taken, as a run of their own. "
-            "The others come in with --epoch"
+            f"The log holds {epochs} answers to each case; those of epoch {epoch} are here, as a run of their own"
         )
     invalid = sum(sample.invalidation is not None for sample in log.samples or ())
     if invalid:

@@ -14,11 +14,12 @@ from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.known import agreement_rows, known_agreement
 from eval.results.beside import STUDY_PREFIX, models_beside, shared_judge
 from eval.results.build import published_provenance, run_provenance
-from eval.runs.folder import RUN, RunFolder
+from eval.runs.folder import RunFolder, holds_run, open_runs
 from eval.runs.other_forms import refuse_other_form
 from eval.runs.published import PREFIX, is_published
 from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
+from eval.scores.epochs import Stability, join_epochs, stability
 from eval.scores.labels import SourceAgreement, compare_sources, reviewer_labels, study_labels, verdict_labels
 from eval.scores.read import published_answers, run_answers
 from eval.scores.results import JudgeAgreement, Provenance
@@ -31,11 +32,15 @@ _HELDOUT: Final = "heldout"
 
 @dataclass(frozen=True, eq=False)
 class AnswerSet:
-    """Scored answers of one or more models with the dataset that they are of; ``run`` where they are a run's."""
+    """Scored answers of one or more models with the dataset that they are of; ``run`` where they are a run's.
+
+    Of several epochs ``run`` is the first one, and ``epochs`` are all.
+    """
 
     dataset: OpenedDataset
     answers: list[ScoredAnswers]
     run: RunFolder | None = None
+    epochs: tuple[RunFolder, ...] = ()
     # A run's corrected rates by model: see ``correct``.
     by_sample: dict[str, list[CorrectedRate]] = field(default_factory=dict)
 
@@ -48,6 +53,8 @@ class AnswerSet:
 
         if self.run is None:
             raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
+        if len(self.epochs) > 1:
+            raise InputError(f"--correct: for one epoch, such as {self.epochs[0].path}; a label is of one answer.")
         (answers,) = self.answers
         found = sample_labels(labels, self.run, self.dataset, partial=partial)
         self.by_sample[answers.model] = sample_corrected(answers, found, method)
@@ -56,8 +63,12 @@ class AnswerSet:
     def provenance(self) -> dict[str, Provenance]:
         """What decided the numbers, by model."""
         if self.run is not None:
-            return {one.model: run_provenance(self.dataset, self.run, one) for one in self.answers}
+            return {one.model: run_provenance(self.dataset, self.epochs or (self.run,), one) for one in self.answers}
         return {one.model: published_provenance(self.dataset, one) for one in self.answers}
+
+    def stable(self) -> dict[str, Stability]:
+        """How stable the labels are by model, where each case was answered several times."""
+        return {one.model: found for one in self.answers if (found := stability(one)) is not None}
 
     def judge_agreement(self) -> list[SourceAgreement]:
         """How the published judge agrees with the dataset's reviewers; empty for another judge or without reviews."""
@@ -118,8 +129,8 @@ class AnswerSet:
 
 
 def is_run(spec: str | Path) -> bool:
-    """Whether this names the folder of a run."""
-    return (Path(spec) / RUN).is_file()
+    """Whether this names the folder of a run, or of its epochs."""
+    return holds_run(Path(spec))
 
 
 def load_answers(
@@ -128,17 +139,18 @@ def load_answers(
     judge: str | None = None,
     dataset: str | None = None,
     models: Sequence[str] | None = None,
-    run: RunFolder | None = None,
+    runs: Sequence[RunFolder] = (),
 ) -> AnswerSet:
     """The answers of a run, or the published ones of a dataset (of ``models``, or of all).
 
-    ``dataset`` stands in for the one that a run names; ``run`` is the run where it is open already. Raises
-    InputError, DataError or RemoteError as the readers do.
+    ``dataset`` stands in for the one that a run names; ``runs`` is the run, or its epochs, where they are open
+    already. Raises InputError, DataError or RemoteError as the readers do.
     """
     if is_run(spec):
-        run = run or RunFolder.open(Path(spec))
-        found = locate_dataset(dataset or run.record.source)
-        return AnswerSet(found, [run_answers(run, found, judge=judge)], run)
+        runs = runs or open_runs(Path(spec))
+        found = locate_dataset(dataset or runs[0].record.source)
+        answers = join_epochs([run_answers(run, found, judge=judge) for run in runs])
+        return AnswerSet(found, [answers], runs[0], tuple(runs))
     refuse_other_form(Path(spec))
     found = locate_dataset(spec)
     return AnswerSet(found, _published(found, models, judge))
@@ -152,14 +164,14 @@ def load_models(specs: Sequence[str], *, judge: str | None = None, dataset: str 
     the run (``models_beside``); where the runs have several and ``judge`` names none, by the one that all share.
     Raises InputError where something cannot be found, or there is no such judge.
     """
-    runs = {spec: RunFolder.open(Path(spec)) for spec in specs if is_run(spec)}
+    runs = {spec: open_runs(Path(spec)) for spec in specs if is_run(spec)}
     names = {spec: spec.removeprefix(STUDY_PREFIX) for spec in specs if spec not in runs}
     if not names:
-        return [load_answers(spec, judge=judge, dataset=dataset, run=runs[spec]).answers[0] for spec in specs]
+        return [load_answers(spec, judge=judge, dataset=dataset, runs=runs[spec]).answers[0] for spec in specs]
     if dataset is None and not runs:
         named = ", ".join(names)
         raise InputError(f"{named}: not the folder of a run. To name a model of a dataset, give --dataset DIR|REPO.")
-    spec_of_dataset = dataset or next(iter(runs.values())).record.source
+    spec_of_dataset = dataset or next(iter(runs.values()))[0].record.source
     found = locate_dataset(spec_of_dataset)
     known = published_models(found.built)
     for spec, name in names.items():
@@ -169,9 +181,10 @@ def load_models(specs: Sequence[str], *, judge: str | None = None, dataset: str 
     if not runs:
         published = {one.model: one for one in _published(found, sorted(set(names.values())), judge)}
         return [published[names[spec]] for spec in specs]
-    judge = judge or shared_judge(list(runs.values()))
+    judge = judge or shared_judge([run for epochs in runs.values() for run in epochs])
     mine = {
-        spec: load_answers(spec, judge=judge, dataset=spec_of_dataset, run=run).answers[0] for spec, run in runs.items()
+        spec: load_answers(spec, judge=judge, dataset=spec_of_dataset, runs=epochs).answers[0]
+        for spec, epochs in runs.items()
     }
     beside = models_beside(found.built, next(iter(mine.values())), sorted(set(names.values())))
     others = {one.model: one for one in beside}

@@ -16,6 +16,7 @@ from eval.runs.answer import last_collected
 from eval.runs.folder import RunFolder
 from eval.runs.run import DatasetRef, JudgeRecord, Sampling
 from eval.scores.answers import ScoredAnswers
+from eval.scores.epochs import Stability
 from eval.scores.labels import SourceAgreement
 from eval.scores.results import (
     SCHEMA_VERSION,
@@ -29,6 +30,7 @@ from eval.scores.results import (
     Results,
     SideCount,
     SliceResult,
+    StabilityValue,
     Statistics,
     number,
 )
@@ -44,6 +46,7 @@ def build_results(
     *,
     corrected: Mapping[str, Sequence[CorrectedRate]] | None = None,
     judge_agreement: Sequence[SourceAgreement | JudgeAgreement] = (),
+    stable: Mapping[str, Stability] | None = None,
 ) -> list[Results]:
     """Results of every model of some scores, in their order; the mappings are by model."""
     statistics = Statistics(
@@ -67,6 +70,7 @@ def build_results(
             slices=[_slice(part, found, place) for part, found in scores.parts.items()],
             corrected=[_corrected(row) for row in (corrected or {}).get(model, ())],
             judge_agreement=agreement,
+            stability=_stability((stable or {}).get(model)),
         )
         for place, model in enumerate(scores.models)
     ]
@@ -114,6 +118,14 @@ def _slice(part: Slice, found: SliceScores, model: int) -> SliceResult:
     )
 
 
+def _stability(found: Stability | None) -> StabilityValue | None:
+    if found is None:
+        return None
+    return StabilityValue(
+        epochs=found.epochs, cases=found.n, same=number(found.same), low=number(found.low), high=number(found.high)
+    )
+
+
 def _corrected(row: CorrectedRate) -> CorrectedValue:
     return CorrectedValue(
         metric=row.metric.id,
@@ -151,16 +163,16 @@ def published_provenance(dataset: OpenedDataset, answers: ScoredAnswers) -> Prov
     )
 
 
-def run_provenance(dataset: OpenedDataset, run: RunFolder, answers: ScoredAnswers) -> Provenance:
-    """The provenance of a run's answers."""
-    settings = run.settings
+def run_provenance(dataset: OpenedDataset, runs: Sequence[RunFolder], answers: ScoredAnswers) -> Provenance:
+    """The provenance of a run's answers, or of those of all its epochs."""
+    run, settings = runs[0], runs[0].settings
     return Provenance(
         model=ModelInfo(name=answers.model, id=settings.model, endpoint=settings.endpoint),
         dataset=dataset_info(dataset, len(answers.cases), settings.sample),
         judge=run.record.judge(answers.judge, answers.rubric),
         sampling=settings.sampling,
         package_version=__version__,
-        collected_at=last_collected(run.answers.values()),
+        collected_at=last_collected(answer for one in runs for answer in one.answers.values()),
         departures=list(run.record.departures),
     )
 

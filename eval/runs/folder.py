@@ -14,6 +14,7 @@ once, when it is first asked for, and what is appended afterwards is added to wh
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
@@ -26,12 +27,15 @@ from dataset_builder.storage.files import LOCK as LOCK
 from dataset_builder.storage.files import held, is_unfinished, write_file
 from dataset_builder.storage.foreign import BOM, is_litter, refuse_pointer
 from dataset_builder.storage.record_file import HeldRecordFile
+from dataset_builder.wording import counted
 from eval.runs.answer import Answer
 from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import FORMAT, JudgeRecord, Run, RunRecord
 from eval.runs.verdict import Verdict, VerdictKey, hash_text
 
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
+# A run of several answers to each case is a folder of runs with these names, one an epoch.
+_EPOCH: Final = re.compile(r"epoch-([1-9][0-9]{0,5})")
 _ROOM: Final = "max_tokens"
 _MOVE: Final = "move this line to the run that it is of; its case is then asked here"
 
@@ -52,6 +56,11 @@ class RunFolder:
         file = path / RUN
         if not file.is_file():
             refuse_other_form(path)
+            if epochs := epochs_in(path):
+                raise InputError(
+                    f"{path}: holds {counted(len(epochs), 'epoch')} of a run, and one run is needed here. "
+                    f"Name one, such as {epochs[0]}."
+                )
             raise InputError(
                 f"{path}: no run here (no {RUN}). Expected a folder that `blind-refusal eval run --out` made."
             )
@@ -220,3 +229,40 @@ class RunFolder:
     def _save(self) -> None:
         text = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
         write_file(self.path / RUN, text)
+
+
+# Several answers to each case: a folder that holds a run for each epoch.
+
+
+def epoch_folder(path: Path, epoch: int) -> Path:
+    """Where an epoch of the run in a folder is."""
+    return path / f"epoch-{epoch}"
+
+
+def epochs_in(path: Path) -> list[Path]:
+    """The folders of a run's epochs, in their order; empty where the folder is one run, or none."""
+    if (path / RUN).is_file() or not path.is_dir():
+        return []
+    found = ((_EPOCH.fullmatch(one.name), one) for one in path.iterdir() if (one / RUN).is_file())
+    return [one for _, one in sorted((int(name[1]), one) for name, one in found if name)]
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a folder is a run, or holds the epochs of one."""
+    return (path / RUN).is_file() or bool(epochs_in(path))
+
+
+def open_runs(path: Path) -> list[RunFolder]:
+    """The run in a folder, or all epochs that it holds, in their order.
+
+    Raises InputError as ``RunFolder.open``, DataError where epochs differ in more than number and seed.
+    """
+    epochs = [RunFolder.open(one) for one in epochs_in(path)]
+    if not epochs:
+        return [RunFolder.open(path)]
+    first = epochs[0]
+    for one in epochs[1:]:
+        different = [at for at in first.record.differences(one.record) if at.where not in ("epoch", "seed")]
+        if different:
+            raise DataError(f"{one.path} is no epoch of the same run as {first.path}: its settings differ", different)
+    return epochs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Stop
 from eval.runs.answer import Answer
 from eval.runs.collect import Query, collect, now, outstanding
-from eval.runs.folder import RunFolder
+from eval.runs.folder import RunFolder, epoch_folder
 from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
 from eval.runs.tally import Tally
 
@@ -50,6 +50,23 @@ class RunOptions:
     extra_body: str | None = None
     chosen: Chosen | None = None
     retry_errors: bool = False
+    epoch: int | None = None
+
+    def epochs(self, times: int) -> list[RunOptions]:
+        """The same for each of several answers to a case; a seed is another one each time.
+
+        Raises InputError for temperature 0, at which each answer is to be the same.
+        """
+        if self.temperature == 0 and times > 1 and not self.choice.samples_itself:
+            raise InputError(
+                f"{times} epochs at temperature 0: the same answer each time, as far as the server is exact. "
+                "Give a temperature above 0, such as --temperature 0.7."
+            )
+        seeds = [None if self.seed is None else self.seed + n for n in range(times)]
+        return [replace(self, epoch=n + 1, seed=seeds[n], out=self._folder_of(n + 1)) for n in range(times)]
+
+    def _folder_of(self, epoch: int) -> Path | None:
+        return None if self.out is None else epoch_folder(self.out, epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +140,26 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         chosen=options.chosen.name if options.chosen else None,
         providers=choice.providers,
         excluded_providers=choice.excluded_providers,
+        epoch=options.epoch,
         package_version=__version__,
     )
 
 
 def usual_folder(record: RunRecord) -> Path:
-    """A folder named after the model, the epoch and the settings, so that the same command finds its run again."""
+    """A folder named after the model and the settings, so that the same command finds its run again.
+
+    All epochs of a run are in one folder.
+    """
     name = re.sub(r"[^a-z0-9.]+", "-", record.settings.model.lower()).strip("-.")[:60] or "model"
-    if record.settings.epoch is not None:
-        name += f"-epoch-{record.settings.epoch}"
+    settings, epoch = record.settings, record.settings.epoch
+    if epoch is not None:
+        # Each epoch has a seed of its own.
+        seed = None if settings.seed is None else settings.seed - epoch + 1
+        settings, name = msgspec.structs.replace(settings, epoch=None, seed=seed), f"{name}-epochs"
     # What a dataset is called decides nothing.
-    deciding = record.dataset.cases_hash, record.settings
-    return RUNS / f"{name}-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
+    deciding = record.dataset.cases_hash, settings
+    folder = RUNS / f"{name}-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
+    return folder if epoch is None else epoch_folder(folder, epoch)
 
 
 # One sitting of a run, from the first request to the account of what came.

@@ -47,6 +47,11 @@ class ScoredAnswers:
         return np.asarray(self.response_type != UNSCORED)
 
     @property
+    def samples(self) -> int:
+        """How many answers to each case these are: one, unless they are of several epochs (``scores.epochs``)."""
+        return 1
+
+    @property
     def counts(self) -> NDArray[np.float64]:
         """What each answer counts towards, shape (cases, counts): see ``metrics.indicators``."""
         return indicators(self.response_type, self.engages, self.harm)

@@ -19,7 +19,7 @@ from dataset_builder.storage.foreign import refuse_pointer
 from eval.runs.fields import Part
 from eval.runs.run import DatasetRef, JudgeRecord, Sampling
 
-SCHEMA_VERSION: Final = "1.0.0"
+SCHEMA_VERSION: Final = "1.1.0"
 FILE_NAME: Final = "results.json"
 
 
@@ -153,6 +153,16 @@ class JudgeAgreement(Part, frozen=True, kw_only=True):
     kappa_high: Annotated[float | None, about("Upper limit of its 95 % interval.")]
 
 
+class StabilityValue(Part, frozen=True, kw_only=True):
+    """How often several answers to one case get the same label."""
+
+    epochs: Annotated[int, about("Answers to each case.")]
+    cases: Annotated[int, about("Cases with at least two scored answers.")]
+    same: Annotated[float | None, about("Share of those whose scored answers all have one label.")]
+    low: Annotated[float | None, about("Lower limit of its 95 % interval, clustered by cell.")]
+    high: Annotated[float | None, about("Upper limit of its 95 % interval.")]
+
+
 class MetricInfo(Part, frozen=True, kw_only=True):
     """What a metric is."""
 
@@ -174,6 +184,9 @@ class Results(Part, frozen=True, kw_only=True):
     judge_agreement: Annotated[
         list[JudgeAgreement], about("The judge against humans; empty where it was not measured.")
     ]
+    stability: Annotated[
+        StabilityValue | None, about("Where each case was answered several times; all rates are then means over them.")
+    ] = None
 
     @property
     def overall(self) -> SliceResult:
@@ -186,6 +199,8 @@ class Results(Part, frozen=True, kw_only=True):
         fields = []
         for name in self.__struct_fields__:
             value = getattr(self, name)
+            if value is None:
+                continue
             if isinstance(value, list) and value:
                 text = b"[\n" + b",\n".join(map(encode, value)) + b"\n]"
             else:

@@ -28,6 +28,7 @@ from eval.stats.intervals import (
     Floats,
     Interval,
     Ratio,
+    Squares,
     bounds,
     cluster_ratio,
     difference,
@@ -156,6 +157,7 @@ def compute_scores(
     counts = np.stack([one.counts for one in answers], axis=1)
     reasons = np.stack([one.reason for one in answers], axis=1)
     by_cell = _counts_by_cell(cases, rows, counts)
+    squares = _squares_by_slice(cases, rows, counts, max(one.samples for one in answers))
     weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
 
     local = threading.local()
@@ -164,7 +166,9 @@ def compute_scores(
         if not hasattr(local, "scratch"):
             local.scratch = [np.empty((2 * len(some) * len(answers), resamples), np.float32) for some in _DRAWN]
         members = rows[number]
-        return _score_slice(by_cell[number], weights, cases, cases.defeated[members], reasons[members], local.scratch)
+        return _score_slice(
+            by_cell[number], squares[number], weights, cases, cases.defeated[members], reasons[members], local.scratch
+        )
 
     # Threads over slices, one thread within a product: at these sizes two threads inside
     # the product spend their time waiting for each other.
@@ -185,8 +189,32 @@ def _counts_by_cell(cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts:
     return np.asarray(flat).reshape(len(rows), n_cells, *counts.shape[1:])
 
 
+def _squares_by_slice(
+    cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts: Floats, samples: int
+) -> Sequence[Squares | None]:
+    """How much cases vary, by slice: arrays of shape (ratios, models); None where every case was answered once.
+
+    Of one answer the counts are 0 and 1, and the squares say nothing new.
+    """
+    if samples == 1:
+        return [None] * len(rows)
+    # (cases, models, ratios); a ratio of one side counts no case of the other.
+    sides = np.stack([m.defeated == cases.defeated for m in RATIOS], axis=-1)[:, None]
+    tops, bottoms = counts @ NUMERATORS.T * sides, counts @ DENOMINATORS.T * sides
+    found = []
+    for part in rows:
+        # (models, ratios) -> (ratios, models)
+        top, bottom = tops[part], bottoms[part]
+        squared, product, below = (
+            np.einsum("cmr,cmr->rm", one, other) for one, other in ((top, top), (top, bottom), (bottom, bottom))
+        )
+        found.append(Squares(squared, product, below, samples))
+    return found
+
+
 def _score_slice(
     by_cell: Floats,
+    squares: Squares | None,
     weights: NDArray[np.float32],
     cases: CaseTable,
     defeated: NDArray[np.bool_],
@@ -207,7 +235,7 @@ def _score_slice(
         # (cells, models, counts) @ (counts, ratios) -> (cells, ratios, models)
         numerator = (by_cell[active[side]] @ NUMERATORS[_RATIOS_OF[side]].T).swapaxes(1, 2)
         denominator = (by_cell[active[side]] @ DENOMINATORS[_RATIOS_OF[side]].T).swapaxes(1, 2)
-        ratios.append(cluster_ratio(numerator, denominator))
+        ratios.append(cluster_ratio(numerator, denominator, _on_side(squares, side)))
         denominators.append(denominator.sum(axis=0))
         ends.append(bounds(numerator.sum(axis=0), denominators[side], n_unscored[side]))
     gap = difference(pick(ratios[DEFEATED], _HELP), pick(ratios[CONTROL], _CONTROL_HELP))
@@ -227,7 +255,7 @@ def _score_slice(
         n_cases=np.array([defeated.sum(), (~defeated).sum()], np.int64),
         n_scored=n_scored,
         unscored=unscored,
-        denominator=np.vstack([n_scored.sum(axis=0), *denominators]).astype(np.int64),
+        denominator=np.rint(np.vstack([n_scored.sum(axis=0), *denominators])).astype(np.int64),
         estimate=all_.estimate,
         error=all_.error,
         freedom=all_.freedom,
@@ -243,6 +271,13 @@ def _score_slice(
         ranked_by=ranked_by,
         ranks=rank_models(all_.estimate[place], rank_draws, ranked_by.better),
     )
+
+
+def _on_side(squares: Squares | None, side: int) -> Squares | None:
+    if squares is None:
+        return None
+    part = _RATIOS_OF[side]
+    return Squares(squares.numerator[part], squares.product[part], squares.denominator[part], squares.answers)
 
 
 def _reason_counts(reasons: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -22,10 +22,10 @@ from dataset_builder.work.stopping import Budget, Stop, StopKind
 from eval.runs.collect import asking
 from eval.runs.failures import why_all_failed
 from eval.runs.folder import RunFolder
-from eval.runs.plan import RunPlan, Sitting, plan_run
+from eval.runs.plan import RunOptions, RunPlan, Sitting, plan_run
 from eval.runs.published import copy_published, is_published
 from eval.runs.tally import statuses_line
-from eval.sets.file import Planned
+from eval.sets.file import PLAIN, Planned
 
 
 @dataclass(slots=True)
@@ -158,6 +158,18 @@ class RunSet:
             if isinstance(fault, BaseException):
                 raise fault
         return next((stop for stop in stops if stop.kind is StopKind.BUDGET), None)
+
+
+def plan_epochs(options: RunOptions, times: int, dataset: OpenedDataset, timeout: float | None) -> RunSet:
+    """Several answers to each case of one run's options: a run folder for each epoch, collected together.
+
+    Raises InputError as ``RunOptions.epochs``, ``plan_run`` and a budget without a price do.
+    """
+    runs = []
+    for one in options.epochs(times):
+        plan = plan_run(one, dataset)
+        runs.append(SetRun(Planned(one.choice.model, PLAIN, one, 0), plan.run, plan))
+    return RunSet(dataset, runs, options.choice.budget, timeout)
 
 
 def plan_set(

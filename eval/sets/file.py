@@ -50,6 +50,7 @@ class Settings(Part, frozen=True, kw_only=True):
     sample: str | msgspec.UnsetType = _UNSET
     sample_seed: int | msgspec.UnsetType = _UNSET
     limit: Whole | msgspec.UnsetType = _UNSET
+    epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = _UNSET
 
 
 class ModelEntry(Settings, frozen=True, kw_only=True):
@@ -100,7 +101,10 @@ class SetFile(Part, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One run of a set: whose it is, under which arm, and what is asked for. ``line`` is the model's in the file."""
+    """One run of a set: whose it is, under which arm, and what is asked for. ``line`` is the model's in the file.
+
+    Of several answers to a case each epoch is a run.
+    """
 
     model: str
     arm: str
@@ -109,8 +113,9 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """Its folder."""
-        return folder_name(self.model, self.arm)
+        """What it is called; its folder, but that epochs are folders in one."""
+        name = folder_name(self.model, self.arm)
+        return name if self.options.epoch is None else f"{name}, epoch {self.options.epoch}"
 
     @property
     def is_begun(self) -> bool:
@@ -178,6 +183,7 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
             try:
                 choice, limits = _choice(entry, found)
                 values = _values(merged, path.parent)
+                epochs = values.pop("epochs", 1)
                 options = RunOptions(
                     choice=choice,
                     dataset=dataset,
@@ -185,10 +191,11 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
                     retry_errors=retry_errors,
                     **values,
                 )
+                each = [options] if epochs == 1 else options.epochs(epochs)
             except InputError as error:
                 problems.append(Problem(f"{path}:{line}", str(error)))
             else:
-                runs.append(Planned(entry.called, arm.name, options, line))
+                runs += [Planned(entry.called, arm.name, one, line) for one in each]
                 used |= limits
     if not problems:
         problems = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dataset_builder.errors import InputError
 from dataset_builder.wording import counted
@@ -12,6 +12,7 @@ from eval.results.row import LeaderboardRow, leaderboard
 from eval.results.tables import leaderboard_table
 from eval.scores.answers import ScoredAnswers
 from eval.scores.comparison import PairedDifference, compare, compare_pairs, corrected
+from eval.scores.epochs import Stability, join_epochs, stability
 from eval.scores.read import run_answers
 from eval.scores.scores import compute_scores
 from eval.scores.slices import OVERALL
@@ -29,11 +30,15 @@ _FEW_PAIRS = 15
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm: the rows of its models, best first, and the differences of every two of them."""
+    """One arm: the rows of its models, best first, and the differences of every two of them.
+
+    ``stable`` says, by model, how often several answers to a case get one label; empty where there is one answer.
+    """
 
     arm: str
     rows: tuple[LeaderboardRow, ...]
     pairs: tuple[PairedDifference, ...]
+    stable: dict[str, Stability] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,18 @@ def set_result(found: RunSet, judge: str, *, resamples: int = RESAMPLES, seed: i
     Runs of chosen or drawn cases are compared with others on the cases that both have. Raises InputError as
     ``run_answers`` does.
     """
-    by_arm: dict[str, dict[str, ScoredAnswers]] = {}
+    epochs: dict[tuple[str, str], list[ScoredAnswers]] = {}
     for run in found.runs:
         if not run.folder.verdicts(judge):
             continue
         answers = run_answers(run.folder, found.dataset, judge=judge)
-        by_arm.setdefault(run.planned.arm, {})[run.planned.model] = replace(answers, model=run.planned.model)
-    if not by_arm:
+        place = run.planned.arm, run.planned.model
+        epochs.setdefault(place, []).append(replace(answers, model=run.planned.model))
+    if not epochs:
         return None
+    by_arm: dict[str, dict[str, ScoredAnswers]] = {}
+    for (arm, model), several in epochs.items():
+        by_arm.setdefault(arm, {})[model] = join_epochs(several)
     arms = []
     for arm, models in by_arm.items():
         scored = list(models.values())
@@ -69,7 +78,8 @@ def set_result(found: RunSet, judge: str, *, resamples: int = RESAMPLES, seed: i
             row for part in together for row in leaderboard(compute_scores(part, by=(), resamples=resamples, seed=seed))
         ]
         pairs = _pairs(scored)
-        arms.append(ArmResult(arm, tuple(rows), pairs))
+        stable = {name: told for name, one in models.items() if (told := stability(one))}
+        arms.append(ArmResult(arm, tuple(rows), pairs, stable))
     return SetResult(judge, tuple(arms), corrected(list(_moves(by_arm))))
 
 
@@ -102,6 +112,7 @@ def tables(found: SetResult, *, full: bool = False) -> Iterator[FittedTable | st
     for arm in found.arms:
         title = f"{arm.arm}, judged by {found.judge}" if len(found.arms) > 1 else f"Judged by {found.judge}"
         yield leaderboard_table(arm.rows, title)
+        yield from (f"{model}: {told.line()}" for model, told in arm.stable.items())
         if arm.pairs:
             if full or len(arm.pairs) <= _FEW_PAIRS:
                 yield pairs_table(arm.pairs)
@@ -147,6 +158,7 @@ def as_plain(found: SetResult) -> dict[str, object]:
                 "arm": arm.arm,
                 "models": [row.flat() for row in arm.rows],
                 "differences": [difference_plain(row) for row in arm.pairs],
+                "stability": {model: one.as_plain() for model, one in arm.stable.items()},
             }
             for arm in found.arms
         ],

@@ -37,6 +37,19 @@ def widest(one: Interval, other: Interval) -> Interval:
     return Interval(np.fmin(one.low, other.low), np.fmax(one.high, other.high))
 
 
+class Squares(NamedTuple):
+    """Sums over cases of numerator squared, numerator times denominator, and denominator squared.
+
+    What tells how much cases vary where a case's counts are means over several answers to it; ``answers`` is how
+    many answers a case has at most.
+    """
+
+    numerator: Floats
+    product: Floats
+    denominator: Floats
+    answers: int
+
+
 class Ratio(NamedTuple):
     """A ratio of sums over clusters: estimate, standard error, degrees of freedom, clusters, interval.
 
@@ -111,8 +124,13 @@ def wilson(successes: Floats, trials: Floats, quantile: Floats | float | None = 
     )
 
 
-def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
+def cluster_ratio(numerator: Floats, denominator: Floats, squares: Squares | None = None) -> Ratio:
     """A share with its clustered error; both arguments hold counts, shape (clusters, ...).
+
+    Counts may be fractions, where a case was answered several times and counts its mean. Then ``squares``, of
+    shape (...), says how much those means vary. The variance of independent cases is that between their means,
+    which holds what answers to one case vary by as well (two-stage sampling with large populations: Cochran 1977,
+    section 10.3).
 
     The error is that of the linearised ratio estimator with the factor G / (G - 1) for G
     clusters (Cochran 1977, Sampling Techniques, section 6.13); G counts only those with data.
@@ -133,11 +151,12 @@ def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
         residual = numerator - estimate * denominator
         error = np.sqrt(clusters / (clusters - 1) * np.square(residual).sum(axis=0)) / total
         spread = estimate * (1 - estimate)
-        alone = np.sqrt(spread / total)
+        trials = total if squares is None else _trials(estimate, total, spread, squares)
+        alone = np.sqrt(spread / trials)
         error = np.where(clustered, error, alone)
         freedom = np.where(clustered, clusters - 1.0, np.inf)
-        effective = np.where(clustered & (spread > 0), spread / np.square(error), total)
-    independent = wilson(estimate * total, total)
+        effective = np.where(clustered & (spread > 0), spread / np.square(error), trials)
+    independent = wilson(estimate * trials, trials)
     return Ratio(
         estimate,
         np.maximum(error, alone),
@@ -148,6 +167,17 @@ def cluster_ratio(numerator: Floats, denominator: Floats) -> Ratio:
         alone,
         independent,
     )
+
+
+def _trials(estimate: Floats, total: Floats, spread: Floats, squares: Squares) -> Floats:
+    """How many single answers would tell as much as these cases do, were all independent: p(1 - p) / error^2.
+
+    Between the number of cases and that of answers; the number of cases at 0 and 1, where no case differs.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = squares.numerator - 2 * estimate * squares.product + np.square(estimate) * squares.denominator
+        told = np.clip(spread * np.square(total) / np.maximum(within, 0), total, squares.answers * total)
+    return np.where((spread > 0) & (total > 0), told, total)
 
 
 def welch_freedom(a: Ratio, b: Ratio) -> Floats:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from dataset_builder.errors import InputError
 from dataset_builder.models.answer import read_kept
 from dataset_builder.storage.sheets import Row
+from dataset_builder.wording import counted
 from eval.interop.answers.collected import Collected, Told, name_of, number
 from eval.interop.answers.table import CASE
 
@@ -15,10 +17,15 @@ _QUERY: Final = "user_query"
 _LIMITS: Final = ("max_gen_toks", "max_tokens", "max_new_tokens", "max_completion_tokens")
 
 
+class NoSuchAnswerError(InputError):
+    """A sample has fewer answers than the epoch that was asked for."""
+
+
 def collected(row: Row, epoch: int) -> tuple[Collected, int, list[str]]:
     """The answer of one epoch in a sample, how many answers the sample has, and what ended answers early.
 
-    Raises InputError where the sample does not hold what the harness writes.
+    Raises InputError where the sample does not hold what the harness writes, NoSuchAnswerError where it has no
+    answer of that epoch.
     """
     doc = row.values.get("doc")
     if not isinstance(doc, dict):
@@ -28,7 +35,7 @@ def collected(row: Row, epoch: int) -> tuple[Collected, int, list[str]]:
     if not answers:
         raise InputError("resps holds no text")
     if epoch > len(answers):
-        raise InputError(f"holds {len(answers)} answers, and none of epoch {epoch}")
+        raise NoSuchAnswerError(f"holds {counted(len(answers), 'answer')}, and none of epoch {epoch}")
     prompt, options = _asked(row.values.get("arguments"))
     query, system = _messages(prompt)
     limit = next((n for name in _LIMITS if (n := number(options.get(name))) is not None), None)
@@ -85,3 +92,8 @@ def _messages(prompt: Any) -> tuple[str | None, str | None]:
 def _temperature(options: dict[str, Any]) -> float | None:
     """The temperature; without sampling it is 0 whatever stands there."""
     return 0.0 if options.get("do_sample") is False else number(options.get("temperature"))
+
+
+def answers_each(rows: Iterable[Row]) -> int:
+    """The most answers that any of these samples has."""
+    return max((len(_texts(row.values.get("resps"))) for row in rows), default=1)

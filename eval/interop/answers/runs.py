@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -31,7 +31,7 @@ from eval.interop.answers.files import (
     read_rows,
 )
 from eval.runs.answer import Answer
-from eval.runs.folder import RunFolder
+from eval.runs.folder import RunFolder, epoch_folder
 from eval.runs.plan import usual_folder
 from eval.runs.run import Run, RunRecord
 from eval.runs.verdict import hash_text
@@ -61,6 +61,7 @@ def import_answers(
     limit: int | None = None,
     sample_seed: int = 0,
     epoch: int = 1,
+    fewer: bool = False,
     partial: bool = False,
     tell: Callable[[str], object] = lambda note: None,
 ) -> RunFolder:
@@ -71,8 +72,9 @@ def import_answers(
     model and dataset itself; ``form`` is one of ``FORMS`` where the file does not tell. ``dataset`` is what was
     asked, "build/dataset" unless given; ``sample``, ``limit`` and ``sample_seed`` say which of its cases, as for
     ``eval run``. ``temperature``, ``max_tokens`` and ``system_prompt`` are how the answers were sampled, where no
-    file says so. ``epoch`` chooses among several answers to a case. With ``partial``, rows whose case the dataset
-    does not have are left out. ``tell`` is given what there is to know of the import, a line each.
+    file says so. ``epoch`` chooses among several answers to a case; with ``fewer``, cases that have no such answer
+    are left out. With ``partial``, rows whose case the dataset does not have are left out. ``tell`` is given what
+    there is to know of the import, a line each.
 
     Raises InputError for what cannot be read, DataError with every row that does not fit, before anything is written.
     """
@@ -91,7 +93,7 @@ def import_answers(
     opened = locate_dataset(DATASET if dataset is None else dataset)
     drawn = parse_sample(sample, limit)
     cases = {case.case_id: case for case in draw(opened.built.cases(), drawn, sample_seed, lambda case: case.cell)}
-    read = _read(paths, form, model, epoch)
+    read = _read(paths, form, model, epoch, fewer=fewer)
     found = _matched(read, cases, opened, partial=partial)
     told = _told(read.rows, Told(temperature, max_tokens, system_prompt))
     record = RunRecord.of(
@@ -151,7 +153,50 @@ def _import_log(
     return found.run
 
 
-def _read(paths: Iterable[Path], form: str | None, model: str, epoch: int) -> _Read:
+def import_epochs(
+    files: str | Path | Iterable[str | Path],
+    *,
+    epoch: int | None = None,
+    out: str | Path | None = None,
+    form: str | None = None,
+    tell: Callable[[str], object] = lambda note: None,
+    **given: Any,
+) -> list[RunFolder]:
+    """``import_answers`` of every epoch that the files hold, or of ``epoch`` alone: a run each.
+
+    Several epochs are folders in one, which ``eval score`` takes as a whole. Raises as ``import_answers``.
+    """
+    paths = [Path(files)] if isinstance(files, str | Path) else [Path(one) for one in files]
+    times = 1 if epoch is not None else _answers_each(paths, form)
+    if times == 1:
+        return [import_answers(paths, epoch=epoch or 1, out=out, form=form, tell=tell, **given)]
+    runs = []
+    notes: dict[str, None] = {}
+    for number in range(1, times + 1):
+        place = None if out is None else epoch_folder(Path(out), number)
+        runs.append(
+            import_answers(
+                paths, epoch=number, fewer=True, out=place, form=form, tell=lambda note: notes.setdefault(note), **given
+            )
+        )
+    for note in notes:
+        tell(note)
+    return runs
+
+
+def _answers_each(paths: Sequence[Path], form: str | None) -> int:
+    """The most answers to a case that the files hold; 1 where that cannot be told before they are read."""
+    if not paths or not all(path.is_file() for path in paths) or (form is not None and form not in FORMS):
+        return 1
+    if form == INSPECT or (form is None and any(map(is_inspect_log, paths))):
+        from eval.interop.import_log import epochs_of
+
+        return epochs_of(paths[0])
+    read = (read_rows(path, form) for path in paths)
+    return max((harness.answers_each(rows) for told, rows in read if told == HARNESS), default=1)
+
+
+def _read(paths: Iterable[Path], form: str | None, model: str, epoch: int, *, fewer: bool = False) -> _Read:
     """All rows of the files, each by the form of its file."""
     read, ignored = _Read(), set[str]()
     stops = Counter[str]()
@@ -172,6 +217,10 @@ def _read(paths: Iterable[Path], form: str | None, model: str, epoch: int) -> _R
                     one = {TABLE: table.collected, OPENAI: batches.from_openai, ANTHROPIC: batches.from_anthropic}[
                         told
                     ](row)
+            except harness.NoSuchAnswerError as error:
+                if not fewer:
+                    read.problems.append(Problem(row.where, str(error)))
+                continue
             except InputError as error:
                 read.problems.append(Problem(row.where, str(error)))
                 continue
@@ -181,8 +230,8 @@ def _read(paths: Iterable[Path], form: str | None, model: str, epoch: int) -> _R
         read.notes.append(f"Columns that mean nothing here were passed over: {shown}")
     if read.answers_each > 1:
         read.notes.append(
-            f"There are up to {read.answers_each} answers to a case; those of epoch {epoch} are taken, as a run of "
-            "their own. The others come in with --epoch"
+            f"There are up to {read.answers_each} answers to a case; those of epoch {epoch} are here, as a run of "
+            "their own"
         )
     if stops:
         shown = ", ".join(repr(stop) for stop, _ in stops.most_common(_SHOWN))

@@ -18,6 +18,7 @@ from inspect_ai.scorer import ScoreEdit
 
 from dataset_builder.errors import DataError, InputError
 from eval.cli import eval_group
+from eval.interop.answers.runs import import_epochs
 from eval.interop.import_log import import_log
 from eval.interop.inspect_log import KEY
 from eval.runs.folder import RunFolder
@@ -147,7 +148,10 @@ def test_each_epoch_is_a_run_of_its_own(dataset, tmp_path, monkeypatch):
     runs = [import_log(Path(log.location), epoch=epoch).run for epoch in (1, 2, 3)]
     assert [one.settings.epoch for one in runs] == [1, 2, 3]
     assert len({one.path for one in runs}) == 3
-    assert all(f"-epoch-{n}-" in one.path.name for n, one in enumerate(runs, 1))
+    assert [one.path.name for one in runs] == ["epoch-1", "epoch-2", "epoch-3"]
+    # One folder holds them all, and importing all at once gives the same.
+    (folder,) = {one.path.parent for one in runs}
+    assert [one.path for one in import_epochs(Path(log.location))] == [folder / f"epoch-{n}" for n in (1, 2, 3)]
     for one in runs:
         held = {sample.id: sample for sample in log.samples if sample.epoch == one.settings.epoch}
         kept = RunFolder.open(one.path)
@@ -177,7 +181,7 @@ def test_another_protocol_is_recorded(dataset, tmp_path):
     assert (settings.sample, settings.temperature, settings.max_tokens, settings.seed) == ("limit:4", 0.7, 100, 3)
     assert settings.system_prompt == "Be brief."
     assert len(found.run.record.departures) == 5
-    assert "those of epoch 2 are taken" in found.notes[0]
+    assert "those of epoch 2 are here" in found.notes[0]
     with pytest.raises(InputError, match="no sample of epoch 3"):
         import_log(Path(log.location), out=tmp_path / "other", epoch=3)
     chosen = run_task(

@@ -14,7 +14,17 @@ from eval.scores.comparison import compare_pairs
 from eval.stats.agreement import agreement, kappa_error
 from eval.stats.bootstrap import cell_weights, percentile_limits, tail
 from eval.stats.correction import ppi_mean, rogan_gladen, rogan_gladen_by_judge
-from eval.stats.intervals import Interval, Ratio, cluster_ratio, difference, paired_error, t_quantile, widest, wilson
+from eval.stats.intervals import (
+    Interval,
+    Ratio,
+    Squares,
+    cluster_ratio,
+    difference,
+    paired_error,
+    t_quantile,
+    widest,
+    wilson,
+)
 from eval.stats.metrics import HELP_RATE
 from tests.support.answers import make_answers, make_table
 
@@ -310,3 +320,28 @@ def test_ppi_is_unbiased_and_narrower_than_the_labels_alone():
     assert np.mean([one.estimate for one in found]) == pytest.approx(0.3, abs=0.003)
     assert 0.93 <= coverage(limits, 0.3) <= 0.97
     assert np.mean([one.error for one in found]) < 0.85 * np.mean(alone)
+
+
+def draw_epochs(clusters: int, rate: float, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray, Squares]:
+    """Means over epochs summed by cell, cases by cell, and their squares: cells, cases and samples all vary."""
+    random = np.random.default_rng(seed)
+    sizes = random.choice(SIZES, (clusters, 1000))
+    by_cell = random.beta(rate * 19, (1 - rate) * 19, sizes.shape)
+    number = np.arange(SIZES.max())
+    by_case = random.beta(by_cell[..., None] + 1e-6, 1 - by_cell[..., None] + 1e-6, (*sizes.shape, len(number)))
+    means = random.binomial(epochs, by_case) / epochs * (number < sizes[..., None])
+    hits, cases = means.sum(axis=-1), sizes.astype(float)
+    total = cases.sum(axis=0)
+    return hits, cases, Squares(np.square(means).sum(axis=(0, -1)), hits.sum(axis=0), total, epochs)
+
+
+@pytest.mark.parametrize("clusters", [15, 69])
+@pytest.mark.parametrize("epochs", [2, 5])
+def test_intervals_over_several_answers_to_a_case_cover(clusters, epochs):
+    hits, cases, squares = draw_epochs(clusters, 0.3, epochs, seed=clusters)
+    ratio = cluster_ratio(hits, cases, squares)
+    assert 0.93 <= coverage(ratio.interval, 0.3) <= 0.97
+    # Several answers to a case tell more than one, and less than as many cases.
+    single = np.sqrt(ratio.estimate * (1 - ratio.estimate) / cases.sum(axis=0))
+    assert (ratio.independent_error <= single + 1e-12).all()
+    assert (ratio.independent_error >= single / np.sqrt(epochs) - 1e-12).all()
