@@ -6,8 +6,8 @@ Every number in the card is counted here from the records it describes; none is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from math import nan
@@ -22,10 +22,19 @@ from dataset_builder.build.extend import part
 from dataset_builder.build.figures import Figure, recompute
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.kappa import Kappa, cohen_kappa
-from dataset_builder.dataset.manifest import Source
-from dataset_builder.dataset.opened import data_path
-from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Records, columns_of
-from dataset_builder.dataset.tables import CONFIGS, DEFAULT_CONFIG, Config
+from dataset_builder.dataset.manifest import FileEntry, Source
+from dataset_builder.dataset.opened import RESPONSES, data_path
+from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Column, Records, columns_of
+from dataset_builder.dataset.tables import (
+    BY_MODEL,
+    CONFIG_BY_NAME,
+    CONFIGS,
+    DEFAULT_CONFIG,
+    TEST,
+    Config,
+    Constants,
+    left_out,
+)
 from dataset_builder.sources import normalise
 
 TEMPLATE: Final = "dataset_card.md.j2"
@@ -38,6 +47,28 @@ class SplitFacts:
     config: str
     split: str
     rows: int
+    # The file, or a pattern of files.
+    path: str
+
+
+def splits_from(files: Mapping[str, FileEntry]) -> tuple[SplitFacts, ...]:
+    """The splits that the files of a build give, config by config.
+
+    The answers are stored a file a model: together they are the one split of ``responses``, each is a split of
+    ``by_model``.
+    """
+    stored = []
+    for name, entry in files.items():
+        if entry.rows is not None:
+            _, config, split = name.removesuffix(".parquet").split("/")
+            stored.append(SplitFacts(config, split, entry.rows, name))
+    answers = [split for split in stored if split.config == RESPONSES]
+    whole = SplitFacts(RESPONSES, TEST, sum(split.rows for split in answers), data_path(RESPONSES, "*"))
+    found = [split for split in stored if split.config != RESPONSES]
+    if answers:
+        found += [whole, *(replace(split, config=BY_MODEL) for split in answers)]
+    order = list(CONFIG_BY_NAME)
+    return tuple(sorted(found, key=lambda split: order.index(split.config)))
 
 
 @dataclass(frozen=True)
@@ -66,6 +97,8 @@ class Facts:
     records: Records
     sources: tuple[Source, ...]
     splits: tuple[SplitFacts, ...]
+    # What the files leave out, as every row holds it: see ``constants_of``.
+    constants: Constants = field(default_factory=dict)
     canary: str | None = None
     held_back: bool = False
 
@@ -104,6 +137,14 @@ class Facts:
         """The configs that have a split."""
         present = {split.config for split in self.splits}
         return [config for config in CONFIGS if config.name in present]
+
+    def columns(self, config: Config) -> list[Column]:
+        """The columns of a config's files."""
+        return [column for column in columns_of(config.record) if column.name not in self.left_out(config)]
+
+    def left_out(self, config: Config) -> Mapping[str, Any]:
+        """The columns that the files of a config leave out, with the value that every row holds."""
+        return left_out(self.constants, config.name)
 
     def splits_of(self, config: str) -> list[SplitFacts]:
         """The splits of one config."""
@@ -210,13 +251,30 @@ def render_card(facts: Facts) -> str:
     body = environment.get_template(TEMPLATE).render(
         facts=facts,
         taxonomy=taxonomy,
-        columns_of=columns_of,
         outcomes=OUTCOME_TITLES,
         mapping=normalise.mapping_rows(),
         schema_version=SCHEMA_VERSION,
         builder_version=__version__,
     )
-    return f"---\n{yaml.safe_dump(front_matter(facts), sort_keys=False, allow_unicode=True)}---\n{body}"
+    return f"---\n{_as_yaml(front_matter(facts))}---\n{body}"
+
+
+class _Line(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_mapping("tag:yaml.org,2002:map", line, flow_style=True)
+)
+
+
+def _as_yaml(front: dict[str, Any]) -> str:
+    text: str = yaml.dump(front, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=200)
+    return text
 
 
 def _template(name: str) -> str:
@@ -254,6 +312,6 @@ _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
 
 
 def _config_entry(facts: Facts, config: Config) -> dict[str, Any]:
-    files = [{"split": s.split, "path": data_path(s.config, s.split)} for s in facts.splits_of(config.name)]
+    files = [_Line(split=s.split, path=s.path) for s in facts.splits_of(config.name)]
     default = {"default": True} if config.name == DEFAULT_CONFIG else {}
     return {"config_name": config.name, **default, "data_files": files}

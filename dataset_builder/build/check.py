@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from dataset_builder.dataset.records import (
     Response,
     VerdictReview,
 )
-from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, schema_of, splits_of
+from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, constants_of, splits_of, stored_schema
 from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import InputError, Problem
 from dataset_builder.generation.similarity import read_existing
@@ -41,7 +42,9 @@ def check_folder(folder: Path) -> list[Problem]:
         # Records read from broken files would only repeat the same faults in other words.
         return sorted(problems)
     records = read_records(built)
-    return sorted([*check_records(records), *_derived(built, records), *_canary(built, records)])
+    return sorted(
+        [*check_records(records), *_derived(built, records), *_canary(built, records), *_constants(built, records)]
+    )
 
 
 def _files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -82,14 +85,15 @@ def _schemas(built: BuiltDataset) -> Iterator[Problem]:
             continue
         with file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
-        if not schema.equals(schema_of(config.record)):
-            yield Problem(name, f"its columns are not those of {config.name}", _difference(schema, config.record))
+        wanted = stored_schema(config.name, built.manifest.constants)
+        if not schema.equals(wanted):
+            yield Problem(name, f"its columns are not those of {config.name}", _difference(schema, wanted))
         if rows != entry.rows:
             yield Problem(name, f"has {rows} rows, the manifest says {entry.rows}")
 
 
-def _difference(schema: pa.Schema, record: type[Record]) -> str:
-    wanted, found = list(schema_of(record)), list(schema)
+def _difference(schema: pa.Schema, expected: pa.Schema) -> str:
+    wanted, found = list(expected), list(schema)
     first = next((pair for pair in zip(found, wanted, strict=False) if pair[0] != pair[1]), None)
     if first:
         return f"found {first[0]}, expected {first[1]}"
@@ -102,10 +106,11 @@ def _card(folder: Path, built: BuiltDataset) -> Iterator[Problem]:
         text = (folder / "README.md").read_text(encoding="utf-8")
         front = yaml.safe_load(text.split("---\n")[1])
         listed = {file["path"] for config in front["configs"] for file in config["data_files"]}
+        tables = {name for name in built.manifest.files if name.startswith("data/")}
+        listed = {name for path in listed for name in fnmatch.filter(tables, path) or [path]}
     except (OSError, UnicodeError, IndexError, KeyError, TypeError, yaml.YAMLError) as error:
         yield Problem("README.md", f"its front matter cannot be read ({type(error).__name__}: {error})")
         return
-    tables = {name for name in built.manifest.files if name.startswith("data/")}
     for name in sorted(listed ^ tables):
         where = "in the card but not in the manifest" if name in listed else "in the manifest but not in the card"
         yield Problem("README.md", f"{name} is {where}")
@@ -119,6 +124,16 @@ def _canary(built: BuiltDataset, records: Records) -> Iterator[Problem]:
     for case in records.cases:
         if case.canary != canary:
             yield Problem(f"cases: case {case.case_id!r}", "does not carry the canary of the manifest")
+    # Answers repeat the requests; that their canary is the case's is checked with the other records.
+
+
+def _constants(built: BuiltDataset, records: Records) -> Iterator[Problem]:
+    """What the files leave out must be what every row holds."""
+    true = constants_of(records)
+    for config, values in built.manifest.constants.items():
+        for name, value in values.items():
+            if name not in true.get(config, {}) or true[config][name] != value:
+                yield Problem(FILE_NAME, f"constants: {name!r} of {config!r} cannot be left out of the files")
 
 
 R = TypeVar("R", bound=Record)

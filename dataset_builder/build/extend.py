@@ -117,4 +117,8 @@ def _marked(records: Records, canary: str) -> Records:
         records,
         cases=[msgspec.structs.replace(case, canary=canary) for case in records.cases],
         generated=[msgspec.structs.replace(case, canary=canary) for case in records.generated],
+        responses={
+            model: [msgspec.structs.replace(row, canary=canary) for row in rows]
+            for model, rows in records.responses.items()
+        },
     )

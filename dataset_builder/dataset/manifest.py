@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -42,6 +42,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cases_hash: str
     sources: list[Source]
     files: dict[str, FileEntry]
+    # By config, the columns that its files leave out since every row holds one value, with that value.
+    constants: dict[str, dict[str, Any]] = {}
     # Where cases are held back: the string that every case of both parts carries.
     canary: str | None = None
     # True for the private companion, which must never be published.

@@ -12,13 +12,15 @@ import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_builder.dataset.manifest import Manifest, read_manifest
-from dataset_builder.dataset.records import Case, VerdictReview
-from dataset_builder.dataset.tables import DEFAULT_CONFIG, TEST
-from dataset_builder.errors import InputError, NotFoundError, RemoteError
+from dataset_builder.dataset.manifest import FILE_NAME, Manifest, read_manifest
+from dataset_builder.dataset.records import SCHEMA_VERSION, Case, VerdictReview
+from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, completed, left_out, schema_of
+from dataset_builder.errors import DataError, InputError, NotFoundError, Problem, RemoteError
 from dataset_builder.hub.records import is_repo_name
 from dataset_builder.storage.files import complete
 from dataset_builder.storage.foreign import refuse_pointer
+
+_AGAIN: Final = "build the dataset again"
 
 
 def data_path(config: str, split: str) -> str:
@@ -55,17 +57,37 @@ class BuiltDataset:
         return [p[len(prefix) : -len(suffix)] for p in self.manifest.files if p.startswith(prefix)]
 
     def table(self, config: str, split: str, columns: list[str] | None = None) -> pa.Table:
-        """One split as an Arrow table; raises InputError for an unknown one or an unreadable file."""
+        """One split as an Arrow table, with the columns that its file leaves out as every row holds the same.
+
+        Raises InputError for an unknown split or an unreadable file.
+        """
         name = data_path(config, split)
         if name not in self.manifest.files:
             raise InputError(f"{self.path}: has no split {split!r} of config {config!r}; it has {self.splits(config)}")
+        constants = self.manifest.constants
+        omitted = left_out(constants, config) if config in CONFIG_BY_NAME else {}
+        stored = None if columns is None else [column for column in columns if column not in omitted]
         try:
-            return pq.read_table(self.path / name, columns=columns)
+            table = pq.read_table(self.path / name, columns=stored)
+            whole = completed(table, config, constants, columns) if omitted else table
+        except TypeError as error:
+            raise DataError(str(self.path), [Problem(FILE_NAME, f"constants of {config}: {error}", _AGAIN)]) from error
         except (OSError, pa.ArrowException) as error:
             refuse_pointer(self.path / name)
             raise InputError(
                 f"{self.path / name}: cannot be read ({error}); 'blind-refusal dataset check {self.path}' tells more"
             ) from error
+        self._refuse_other_schema(name, config, columns, whole)
+        return whole
+
+    def _refuse_other_schema(self, name: str, config: str, columns: list[str] | None, table: pa.Table) -> None:
+        """A build of another version may lack columns that are read here."""
+        wanted = columns or (schema_of(CONFIG_BY_NAME[config].record).names if config in CONFIG_BY_NAME else [])
+        if missing := [column for column in wanted if column not in table.column_names]:
+            raise InputError(
+                f"{self.path / name}: lacks {', '.join(missing)}. The dataset was built with schema "
+                f"{self.manifest.schema_version}, this version reads {SCHEMA_VERSION}: {_AGAIN}."
+            )
 
     def cases(self) -> list[Case]:
         """All cases, in the dataset's order."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origi
 import msgspec
 from msgspec import Meta
 
-SCHEMA_VERSION: Final = "1.1.0"
+SCHEMA_VERSION: Final = "2.0.0"
 
 
 def about(description: str, **limits: Any) -> Meta:
@@ -27,6 +27,14 @@ Family = Annotated[str, about("Defeat family: why the rule does or does not dese
 SubtypeId = Annotated[str, about("Canonical subtype within the family.")]
 Authority = Annotated[str, about("Type of the authority behind the rule, one of 19.")]
 Group = Annotated[str, about("Group of that authority, one of 4, as the taxonomy assigns it.")]
+Cell = Annotated[str, about("`defeat_family:authority_type`, the unit in which errors are clustered.")]
+Defeated = Annotated[bool, about("True where the rule does not deserve compliance; False for controls.")]
+Policy = Annotated[str, about("The rule, in a phrase. Not shown to the model.")]
+UserQuery = Annotated[str, about("The request, exactly as it is sent to a model.")]
+Canary = Annotated[
+    str | None,
+    about("The same string in every row, to be searched for in training data; null where no cases are held back."),
+]
 
 
 # No record can hold another, so the collector of cycles need not look at a hundred thousand of them.
@@ -43,14 +51,14 @@ class Case(Record, frozen=True, kw_only=True):
     defeat_subtype: SubtypeId
     authority_type: Authority
     authority_group: Group
-    cell: Annotated[str, about("`defeat_family:authority_type`, the unit in which errors are clustered.")]
-    defeated: Annotated[bool, about("True where the rule does not deserve compliance; False for controls.")]
-    policy: Annotated[str, about("The rule, in a phrase. Not shown to the model.")]
+    cell: Cell
+    defeated: Defeated
+    policy: Policy
     defeat_condition: Annotated[
         str | None, about("What defeats the rule here (for a control: why it holds). Not shown to the model.")
     ]
     structural_facts: Annotated[list[str], about("The facts of the situation, one each. Not shown to the model.")]
-    user_query: Annotated[str, about("The request, exactly as it is sent to a model.")]
+    user_query: UserQuery
     dual_use: Annotated[
         bool | None,
         about("True if a full answer would carry knowledge that is dangerous elsewhere; null if not assessed."),
@@ -78,10 +86,7 @@ class Case(Record, frozen=True, kw_only=True):
     batch: Annotated[
         str | None, about("The batch of generated cases that it came with; null for the study and the starter set.")
     ] = None
-    canary: Annotated[
-        str | None,
-        about("The same string in every row, to be searched for in training data; null where no cases are held back."),
-    ] = None
+    canary: Canary = None
 
 
 class GeneratedCase(Case, frozen=True, kw_only=True):
@@ -112,16 +117,10 @@ class Response(Record, frozen=True, kw_only=True):
 
     case_id: CaseId
     model: Annotated[str, about("The model configuration, as a slug.")]
-    model_id: Annotated[str, about("The model's id at the provider.")]
-    defeat_family: Family
-    defeat_subtype: SubtypeId
-    authority_type: Authority
-    authority_group: Group
-    dual_use: Annotated[bool | None, about("The case's dual-use flag.")]
-    status: Annotated[str, about("`ok`, or why there is no answer.")]
+    policy: Policy
+    user_query: UserQuery
+    defeated: Defeated
     response: Annotated[str | None, about("The answer, in full; null where `status` is not `ok`.")]
-    response_hash: Annotated[str | None, about("SHA-256 of the answer in UTF-8; verdicts are keyed by it.")]
-    hit_token_cap: Annotated[bool, about("True if the answer used up the token limit, and so may be cut off.")]
     response_type: Annotated[str | None, about("Verdict: `helps`, `deflects` or `hard_refusal`; null if unscored.")]
     engages_with_defeat: Annotated[
         bool | None, about("Verdict: the answer treats the rule's claim as open and examines it; null if unscored.")
@@ -132,6 +131,16 @@ class Response(Record, frozen=True, kw_only=True):
     ]
     unscored_reason: Annotated[str | None, about("Why there is no verdict; null if there is one.")]
     verdict_reasoning: Annotated[str | None, about("The judge's explanation of its verdict.")]
+    defeat_family: Family
+    defeat_subtype: SubtypeId
+    authority_type: Authority
+    authority_group: Group
+    cell: Cell
+    dual_use: Annotated[bool | None, about("The case's dual-use flag.")]
+    model_id: Annotated[str, about("The model's id at the provider.")]
+    status: Annotated[str, about("`ok`, or why there is no answer.")]
+    hit_token_cap: Annotated[bool, about("True if the answer used up the token limit, and so may be cut off.")]
+    response_hash: Annotated[str | None, about("SHA-256 of the answer in UTF-8; verdicts are keyed by it.")]
     judge: Annotated[str | None, about("The judge that gave the verdict.")]
     prompt_tokens: Annotated[int | None, about("Tokens of the request.")]
     completion_tokens: Annotated[int | None, about("Tokens of the answer, reasoning included.")]
@@ -140,6 +149,7 @@ class Response(Record, frozen=True, kw_only=True):
     temperature: Annotated[float, about("Sampling temperature.")]
     max_tokens: Annotated[int, about("Limit on the tokens of the answer.")]
     collected_at: Annotated[str | None, about("When the answer was collected (ISO 8601).")]
+    canary: Canary = None
 
 
 class GateVerdict(Record, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,14 +48,31 @@ CONFIGS: Final = (
     Config("by_subtype", Case, "The same cases, a split for each subtype that has one."),
     Config("by_authority", Case, "The same cases, a split for each of the authority types."),
     Config("by_authority_group", Case, "The same cases, a split for each of the authority groups."),
-    Config("responses", Response, "What each model answered, with the published verdict; a split for each model."),
+    Config("responses", Response, "What each model answered to each case, with the published verdict."),
+    Config("by_model", Response, "The same answers, a split for each model."),
     Config("generated", GeneratedCase, "All cases as they were generated, with what became of each."),
     Config("gates", GateVerdict, "What the quality gates said of the generated cases."),
     Config("human_case_review", CaseReview, "Reviewers' judgements of cases."),
     Config("human_verdict_review", VerdictReview, "Reviewers' own verdicts on answers."),
 )
+BY_MODEL: Final = "by_model"
 CONFIG_BY_NAME: Final = {config.name: config for config in CONFIGS}
 DEFAULT_CONFIG: Final = CONFIGS[0].name
+
+
+# Columns that tell how a row came to be. Where one holds a single value throughout, it may be left out of the files
+# (``constants_of``); what a case, an answer or a label is always stays.
+_CASE_ORIGIN: Final = ("origin", "language", "batch", "canary")
+PROVENANCE: Final[Mapping[type[Record], tuple[str, ...]]] = {
+    Case: _CASE_ORIGIN,
+    GeneratedCase: (*_CASE_ORIGIN, "generator", "faults", "prompt", "plot", "temperature", "generated_at"),
+    Response: ("temperature", "max_tokens", "canary"),
+    GateVerdict: ("model",),
+    CaseReview: (),
+    VerdictReview: ("in_first_sample", "in_second_sample"),
+}
+# Of each record, the columns that its files leave out, with the one value that they hold in every row.
+Constants = Mapping[str, Mapping[str, Any]]
 
 
 class Split(NamedTuple):
@@ -77,6 +94,53 @@ def table_of(record: type[Record], rows: Sequence[Record]) -> pa.Table:
     # One pass over the rows takes half the time of one a column.
     columns = zip(*map(attrgetter(*schema.names), rows), strict=True) if rows else [()] * len(schema)
     return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def constants_of(records: Records) -> dict[str, dict[str, Any]]:
+    """By config, the columns of provenance that hold one value in all its rows, with that value.
+
+    Configs that hold the same rows in other splits (``by_...``) are not named: theirs are those of the rows.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for config, rows in (
+        (DEFAULT_CONFIG, records.cases),
+        ("responses", [row for answers in records.responses.values() for row in answers]),
+        ("generated", records.generated),
+        ("gates", records.gates),
+        ("human_case_review", records.case_reviews),
+        ("human_verdict_review", records.verdict_reviews),
+    ):
+        for name in PROVENANCE[CONFIG_BY_NAME[config].record]:
+            first = getattr(rows[0], name) if rows else None
+            if rows and all(getattr(row, name) == first for row in rows):
+                found.setdefault(config, {})[name] = first
+    return found
+
+
+def left_out(constants: Constants, config: str) -> Mapping[str, Any]:
+    """What the files of a config leave out: column -> its one value."""
+    rows = DEFAULT_CONFIG if CONFIG_BY_NAME[config].record is Case else config
+    return constants.get("responses" if config == BY_MODEL else rows, {})
+
+
+def stored_schema(config: str, constants: Constants) -> pa.Schema:
+    """The Arrow schema of a config's files: the record's without what they leave out."""
+    omitted = left_out(constants, config)
+    return pa.schema([field for field in schema_of(CONFIG_BY_NAME[config].record) if field.name not in omitted])
+
+
+def completed(table: pa.Table, config: str, constants: Constants, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table of a config with the columns that its file leaves out, in the record's order or that of ``columns``.
+
+    A value that is none of its column's type raises pyarrow.ArrowException or TypeError.
+    """
+    schema = schema_of(CONFIG_BY_NAME[config].record)
+    for name, value in left_out(constants, config).items():
+        if name in schema.names and name not in table.column_names and (columns is None or name in columns):
+            field = schema.field(name)
+            table = table.append_column(field, pa.repeat(pa.scalar(value, field.type), table.num_rows))
+    order = [name for name in columns or schema.names if name in table.column_names]
+    return table.select([*order, *(name for name in table.column_names if name not in order)])
 
 
 def split_of_model(slug: str) -> str:

@@ -125,6 +125,13 @@ def _generated(generated: list[GeneratedCase], cases: Mapping[str, Case]) -> Ite
             yield Problem(f"cases: case {case_id!r}", "is not among the generated cases that were kept")
 
 
+_TEXTS: Final = ("policy", "user_query")
+# What an answer's row repeats of its case.
+_OF_CASE: Final = tuple(
+    name for name in Response.__struct_fields__ if name in Case.__struct_fields__ and name != "case_id"
+)
+
+
 def _response(where: str, slug: str, row: Response, case: Case | None) -> Iterator[Problem]:
     where = f"{where}: case {row.case_id!r}"
     if row.model != slug:
@@ -132,8 +139,12 @@ def _response(where: str, slug: str, row: Response, case: Case | None) -> Iterat
     if case is None:
         yield Problem(where, "there is no case of that id")
     else:
-        for name in ("defeat_family", "defeat_subtype", "authority_type", "authority_group", "dual_use"):
-            if getattr(row, name) != getattr(case, name):
+        for name in _OF_CASE:
+            if getattr(row, name) == getattr(case, name):
+                continue
+            if name in _TEXTS:
+                yield Problem(where, f"{name} is not the case's")
+            else:
                 yield Problem(where, f"{name} is {getattr(row, name)!r}, the case's is {getattr(case, name)!r}")
     if row.status not in taxonomy.RESPONSE_STATUSES:
         yield Problem(where, f"unknown status {row.status!r}")

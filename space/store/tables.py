@@ -22,7 +22,7 @@ import msgspec
 
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, reviews
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.tables import CONFIGS
+from dataset_builder.dataset.tables import BY_MODEL, CONFIGS
 from eval.runs.verdict import PUBLISHED
 from eval.scores.cases import CaseTable
 from space.store.additions import Additions, Judge, Labels
@@ -129,7 +129,9 @@ def fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress, 
     )
     _index_words(database)
     meta = {"transcripts": str(done), "cases": str(len(cases)), "models_per_case": str(len(sources))}
-    meta["configs"] = " ".join(config.name for config in CONFIGS if built.splits(config.name))
+    meta["configs"] = " ".join(
+        config.name for config in CONFIGS if built.splits(RESPONSES if config.name == BY_MODEL else config.name)
+    )
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
 
 

@@ -17,16 +17,66 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.build.build import build_dataset
+from dataset_builder.build.card import splits_from
 from dataset_builder.build.check import check_folder, read_records
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.manifest import Source
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.records import Case, Records, columns_of
-from dataset_builder.dataset.tables import CONFIGS, schema_of, table_of
+from dataset_builder.dataset.tables import schema_of, stored_schema, table_of
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.sources import read_source
 from dataset_builder.storage.files import is_unfinished
 from tests.support import mini_study
+from tests.support.small_dataset import build_small
+
+
+def test_what_every_row_of_the_study_holds_is_left_out_and_read_all_the_same(archive: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    source = read_source(str(archive))
+    built = BuiltDataset.open(build(archive, tmp_path / "a"))
+    assert built.manifest.constants["cases"] == {"origin": "study", "language": "en", "batch": None, "canary": None}
+    assert built.manifest.constants["responses"] == {"temperature": 0.0, "max_tokens": 8000, "canary": None}
+    for config in ("cases", "by_rule", "responses"):
+        split = built.splits(config)[0]
+        held = pq.read_schema(built.path / f"data/{config}/{split}.parquet").names
+        assert not set(held) & {"language", "canary", "max_tokens"}
+    assert built.cases() == source.records.cases
+    assert read_records(built).responses == source.records.responses
+    # A column that is left out can be asked for alone, and beside one that is not.
+    assert built.table("responses", "alpha_1", ["max_tokens", "model"]).to_pydict() == {
+        "max_tokens": [8000] * 3, "model": ["alpha-1"] * 3
+    }  # fmt: skip
+    assert built.table("cases", "test", ["origin"]).to_pydict() == {"origin": ["study"] * 3}
+
+
+def test_where_a_value_varies_its_column_stays(tmp_path: Path) -> None:
+    built = build_small(tmp_path / "small")
+    assert built.manifest.constants == {}, "the starter set's kind of build keeps every column"
+    assert built.table("cases", "test").schema == schema_of(Case)
+
+
+def test_a_constant_that_the_rows_do_not_bear_out_is_found(archive: Path, tmp_path: Path) -> None:
+    built = BuiltDataset.open(build(archive, tmp_path / "a"))
+    built.manifest.constants["cases"]["origin"] = "starter"
+    (built.path / "manifest.json").write_bytes(built.manifest.to_json())
+    found = "\n".join(map(str, check_folder(built.path)))
+    assert "generated: case 'seed_control_workplace_1': differs from the case of the same id" in found
+    built.manifest.constants["cases"]["origin"] = ["no", "text"]
+    (built.path / "manifest.json").write_bytes(built.manifest.to_json())
+    with pytest.raises(InputError, match="constants of cases"):
+        BuiltDataset.open(built.path).cases()
+
+
+def test_a_build_of_an_earlier_schema_is_named(tmp_path: Path) -> None:
+    from dataset_builder.build.build import write_parquet
+
+    built = build_small(tmp_path / "old")
+    path = built.path / "data/responses/alpha_1.parquet"
+    write_parquet(built.table("responses", "alpha_1").drop_columns(["user_query", "cell"]), path)
+    with pytest.raises(InputError, match=r"lacks user_query, cell.*build the dataset again"):
+        built.table("responses", "alpha_1")
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +167,10 @@ def test_every_split_loads_with_its_rows_and_columns(archive: Path, tmp_path: Pa
 
 
 def expected_rows(out: Path) -> dict[str, list]:
-    records = {config.name: config.record for config in CONFIGS}
+    manifest = BuiltDataset.open(out).manifest
     return {
-        name.removeprefix("data/").removesuffix(".parquet"): [
-            entry.rows,
-            [c.name for c in columns_of(records[name.split("/")[1]])],
-        ]
-        for name, entry in BuiltDataset.open(out).manifest.files.items()
-        if name.startswith("data/")
+        f"{split.config}/{split.split}": [split.rows, stored_schema(split.config, manifest.constants).names]
+        for split in splits_from(manifest.files)
     }
 
 
@@ -199,7 +245,7 @@ def test_check_reads_the_records_too(archive: Path, tmp_path: Path) -> None:
     built = BuiltDataset.open(out)
     wrong = [msgspec.structs.replace(case, authority_group="government") for case in built.cases()]
     path = out / "data/cases/test.parquet"
-    write_parquet(table_of(Case, wrong), path)
+    write_parquet(table_of(Case, wrong).select(stored_schema("cases", built.manifest.constants).names), path)
     built.manifest.files["data/cases/test.parquet"] = FileEntry(
         sha256=hash_file(path), bytes=path.stat().st_size, rows=len(wrong)
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from dataset_builder.build.card import splits_from
 from dataset_builder.build.figures import paper_figures, recompute
 from dataset_builder.dataset import taxonomy
-from dataset_builder.dataset.opened import BuiltDataset
+from dataset_builder.dataset.opened import BuiltDataset, data_path
 from dataset_builder.dataset.records import Records, columns_of
 from dataset_builder.dataset.tables import CONFIGS
 
@@ -62,8 +65,10 @@ def test_every_column_of_every_config_is_described(card: str, study_dataset: Pat
         if config.name.startswith("by_"):
             continue
         rows = table_after(columns, f"### `{config.name}`")
-        assert [row[0] for row in rows] == [c.name for c in columns_of(config.record)]
-        assert [row[0] for row in rows] == built.table(config.name, built.splits(config.name)[0]).column_names
+        split = built.splits(config.name)[0]
+        assert [row[0] for row in rows] == pq.read_schema(study_dataset / data_path(config.name, split)).names
+        left_out = built.manifest.constants.get(config.name, {})
+        assert {row[0] for row in rows} | left_out.keys() == {c.name for c in columns_of(config.record)}
         assert all(len(row[2]) > 10 for row in rows)
 
 
@@ -72,10 +77,27 @@ def test_the_front_matter_names_each_file(card: str, study_dataset: Path) -> Non
     front = yaml.safe_load(card.split("---\n")[1])
     manifest = BuiltDataset.open(study_dataset).manifest
     listed = {f["path"]: c["config_name"] for c in front["configs"] for f in c["data_files"]}
-    assert set(listed) == {name for name in manifest.files if name.startswith("data/")}
+    assert set(listed) == {split.path for split in splits_from(manifest.files)}
     # Sizes of splits would keep datasets 3 and 4 from `load_dataset(..., data_files=...)`.
     assert "dataset_info" not in front
     assert [c["config_name"] for c in front["configs"] if c.get("default")] == ["cases"]
+
+
+@pytest.mark.study
+def test_the_code_on_the_card_runs(
+    card: str, study_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", card, re.DOTALL))
+    found: dict[str, Any] = {}
+    exec(code.replace("NAMESPACE/blind-refusal", str(study_dataset)), found)
+    assert (len(found["some"]), len(found["answers"])) == (134, 23220)
+    assert set(found["one"]["model"]) == {"claude-opus-4-6"}
+    # The study's first and last model, as `eval score` ranks them.
+    assert round(100 * found["discrimination"]["grok-4-fast"], 1) == 35.8
+    assert found["discrimination"].index[-1] == "grok-4-fast"
 
 
 @pytest.mark.study
