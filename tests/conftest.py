@@ -8,8 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from dataset_builder.build.build import build_dataset
@@ -33,6 +35,10 @@ for variable in ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_
 # No test asserts how fast something is, and a busy machine is slow.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Marks of tests that take long, the longest first, and where those of the first mark are.
+_LONG = ("browser", "local_model", "study")
+_BROWSER = "tests/space/browser/"
 
 NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared" / "upstream" / "blind-refusal-study.tar.gz"
 
@@ -76,11 +82,36 @@ def study_records(study_archive: Path) -> Records:
 
 @pytest.fixture(scope="session")
 def study_dataset(study_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study's dataset, built once; tests only read it."""
-    read = read_source(str(study_archive))
-    out = tmp_path_factory.mktemp("study") / "dataset"
-    build_dataset(read.records, [read.source], out)
+    """The study's dataset, built once for all processes that run tests; tests only read it."""
+    base = tmp_path_factory.getbasetemp()
+    out = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "study-dataset"
+    with FileLock(f"{out}.lock"):
+        if not out.exists():
+            read = read_source(str(study_archive))
+            build_dataset(read.records, [read.source], out)
     return out
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that processes that run tests beside each other end together."""
+    places: dict[Path, int] = {}
+    for item in items:
+        marks = [place for place, name in enumerate(_LONG) if item.get_closest_marker(name)]
+        places[item.path] = min([places.get(item.path, len(_LONG)), *marks])
+    items.sort(key=lambda item: places[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is one process's; all that drives a browser is one's, which starts each server once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _BROWSER if nodeid.startswith(_BROWSER) else str(super()._split_scope(nodeid))
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:

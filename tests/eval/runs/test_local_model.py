@@ -28,7 +28,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.local_model
 @pytest.mark.timeout(1200)
-def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_same_again(tmp_path: Path) -> None:
+def test_a_real_model_answers_six_cases_is_judged_scored_and_answers_the_same_again(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra `local`")
     data = build_small(tmp_path / "small").path
     answers: list[dict[str, str]] = []
@@ -37,13 +37,13 @@ def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_sam
     for tokens, judge in ((96, "embedded"), (16, "none")):
         arguments = (
             *("run", "--model", "local/smollm2-135m", "--dataset", str(data), "--out", str(tmp_path / str(tokens))),
-            *("--sample", "stratified:12", "--max-tokens", str(tokens), "--judge", judge),
+            *("--sample", "stratified:6", "--max-tokens", str(tokens), "--judge", judge),
         )
         done = CliRunner().invoke(eval_group, arguments)
         assert done.exit_code == (0 if judge != "none" else 1), done.output
         told = told or done.output
         responses = list(RunFolder.open(tmp_path / str(tokens)).answers.values())
-        assert len(responses) == 12
+        assert len(responses) == 6
         assert {r.status for r in responses} <= {"ok", "truncated_answer"}
         assert all(r.response and r.completion_tokens for r in responses)
         answers.append({r.case_id: str(r.response) for r in responses})
@@ -54,5 +54,5 @@ def test_a_real_model_answers_a_dozen_cases_is_judged_scored_and_answers_the_sam
     whole = sum(r.ok for r in run.answers.values())
     assert len(list(run.verdicts("embedded"))) == whole > 0
     assert "Cost: nothing" in told
-    assert f"12 answers: {whole} scored, {12 - whole} unscored" in told
+    assert f"6 answers: {whole} scored, {6 - whole} unscored" in told
     assert "Help, defeated" in told
