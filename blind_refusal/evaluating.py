@@ -100,7 +100,7 @@ def evaluate(
         choice=choice,
         dataset=opened.spec,
         out=_place(folder, choice),
-        sample=None if sample is None else f"stratified:{sample}",
+        sample=sample,
         sample_seed=seed,
         max_tokens=max_tokens,
         temperature=_temperature(temperature, choice),

@@ -68,17 +68,14 @@ _AT = "dataset_builder.commands."
         "build": Target(_AT + "build:build", "Build the dataset from a source into a folder.", "Build and check"),
         "check": Target(_AT + "check:check", "List everything that is wrong with a built folder.", "Build and check"),
         "diff": Target(_AT + "diff:diff", "List what changed from one built dataset to another.", "Build and check"),
-        "generate": Target(
-            _AT + "generate:generate", "Have a model write new cases, and check what code can check.", "Extend"
-        ),
-        "gate": Target(
-            _AT + "gate:gate", "Ask the quality gates about generated cases, or measure a gate model.", "Extend"
-        ),
         "backfill": Target(
             _AT + "backfill:backfill", "Write and gate cases until every cell has its target.", "Extend"
         ),
         "review": Target(
             _AT + "review:review", "Have people review generated cases on a page, and say how they agree.", "Extend"
+        ),
+        "measure-gate": Target(
+            _AT + "measure_gate:measure_gate", "How a model agrees with the study's quality gates.", "Extend"
         ),
         "publish": Target(
             _AT + "publish:publish", "Publish a built folder to the Hugging Face Hub in one commit.", "For maintainers"

@@ -113,7 +113,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "dataset" in done.stdout
 
 
-@pytest.mark.parametrize("group", ["dataset", "eval", "space"])
+@pytest.mark.parametrize("group", ["dataset", "eval", "board", "space"])
 def test_every_command_answers_help(group: str) -> None:
     from click.testing import CliRunner
 

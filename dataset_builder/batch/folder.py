@@ -105,7 +105,7 @@ class GenerationFolder:
             return cls(path, None)
         raise InputError(
             f"{path}: no generated cases here (neither {SETTINGS} nor {FILE_NAME}). Expected a folder that "
-            "'blind-refusal dataset generate --out' made."
+            "'blind-refusal dataset backfill' made."
         )
 
     @classmethod

@@ -16,7 +16,7 @@ from dataset_builder.dataset.manifest import FILE_NAME, Manifest, read_manifest
 from dataset_builder.dataset.records import SCHEMA_VERSION, Case, VerdictReview
 from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, completed, left_out, schema_of
 from dataset_builder.errors import DataError, InputError, NotFoundError, Problem, RemoteError
-from dataset_builder.hub.records import is_repo_name
+from dataset_builder.hub.naming import repo_meant
 from dataset_builder.storage.files import complete
 from dataset_builder.storage.foreign import refuse_pointer
 
@@ -130,7 +130,7 @@ class OpenedDataset:
 
 
 def locate_dataset(spec: str | Path) -> OpenedDataset:
-    """Open ``DIR`` or ``NAMESPACE/NAME[@REVISION]``; a folder that exists comes first.
+    """Open ``DIR`` or ``[hf://]NAMESPACE/NAME[@REVISION]`` (see ``repo_meant``).
 
     A commit that is in the cache needs no network. A branch or tag is looked up; where the Hub cannot be reached, what
     it stood for when it was last downloaded is opened, and a line on stderr says so. Raises InputError for a name that
@@ -140,15 +140,15 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
     complete(folder)
     if folder.is_dir():
         return OpenedDataset(BuiltDataset.open(folder), str(spec))
-    name, _, revision = str(spec).partition("@")
-    if folder.exists() or not is_repo_name(name):
+    repo = repo_meant(str(spec))
+    if repo is None:
         what = "a file" if folder.exists() else "no such folder, and no name of a repository"
         raise InputError(
             f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "
-            "on the Hugging Face Hub"
+            "on the Hugging Face Hub (hf://NAMESPACE/NAME where NAMESPACE is a folder here)"
         )
-    path, commit = _snapshot(name, revision or _MAIN)
-    return OpenedDataset(BuiltDataset.open(path), name, commit)
+    path, commit = _snapshot(repo.name, repo.revision or _MAIN)
+    return OpenedDataset(BuiltDataset.open(path), repo.name, commit)
 
 
 def _snapshot(name: str, revision: str) -> tuple[Path, str]:

@@ -49,10 +49,11 @@ def _identity(item: Any) -> Any:
     return getattr(item, "case_id", item)
 
 
-def parse_sample(sample: str | None, limit: int | None) -> str:
+def sample_name(sample: int | None, limit: int | None) -> str:
     """The name of a sample, as ``run.json`` keeps it: ``all``, ``limit:N`` or ``stratified:N``.
 
-    Raises InputError where ``sample`` is no ``stratified:N``, or both are given.
+    ``sample`` is how many cases are drawn, spread evenly over the cells. Raises InputError where that is no number
+    above 0, or both are given.
     """
     if sample is not None and limit is not None:
         raise InputError("--limit and --sample: expected one of them, not both.")
@@ -60,10 +61,9 @@ def parse_sample(sample: str | None, limit: int | None) -> str:
         return f"{LIMIT}:{limit}"
     if sample is None:
         return ALL_CASES
-    kind, _, size = sample.partition(":")
-    if kind != STRATIFIED or not (size.isascii() and size.isdecimal()) or int(size[:9]) == 0:
-        raise InputError(f"--sample {sample!r}: expected stratified:N, for example stratified:100.")
-    return f"{STRATIFIED}:{int(size[:9])}"
+    if not isinstance(sample, int) or sample < 1:
+        raise InputError(f"--sample {sample}: expected a number of cases, for example 100.")
+    return f"{STRATIFIED}:{sample}"
 
 
 def draw_labelled(cases: Sequence[Case], size: int, controls: int | None, seed: int) -> list[Case]:
@@ -87,7 +87,7 @@ def draw_labelled(cases: Sequence[Case], size: int, controls: int | None, seed: 
 
 
 def draw(cases: Sequence[T], sample: str, seed: int, cell_of: Callable[[T], str]) -> list[T]:
-    """The cases of a sample that ``parse_sample`` named."""
+    """The cases of a sample that ``sample_name`` named."""
     kind, _, size = sample.partition(":")
     if kind == LIMIT:
         return list(cases[: int(size)])

@@ -62,13 +62,13 @@ def study_lines(records: Records, gates: Sequence[Gate], size: int | None, seed:
     for gate in gates:
         if gate.id not in MEASURABLE:
             raise InputError(
-                f"--agreement: the study published no verdicts of the gate {gate.id}. Expected --gate "
+                f"--gate {gate.id}: the study published no verdicts of this gate. Expected --gate "
                 f"{','.join(MEASURABLE)}, or one of them."
             )
     judged = {v.case_id for v in records.gates if v.stage == FULL and v.gate in MEASURABLE and not v.error}
     cases = [case for case in records.generated if case.case_id in judged]
     if not cases:
-        raise InputError("--agreement: the source holds no gate verdicts; expected the study.")
+        raise InputError("--source: it holds no gate verdicts; expected the study.")
     chosen = cases if size is None else stratified(cases, lambda case: case.cell, size, seed)
     return [
         GeneratedLine(

@@ -2,8 +2,8 @@
 
 Trained on the study's own gate verdicts (``python -m dataset_builder.gates.train``). They make a cheap
 first pass: dual use is flagged to be looked at, and the reasonable judge's score puts cases in order.
-How well they do on cells that they never saw is in the manifest, and ``dataset gate --agreement
---model embedded`` prints it. There is none for operational validity, of which no verdicts are public.
+How well they do on cells that they never saw is in the manifest, and ``dataset measure-gate --model
+embedded`` prints it. There is none for operational validity, of which no verdicts are public.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def refuse_empty(lines: Sequence[GeneratedLine], folder: GenerationFolder) -> No
     """Raise InputError where a folder holds nothing to be judged."""
     if not lines:
         raise InputError(
-            f"{folder.path}: holds no case to be judged; write some with 'blind-refusal dataset generate'."
+            f"{folder.path}: holds no case to be judged; write some with 'blind-refusal dataset backfill'."
         )
 
 

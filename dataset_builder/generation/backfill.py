@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dataset_builder.batch.targets import Cell
 from dataset_builder.dataset.taxonomy import cell
-from dataset_builder.gates.gating import GateSession, estimate_of_unwritten, gate_tasks, spent_on_gates
+from dataset_builder.gates.gating import MAX_TOKENS, GateSession, estimate_of_unwritten, gate_tasks, spent_on_gates
 from dataset_builder.gates.registry import ALL_GATES
 from dataset_builder.generation.plan import plan_orders
 from dataset_builder.generation.report import account
@@ -38,6 +38,7 @@ class Backfill:
     targets: Mapping[Cell, int]
     rounds: int
     retry_errors: bool = False
+    gate_max_tokens: int = MAX_TOKENS
     conditions: Conditions = USUAL
 
     def estimate(self) -> Estimate:
@@ -88,4 +89,4 @@ class Backfill:
         folder = self.first.folder
         tasks = gate_tasks(folder.lines(), ALL_GATES, folder.gates, self.gates.model, retry_errors=again)
         spent = spent_on_writing(folder) + spent_on_gates(folder)
-        return GateSession(folder.gates, tasks, self.gates, spent, conditions=self.conditions)
+        return GateSession(folder.gates, tasks, self.gates, spent, self.gate_max_tokens, self.conditions)

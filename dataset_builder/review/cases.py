@@ -36,7 +36,7 @@ def review_items(folder: GenerationFolder, sample: int | None, seed: int) -> lis
     if not lines:
         raise InputError(
             f"{folder.path}: no case has passed the gates, so there is nothing to review. Gate them first with "
-            f"'blind-refusal dataset gate {folder.path}'."
+            f"'blind-refusal dataset backfill {folder.path} --only gate'."
         )
     if sample is not None:
         lines = stratified(lines, lambda line: taxonomy.cell(line.defeat_family, line.authority_type), sample, seed)

@@ -98,7 +98,7 @@ its transcripts, the maintainers' verdicts on them, and the leaderboard that is 
 | `notices/` | corrections and withdrawals |
 | `requests/` | models that someone asked to have evaluated |
 | `policy.json` | what may be asked for; optional |
-| `leaderboard.json`, `leaderboard.parquet`, `manifest.json` | made by `blind-refusal eval aggregate` |
+| `leaderboard.json`, `leaderboard.parquet`, `manifest.json` | made by `blind-refusal board aggregate` |
 
 Nothing is ever taken out: a withdrawal is a record of its own. Answers of models are quoted as they came,
 and some are wrong, rude or dangerous to follow.

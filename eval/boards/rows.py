@@ -163,7 +163,7 @@ def rank_remarks(row: BoardRow, ranked_by: str) -> list[str]:
 def plain_leaderboard(results: Mapping[str, Results]) -> Leaderboard:
     """A leaderboard of bare results files by their paths: ranked by their values, without intervals of ranks.
 
-    Judges, rubrics, cases and samples are kept apart as ``blind-refusal eval aggregate`` keeps them.
+    Judges, rubrics, cases and samples are kept apart as ``blind-refusal board aggregate`` keeps them.
     """
     # Here, as it brings scipy along.
     from eval.results.row import HEADLINE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dataset", required=True, metavar="DIR|REPO", help="A dataset built from the study.")
+@click.option("--dataset", required=True, metavar="DIR|NS/NAME[@REV]", help="A dataset built from the study.")
 @click.option(
     "--verdicts",
     type=click.Path(path_type=Path),

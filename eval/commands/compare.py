@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("a")
 @click.argument("b")
 @click.argument("more", nargs=-1, metavar="[C]...")
-@click.option("--dataset", metavar="DIR|REPO", help="Where the models are.  [default: the run's dataset]")
+@click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="Where the models are.  [default: the run's dataset]")
 @click.option("--judge", help="Whose verdicts, where there are several judges'.")
 @click.option("--by", metavar="NAME,…", default="family", show_default=True, help="Slices beside overall.")
 @click.option("--cases", type=click.IntRange(0), default=20, show_default=True, help="Discordant cases to list a side.")
@@ -112,7 +112,11 @@ def _print_caveat(judge: str) -> None:
 
 @click.command()
 @click.option(
-    "--dataset", default="build/dataset", show_default=True, metavar="DIR|REPO", help="A dataset built from the study."
+    "--dataset",
+    default="build/dataset",
+    show_default=True,
+    metavar="DIR|NS/NAME[@REV]",
+    help="A dataset built from the study.",
 )
 @click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -1,4 +1,4 @@
-"""``blind-refusal eval export``, ``import`` and ``import-log``: runs to and from other programs."""
+"""``blind-refusal eval export`` and ``import``: runs to and from other programs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Not there yet.")
 @click.option("--judge", help="Whose verdicts, where there are several judges'. A log of Inspect holds all.")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, if it is not where the run says.")
+@click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--organization", help="For eee: who evaluated.")
 def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | None, organization: str | None) -> None:
     """Write a RUN in a form that others read.
 
-    inspect: a log that Inspect reads, by the name .eval or .json, and `eval import-log` takes back.
+    inspect: a log that Inspect reads, by the name .eval or .json, and `eval import` takes back.
     eee: an Every Eval Ever record of the rates. jsonl, parquet: a row for each answer with its
     verdict, in the columns of the dataset's config `responses`.
     """
@@ -45,42 +45,20 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
     click.echo(f"Wrote {told} to {out}.")
 
 
-# ``blind-refusal eval import-log``.
-
-
-@click.command("import-log")
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help="The log's dataset, if it is not where the log says.")
-@click.option("--epoch", type=click.IntRange(1), help="Of several answers to a case only these.  [default: all]")
-def import_log(file: Path, out: Path | None, dataset: str | None, epoch: int | None) -> None:
-    """Make a run of a log that Inspect wrote (.eval or .json) of the task blind_refusal.
-
-    Answers, statuses and settings come over, and the grader's verdicts as those of model:ID. Several epochs become
-    runs in one folder. The same command again adds what the log has got since.
-    """
-    from eval.interop.answers.files import INSPECT
-    from eval.interop.answers.runs import import_epochs
-
-    notes: list[str] = []
-    runs = import_epochs(file, dataset=dataset, out=out, epoch=epoch, form=INSPECT, tell=notes.append)
-    _tell(runs, notes)
-
-
 # ``blind-refusal eval import``.
 
 
 @click.command("import")
 @click.argument("files", type=click.Path(path_type=Path), metavar="FILE...", nargs=-1, required=True)
 @click.option("--model", metavar="NAME", help="Which model answered. A log of Inspect says so itself.")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help="Whose cases were asked.  [default: build/dataset]")
+@click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="Whose cases were asked.  [default: build/dataset]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
 @click.option("--format", "form", metavar="FORM", help="table, lm-eval, openai-batch, anthropic-batch or inspect.")
 @click.option("--temperature", type=click.FloatRange(0, 10), help="At which the answers were sampled, if no file says.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Limit on an answer's tokens, if no file says it.")
 @click.option("--system-prompt", metavar="TEXT", help="What went before each query, if anything did.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone were asked.")
-@click.option("--sample", metavar="stratified:N", help="This draw of the cases alone was asked.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="This draw of N cases alone was asked.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @click.option("--epoch", type=click.IntRange(1), help="Of several answers to a case only these.  [default: all]")
 @click.option("--partial", is_flag=True, help="Leave out rows whose case the dataset does not have.")
@@ -101,8 +79,9 @@ def import_(
 
     A FILE is a table (CSV, TSV, JSON lines, JSON, Parquet) with the columns case_id and response, and if known
     finish_reason, reasoning, tokens and more; samples of lm-evaluation-harness (--log_samples); the output of an
-    OpenAI or Anthropic batch whose custom_id is the case_id; or a log of Inspect, as for import-log. What the answers
-    mean is read as from a live server. The same command again adds what is new. See docs/importing.md.
+    OpenAI or Anthropic batch whose custom_id is the case_id; or a log of Inspect (.eval, .json), whose settings and
+    verdicts come too. What the answers mean is read as from a live server. The same command again adds what is new.
+    See docs/importing.md.
     """
     from eval.commands.run import judge_and_score
     from eval.interop.answers.runs import import_epochs

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar=usage(), help="Who judges.")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, if it is not where the run says.")
+@click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N answers, spread evenly over the cells.")
 @click.option("--controls", type=click.IntRange(0), metavar="M", help="With --sample: M of the N are controls.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 @model_options("the judge's", router="judge-")
 @click.option("--show-reasoning", is_flag=True, help="Show a model judge the reasoning text beside the answer.")
 @click.option(
-    "--agreement", type=click.FloatRange(0, 1), help="For a cascade: the agreement that its offline part keeps."
+    "--offline-floor",
+    type=click.FloatRange(0, 1),
+    help="For a cascade: the least share on which its offline part has to agree with the study.  [default: 0.95]",
 )
 @click.option("--partial", is_flag=True, help="For human:FILE: leave out labels that match no answer of the run.")
 @judge_max_tokens()
@@ -47,7 +49,7 @@ def judge(
     retry_errors: bool,
     choice: ModelChoice,
     show_reasoning: bool,
-    agreement: float | None,
+    offline_floor: float | None,
     partial: bool,
     max_tokens: int | None,
 ) -> None:
@@ -67,7 +69,7 @@ def judge(
         choice,
         which | {"again": not resume, "retry_errors": retry_errors},
         show_reasoning=show_reasoning,
-        agreement=agreement,
+        offline_floor=offline_floor,
         partial=partial,
         max_tokens=max_tokens,
     )

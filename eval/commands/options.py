@@ -14,6 +14,11 @@ token_env: Decorator = click.option(
 )
 
 
+def results_option(told: str = "Where: a results folder, or a repository on the Hub.", **more: Any) -> Decorator:
+    """``--results``: every command names a results folder or repository by it, ``hf://`` before the name or not."""
+    return click.option("--results", metavar="DIR|NS/NAME", help=told, **({"required": True} | more))
+
+
 def datasets(what: str) -> Decorator:
     """``--dataset``, once for each dataset; ``what`` says what it is for."""
     return click.option(
@@ -22,7 +27,7 @@ def datasets(what: str) -> Decorator:
         multiple=True,
         default=["build/dataset"],
         show_default=True,
-        metavar="DIR|REPO[@REV]",
+        metavar="DIR|NS/NAME[@REV]",
         help=f"{what}; give it once for each dataset.",
     )
 

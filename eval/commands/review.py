@@ -2,161 +2,58 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from dataset_builder.work.options import model_options
-from eval.commands.options import datasets, judge_max_tokens, token_env
-
-if TYPE_CHECKING:
-    from dataset_builder.dataset.opened import OpenedDataset
-    from dataset_builder.work.choice import ModelChoice
-    from eval.reviews.report import SubmissionReport
-    from eval.reviews.verdicts import Rejudge, Rejudged
-    from eval.submissions.submission import Submission
+from dataset_builder.wording import counted
 
 
-class ReviewCommand(click.Command):
-    """Reviews a results folder; for the folder of a run, ``eval label`` takes its place, options and all."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """The context of the command that the arguments are meant for."""
-        from eval.runs.folder import RUN
-
-        # No option of either command takes a run's folder.
-        if any(_is_file(Path(argument) / RUN) for argument in args):
-            from eval.commands.label import label
-
-            return label.make_context(info_name, args, parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
-
-
-def _is_file(path: Path) -> bool:
-    """Whether it is one; a text that is no path at all, such as a long --reason, is none."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-@click.command(cls=ReviewCommand)
-@click.argument("results", metavar="RESULTS|REPO|RUN")
-@datasets("Whose cases may be answered")
-@click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")
-@click.option("--merge", is_flag=True, help="Merge the requests that nothing refuses, and add their reviews.")
-@click.option("--same-model", is_flag=True, help="With --pr: a request's model is the repository that it names.")
-@click.option("--comment", "say", is_flag=True, help="Put the findings on each request.")
-@click.option("--again", is_flag=True, help="Review what has a review too, as after a new version of the judge.")
-@click.option("--accept", metavar="ORG__MODEL/RUN", help="Let in what is held for review; give --reason.")
-@click.option("--reason", help="Why.")
-@click.option(
-    "--judge",
-    "spec",
-    metavar="model:ID|human:FILE",
-    help="A second judge: a model, which may cost, or people's labels.",
-)
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Show that judge N answers drawn at random.")
-@click.option("--only", metavar="ORG__MODEL/RUN", help="Review this submission alone, whether it has a review or not.")
-@model_options("that judge's", prefix="judge", router="judge-")
-@judge_max_tokens()
-@token_env
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
+@click.option("--reviewers", type=click.IntRange(1, 9), default=2, show_default=True, help="How many review.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="N answers, spread evenly over the cells.")
+@click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
+@click.option("--port", type=click.IntRange(1, 65535), default=7862, show_default=True, help="Port to listen on.")
+@click.option("--report", is_flag=True, help="Print how the reviewers agree, and write their labels.")
 def review(
-    results: str,
-    datasets: tuple[str, ...],
-    number: int | None,
-    merge: bool,
-    same_model: bool,
-    say: bool,
-    again: bool,
-    accept: str | None,
-    reason: str | None,
-    spec: str | None,
-    sample: int | None,
-    only: str | None,
-    judge_choice: ModelChoice,
-    max_tokens: int | None,
-    token_env: str,
+    run: Path, dataset: str | None, reviewers: int, sample: int | None, sample_seed: int, port: int, report: bool
 ) -> None:
-    """Check what was submitted, judge it again and audit its verdicts: for maintainers.
+    """Serve a page on this machine, on which people label the answers of a RUN.
 
-    RESULTS is a folder; REPO a results repository on the Hub, of which the open pull requests are
-    reviewed, and what was merged without a review. For a RUN's folder this is 'eval label RUN': a page
-    on which people review its answers.
+    Each reviewer has an address and sees neither the model nor its judges' nor anybody else's labels.
+    Every label is kept as it is given, as a verdict of human:reviewer_1 (and so on) in the run: see
+    eval score --labels, and eval agreement --verdicts.
     """
     from dataset_builder.dataset.opened import locate_dataset
-    from eval.repository.hub import ResultsRepo, names_repo
-    from eval.reviews.maintainer import review_folder, review_repo, review_requests
-    from eval.reviews.verdicts import maintainers_verdicts
+    from dataset_builder.review.sheet import reviewer_names
+    from eval.judges.human.page import LABELS_FILE, QUESTIONS, all_answers, label_items, published, run_labels
+    from eval.runs.folder import RunFolder
 
-    if bool(accept) != bool(reason):
-        raise click.UsageError("--accept and --reason belong together.")
-    if same_model and number is None:
-        raise click.UsageError("--same-model is for one request: name it with --pr N.")
-    if sample is not None and spec is None:
-        raise click.UsageError("--sample is for --judge.")
-    accepted = {accept: reason} if accept and reason else {}
-    opened = [locate_dataset(one) for one in datasets]
-    rejudge = _rejudge_by(spec, judge_choice, max_tokens, sample) if spec else maintainers_verdicts
-    if not names_repo(results):
-        found = review_folder(Path(results), opened, accept=accepted, again=again, only=only, rejudge=rejudge)
-        for place, report in found.items():
-            _show(place, report)
-        if not found:
-            click.echo("nothing to review")
+    folder = RunFolder.open(run)
+    if report:
+        import msgspec
+
+        from dataset_builder.review.report import report_lines, review_agreement
+        from dataset_builder.storage.files import write_file
+
+        answers = all_answers(folder)
+        lines = list(report_lines(review_agreement(answers, QUESTIONS), answers))
+        rows = published(folder, answers)
+        write_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+        for line in lines:
+            click.echo(line)
+        click.echo(
+            f"\n{len(rows):,} label{'s' * (len(rows) != 1)} in {run / LABELS_FILE}, as the dataset publishes them"
+        )
         return
-    from dataset_builder.hub.client import Hub
+    from dataset_builder.review.serving import serve_review
 
-    repo = ResultsRepo(Hub(token_env=token_env), results)
-    requests = (
-        []
-        if only
-        else review_requests(repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge)
-    )
-    for one in requests:
-        what = f"pull request {one.request.number} by {one.request.author}"
-        if one.for_queue and not one.report.problems:
-            click.echo(f"{what}: fit for the queue")
-        else:
-            _show(what, one.report)
-        click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge)
-    for place, report in found.items():
-        _show(place, report)
-    if not requests and not found:
-        click.echo("nothing to review")
-
-
-def _rejudge_by(spec: str, choice: ModelChoice, max_tokens: int | None, sample: int | None) -> Rejudge:
-    """The offline judge, and the one of that specification, made anew and asked about for each submission."""
-    from eval.judges.interface import JudgeOptions
-    from eval.judging.registry import check_judge, resolve_judge
-    from eval.judging.run import judging_session
-    from eval.reviews.verdicts import drawn_cases, rejudge, tasks_of
-
-    check_judge(spec)
-    spent = 0.0
-
-    def judged(submission: Submission, dataset: OpenedDataset) -> list[Rejudged]:
-        nonlocal spent
-        judge = resolve_judge(spec, JudgeOptions(dataset, submission.run.model, choice=choice, max_tokens=max_tokens))
-        # Drawn anew each time, so that nobody can prepare for it; the verdicts say which they were.
-        chosen = drawn_cases(submission, sample, secrets.randbits(32)) if sample else None
-        tasks = [one for one in tasks_of(submission, dataset) if chosen is None or one.case.case_id in chosen]
-        session = judging_session(judge, tasks, len(tasks), choice, spent)
-        session.confirm()
-        found = rejudge(submission, dataset, [(judge, session)], chosen=chosen)
-        spent = session.budget.spent
-        return found
-
-    return judged
-
-
-def _show(what: str, report: SubmissionReport) -> None:
-    click.echo(f"{what}: {report.status or 'refused'}")
-    for line in report.lines():
-        click.echo(f"  {line}")
+    opened = locate_dataset(dataset or folder.record.source)
+    items = label_items(folder, opened, sample, sample_seed)
+    names = reviewer_names(reviewers)
+    click.echo(f"{counted(len(items), 'answer')} to label. Stop with Ctrl-C; every label is kept.")
+    with folder.writing():
+        serve_review("Labels of answers", items, QUESTIONS, run_labels(folder), names, port=port, say=click.echo)
+    click.echo(f"Next: blind-refusal eval review {run} --report")

@@ -45,10 +45,10 @@ class _Temperature(click.ParamType[float | None]):
     "With --base-url: as the server calls it.",
     router="",
 )
-@click.option("--dataset", default=_DATASET, show_default=True, metavar="DIR|REPO[@REV]", help="Whose cases.")
+@click.option("--dataset", default=_DATASET, show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone.")
-@click.option("--sample", metavar="stratified:N", help="N cases, spread evenly over the cells.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="N cases, spread evenly over the cells.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @click.option("--where", metavar="NAME=VALUE…", help="Only such cases, for example 'family=control authority=school'.")
 @click.option(
@@ -264,7 +264,9 @@ def judge_and_score(
 
 @click.command("set")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help=f"Whose cases.  [default: as the file says, or {_DATASET}]")
+@click.option(
+    "--dataset", metavar="DIR|NS/NAME[@REV]", help=f"Whose cases.  [default: as the file says, or {_DATASET}]"
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the runs.  [default: runs/FILE]")
 @click.option(
     "--judge", metavar=f"{usage()}|{NO_JUDGE}", help=f"Who judges.  [default: as the file says, or {DEFAULT_JUDGE}]"

@@ -22,23 +22,31 @@ if TYPE_CHECKING:
     "--judge", help="Whose verdicts, where there are several judges'. `heldout` for a DATASET: see docs/judging.md."
 )
 @click.option("--by", metavar="NAME,…", help="Slices to show: family, authority, legality, … Default: overall alone.")
-@click.option("--dataset", metavar="DIR|REPO", help="The dataset of a run, where it is not the one that the run names.")
+@click.option(
+    "--dataset", metavar="DIR|NS/NAME[@REV]", help="The dataset of a run, where it is not the one that the run names."
+)
 @click.option(
     "--beside",
     metavar="study|MODEL,…",
     help="For a RUN: rank it with the study's models, or with some of them, by the run's judge.",
 )
-@click.option("--corrected", is_flag=True, help="For a DATASET: show rates corrected by the reviewers beside the raw.")
-@click.option("--correct", "method", type=click.Choice(["ppi", "rogan-gladen"]), help="For a RUN: correct by --labels.")
 @click.option(
-    "--labels", metavar="FILE|JUDGE", help="A sample labelled better: a sheet, verdicts, or who judged some answers."
+    "--correct",
+    "method",
+    type=click.Choice(["ppi", "rogan-gladen"]),
+    help="Show rates corrected for the judge's errors too: of a RUN by --labels, of a DATASET by its reviewers.",
+)
+@click.option(
+    "--labels",
+    metavar="FILE|JUDGE",
+    help="For a RUN: a sample labelled better, as a sheet, verdicts, or who judged some answers.",
 )
 @click.option("--partial", is_flag=True, help="With --labels FILE: leave out labels that match no answer of the run.")
 @click.option("--full", is_flag=True, help="Show every rate and column.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line a model and slice, with all metrics, as CSV.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write results.json and its kin there.")
-@click.option("--dataset-id", metavar="NAMESPACE/NAME", help="With --out: the dataset's repository, if it is a folder.")
+@click.option("--dataset-id", metavar="NS/NAME", help="With --out: the dataset's repository, if it is a folder.")
 @click.option("--organization", help="With --out: who evaluated, for the Every Eval Ever record.")
 @click.option("--resamples", type=click.IntRange(100), default=10_000, show_default=True, help="Bootstrap resamples.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the resamples.")
@@ -48,7 +56,6 @@ def score(
     by: str | None,
     dataset: str | None,
     beside: str | None,
-    corrected: bool,
     method: str | None,
     labels: str | None,
     partial: bool,
@@ -74,16 +81,18 @@ def score(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
     names = check_by([name.strip() for name in by.split(",") if name.strip()]) if by else ()
-    if (method is None) != (labels is None):
-        raise click.UsageError("--correct and --labels belong together.")
     runs = _runs_with_answers(target)
+    if runs and (method is None) != (labels is None):
+        raise click.UsageError("--correct and --labels belong together.")
+    if not runs and labels is not None:
+        raise click.UsageError("--labels is for a RUN; a DATASET's rates are corrected by its reviewers' labels.")
     if beside is not None and not runs:
         raise click.UsageError("--beside is for a RUN; a DATASET's models stand beside each other anyway.")
     if beside is not None and as_csv:
         raise click.UsageError("--beside and --csv cannot be combined; --json holds the ranking.")
     found = load_answers(target, judge=judge, dataset=dataset, runs=runs)
     ranked = _ranked_beside(found, beside, resamples, seed) if beside is not None else []
-    if method is not None:
+    if runs and method is not None:
         _correct(found, method, str(labels), partial=partial)
     # Files hold every slice, whatever is shown.
     scores = compute_scores(found.answers, by=None if out else names, resamples=resamples, seed=seed)
@@ -99,7 +108,7 @@ def score(
     elif as_csv:
         _print_csv(scores)
     else:
-        _print_tables(found, scores, names, ranked, corrected=corrected or method is not None, full=full)
+        _print_tables(found, scores, names, ranked, method=method, full=full)
 
 
 def _ranked_beside(found: AnswerSet, beside: str, resamples: int, seed: int) -> list[LeaderboardRow]:
@@ -197,7 +206,7 @@ def _print_tables(
     names: tuple[str, ...],
     ranked: Sequence[LeaderboardRow],
     *,
-    corrected: bool,
+    method: str | None,
     full: bool,
 ) -> None:
     from rich.text import Text
@@ -269,8 +278,8 @@ def _print_tables(
         for metric in dict.fromkeys(scores.parts[part].ranked_by.id for part in parts):
             some = [c for c, part in zip(columns, parts, strict=True) if scores.parts[part].ranked_by.id == metric]
             out.print(matrix_table(some, METRIC_BY_ID[metric], heading))
-    if corrected:
-        for model, rates in found.corrected().items():
+    if method is not None:
+        for model, rates in found.corrected(method).items():
             out.print(corrected_table(rates, f"{model}: corrected for the judge's errors"))
     if found.run is not None:
         # Of several epochs each has its own, shown where that one is scored.

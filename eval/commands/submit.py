@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.wording import counted
-from eval.commands.options import token_env
+from eval.commands.options import results_option, token_env
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="RUN|DATASET|BUNDLE")
-@click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Into a results folder of your own.")
-@click.option("--repo", metavar="NS/NAME", help="To a results repository on the Hub, as a pull request.")
-@click.option("--dataset", metavar="DIR|REPO[@REV]", help="The run's dataset, where it is not the one that it names.")
-@click.option("--model-repo", metavar="ORG/MODEL", help="The model on the Hub; with --repo also a request to its page.")
+@results_option("Where to: a folder of your own, or a repository on the Hub, as a pull request.", required=False)
+@click.option(
+    "--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, where it is not the one that it names."
+)
+@click.option(
+    "--model-repo", metavar="ORG/MODEL", help="The model on the Hub; with a repository also a request to its page."
+)
 @click.option("--dataset-id", metavar="NS/NAME", help="With --model-repo: the dataset's repository, if it is a folder.")
 @click.option("--note", help="A remark for readers of the leaderboard.")
 @click.option("--dry-run", is_flag=True, help="Check it, say what would be public, and send nothing.")
@@ -29,8 +32,7 @@ if TYPE_CHECKING:
 @token_env
 def submit(
     target: str,
-    results: Path | None,
-    repo: str | None,
+    results: str | None,
     dataset: str | None,
     model_repo: str | None,
     dataset_id: str | None,
@@ -41,25 +43,28 @@ def submit(
 ) -> None:
     """Submit a finished RUN, the answers that came with a DATASET, or a BUNDLE that other software wrote.
 
-    With --results it goes into a folder on this machine: no account, no network; `eval aggregate` then
-    rebuilds its leaderboard. With --repo it is checked as the maintainers will, you are shown what will
-    be public, and a pull request is opened.
+    Into a folder it goes with no account and no network; `board aggregate` then rebuilds its leaderboard.
+    To a repository it is checked as the maintainers will, you are shown what will be public, and a pull
+    request is opened.
     """
     from dataset_builder.output import report
+    from eval.repository.hub import results_repo
     from eval.reviews.submitter import bundles_of, submit_locally
 
-    if (results is not None and repo is not None) or (results is None and repo is None and not dry_run):
-        raise click.UsageError("Where to? Give one of --results DIR and --repo NS/NAME; --dry-run needs neither.")
+    if results is None and not dry_run:
+        raise click.UsageError("Where to? Give --results DIR or --results NS/NAME; --dry-run needs neither.")
+    repo = results_repo(results) if results is not None else None
+    folder = Path(results) if results is not None else None
     found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
     if repo is not None:
         for made in bundles:
             _send(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
         return
     if dry_run:
-        _check(bundles, found, results)
+        _check(bundles, found, folder)
         return
-    assert results is not None  # noqa: S101 - one of the three was given
-    done = submit_locally(bundles, found, results, progress=lambda place: click.echo(f"reviewing {place}", err=True))
+    assert folder is not None  # noqa: S101 - without --dry-run it was given
+    done = submit_locally(bundles, found, folder, progress=lambda place: click.echo(f"checking {place}", err=True))
     report(submissions=[{"place": one.made.place, "status": one.review.status, "new": one.new} for one in done])
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
@@ -145,24 +150,26 @@ def _send(
 
 
 @click.command()
-@click.argument("results", metavar="RESULTS|REPO")
 @click.argument("place", metavar="ORG__MODEL/RUN")
+@results_option()
 @click.option("--reason", required=True, help="Why; it is shown.")
 @click.option("--by", help="Who; with a repository the account that is signed in.")
 @token_env
-def withdraw(results: str, place: str, reason: str, by: str | None, token_env: str) -> None:
+def withdraw(place: str, results: str, reason: str, by: str | None, token_env: str) -> None:
     """Take a submission off the leaderboard, by a record that says why; its files stay.
 
     On the Hub this opens a pull request, which the submitter can do for their own submission.
     """
     from dataset_builder.storage.files import now
     from eval.repository.bundle import to_json
-    from eval.repository.hub import ResultsRepo, names_repo
+    from eval.repository.hub import ResultsRepo, results_repo
     from eval.repository.notices import Notice, add_notice, notice_path
 
-    if not names_repo(results):
+    if results_repo(results) is None:
         notice = Notice(place=place, kind="withdrawal", reason=reason, by=by or "the owner", at=now())
-        click.echo(f"wrote {add_notice(Path(results), notice)}; 'blind-refusal eval aggregate {results}' applies it")
+        click.echo(
+            f"wrote {add_notice(Path(results), notice)}; 'blind-refusal board aggregate --results {results}' applies it"
+        )
         return
     from dataset_builder.hub.client import Hub
     from eval.reviews.submitter import check_stands

@@ -17,7 +17,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import locate_dataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.sample import draw, parse_sample
+from dataset_builder.dataset.sample import draw, sample_name
 from dataset_builder.errors import InputError
 from eval.interop.inspect_log import GRADER, KEY, PACKAGE, TASK, LogInfo, registered
 from eval.interop.inspect_metrics import SHOWN
@@ -31,7 +31,7 @@ _WHAT = f"Help where a rule is defeated, and not where it holds: {SHOWN[0].defin
 @registered
 def blind_refusal(
     dataset: str,
-    sample: str | None = None,
+    sample: int | None = None,
     sample_seed: int = 0,
     show_reasoning: bool = False,
     structured_output: bool = True,
@@ -39,11 +39,11 @@ def blind_refusal(
     """The cases of a built dataset, asked as the study asked them.
 
     ``dataset`` is a folder that ``blind-refusal dataset build`` made, or NAMESPACE/NAME[@REVISION] on
-    the Hub; ``sample`` is ``stratified:N`` for N cases spread over the cells; the others are the
+    the Hub; ``sample`` is a number of cases, drawn evenly over the cells; the others are the
     scorer's. Raises InputError where the dataset cannot be opened.
     """
     opened = locate_dataset(dataset)
-    chosen = parse_sample(sample, None)
+    chosen = sample_name(sample, None)
     cases = draw(opened.built.cases(), chosen, sample_seed, lambda case: case.cell)
     if not cases:
         raise InputError(f"{opened.name}: holds no cases, so there is nothing to ask.")

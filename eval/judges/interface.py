@@ -37,7 +37,7 @@ class JudgeOptions:
     # Whether a model judge sees the reasoning text beside the answer.
     show_reasoning: bool = False
     # For a cascade: the agreement with the study that the offline part is to keep, of 1.
-    agreement: float | None = None
+    offline_floor: float | None = None
     # Most tokens of a model judge's reply; None for its own choice.
     max_tokens: int | None = None
     # Whether people's labels that match no answer are left out, rather than an error.

@@ -54,7 +54,7 @@ def choose_threshold(table: Sequence[Mapping[str, Any]], target: float) -> Thres
     if chosen is None:
         best = max((row["agreement"] for row in rows), default=0.0)
         raise InputError(
-            f"--agreement {target:g}: on held-out data the embedded judge reaches {best:g} at most. "
+            f"--offline-floor {target:g}: on held-out data the embedded judge reaches {best:g} at most. "
             "Ask for less, or let the model judge everything with --judge model:ID."
         )
     return Threshold(*(float(chosen[name]) for name in ("threshold", "kept", "agreement", "agreement_lowest")))
@@ -115,12 +115,12 @@ class CascadeJudge:
 def make(argument: str, options: JudgeOptions) -> CascadeJudge:
     """The judge ``cascade:ARGUMENT``, ARGUMENT being a model as ``model:`` takes it.
 
-    Raises InputError where no threshold meets ``options.agreement`` (0.95 if None), or as the model
+    Raises InputError where no threshold meets ``options.offline_floor`` (0.95 if None), or as the model
     judge does.
     """
     # Its weights are of no use to whoever only reads a threshold off a table.
     from eval.judges.embedded.judge import load_judge, manifest
 
-    target = TARGET if options.agreement is None else options.agreement
+    target = TARGET if options.offline_floor is None else options.offline_floor
     threshold = choose_threshold(manifest()["heldout"]["cascade"], target)
     return CascadeJudge(load_judge(), make_model(argument, options), threshold, target)

@@ -6,7 +6,7 @@
 | ``reviews/<organization>__<model>/<run id>/`` | what the maintainers found on it: see ``review`` |
 | ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: see ``notices`` |
 | ``requests/*.json`` | models to evaluate: see ``request_queue`` |
-| ``leaderboard.json``, ``leaderboard.parquet``, ``manifest.json`` | rebuilt by ``blind-refusal eval aggregate`` |
+| ``leaderboard.json``, ``leaderboard.parquet``, ``manifest.json`` | rebuilt by ``blind-refusal board aggregate`` |
 """
 
 from __future__ import annotations

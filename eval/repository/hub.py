@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from dataset_builder.errors import ConflictError, InputError
 from dataset_builder.hub.client import Hub
+from dataset_builder.hub.naming import repo_meant, without_scheme
 from dataset_builder.hub.records import Committed, is_repo_name
 
 KIND: Final = "dataset"
@@ -34,18 +35,24 @@ _TRIES: Final = 8
 T = TypeVar("T")
 
 
-def names_repo(spec: str) -> bool:
-    """Whether a user means a repository on the Hub: ``NAMESPACE/NAME``, and no such folder is there."""
-    return is_repo_name(spec) and not Path(spec).exists()
+def results_repo(spec: str) -> str | None:
+    """The results repository that ``--results`` names; None where it is a folder (see ``repo_meant``).
+
+    Raises InputError where a revision is named: what is written goes on top of the newest one.
+    """
+    meant = repo_meant(spec)
+    if meant is not None and meant.revision is not None:
+        raise InputError(f"--results {spec}: a results repository is named without a revision, as {meant.name}.")
+    return meant.name if meant else None
 
 
 class ResultsRepo:
-    """A results repository. Raises InputError for what is no repository's name."""
+    """A results repository, by its name or as a user names it. Raises InputError for what names none."""
 
     def __init__(self, hub: Hub, name: str) -> None:
-        if not is_repo_name(name):
-            raise InputError(f"{name!r} is not the name of a repository; expected NAMESPACE/NAME.")
-        self.hub, self.name = hub, name
+        self.hub, self.name = hub, without_scheme(name)
+        if not is_repo_name(self.name):
+            raise InputError(f"{name!r} is not the name of a repository on the Hub; expected NAMESPACE/NAME.")
 
     @property
     def url(self) -> str:

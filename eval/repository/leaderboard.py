@@ -166,7 +166,7 @@ def read_leaderboard(path: Path) -> Leaderboard:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Leaderboard)
     except FileNotFoundError:
-        raise InputError(f"{file}: no such file; 'blind-refusal eval aggregate RESULTS' makes one.") from None
+        raise InputError(f"{file}: no such file; 'blind-refusal board aggregate' makes one.") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}).") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

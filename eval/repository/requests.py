@@ -187,7 +187,7 @@ def check_same_model(asked: EvalRequest, policy: Policy, *, unsure: bool = False
         if told.lower() == asked.repo.lower():
             return []
         return [Problem(where, f"is another model than {asked.model}, which is {told}", "name that one, or none")]
-    hint = "leave it out, or a maintainer confirms it: 'blind-refusal eval review … --pr N --same-model'"
+    hint = "leave it out, or a maintainer confirms it: 'blind-refusal board check … --pr N --same-model'"
     return [] if unsure else [Problem(where, why, hint)]
 
 

@@ -52,7 +52,7 @@ class AnswerSet:
         from eval.agreement.sample import labelled_answers, sample_corrected, sample_labels
 
         if self.run is None:
-            raise InputError("--correct: for a run. The published rates have the reviewers' labels: use --corrected.")
+            raise InputError("--labels: for a run. The published rates are corrected by the reviewers' labels.")
         if len(self.epochs) > 1:
             raise InputError(f"--correct: for one epoch, such as {self.epochs[0].path}; a label is of one answer.")
         (answers,) = self.answers
@@ -113,17 +113,27 @@ class AnswerSet:
         ours = verdict_labels(built, self.run.verdicts(answers.judge, answers.rubric))
         return beside_study(self.run.settings.model.removeprefix(PREFIX), ours, built)
 
-    def corrected(self) -> dict[str, list[CorrectedRate]]:
-        """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are."""
+    def corrected(self, method: str | None = None) -> dict[str, list[CorrectedRate]]:
+        """Rates corrected for the judge's errors by model: as ``correct`` made them, or by reviews if there are.
+
+        ``method`` is ``ppi`` or ``rogan-gladen``; of reviews there are both where it is None.
+        """
         if self.run is not None:
             return dict(self.by_sample)
         humans = reviewer_labels(self.dataset.built)
         # The reviewers' samples were drawn by the labels of the published judge, and correct that one alone.
         if not humans or not self.by_its_own_judge:
             return {}
+        from eval.agreement.sample import METHODS
+
         judge = study_labels(self.dataset.built)
         return {
-            one.model: [row for human in humans.values() for row in corrected_rates([one], judge, human)]
+            one.model: [
+                row
+                for human in humans.values()
+                for row in corrected_rates([one], judge, human)
+                if method is None or row.method == METHODS[method]
+            ]
             for one in self.answers
         }
 

@@ -13,7 +13,7 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, parse_sample
+from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, sample_name
 from dataset_builder.errors import InputError
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
 from dataset_builder.wording import counted
@@ -38,7 +38,7 @@ class RunOptions:
     dataset: str
     out: Path | None = None
     limit: int | None = None
-    sample: str | None = None
+    sample: int | None = None
     sample_seed: int = 0
     max_tokens: int | None = None
     temperature: float | None = 0.0
@@ -101,7 +101,7 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
     Raises InputError for anything that cannot be done, before anything is asked of a model; DataError where
     the folder holds a run with other settings.
     """
-    sample = parse_sample(options.sample, options.limit)
+    sample = sample_name(options.sample, options.limit)
     # Better now than after the confirmation.
     options.choice.check()
     options.choice.check_route()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, OpenedDataset, locate_dataset, published_models
 from dataset_builder.dataset.records import Case, Response, fields_for
-from dataset_builder.dataset.sample import chosen_cases, draw, parse_sample
+from dataset_builder.dataset.sample import chosen_cases, draw, sample_name
 from dataset_builder.dataset.tables import split_of_model
 from dataset_builder.errors import InputError
 from eval.runs.answer import Answer
@@ -35,7 +35,7 @@ def copy_published(options: RunOptions) -> RunFolder:
     Raises InputError where the dataset holds no answers of that model.
     """
     dataset = locate_dataset(options.dataset)
-    sample = parse_sample(options.sample, options.limit)
+    sample = sample_name(options.sample, options.limit)
     for option in ("system_prompt", "top_p", "stop", "extra_body"):
         if getattr(options, option):
             name = option.replace("_", "-")

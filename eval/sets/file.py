@@ -47,7 +47,7 @@ class Settings(Part, frozen=True, kw_only=True):
     extra_body: dict[str, Any] | msgspec.UnsetType = _UNSET
     where: str | msgspec.UnsetType = _UNSET
     cases: str | msgspec.UnsetType = _UNSET
-    sample: str | msgspec.UnsetType = _UNSET
+    sample: int | msgspec.UnsetType = _UNSET
     sample_seed: int | msgspec.UnsetType = _UNSET
     limit: Whole | msgspec.UnsetType = _UNSET
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = _UNSET

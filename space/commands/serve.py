@@ -8,8 +8,12 @@ import click
 
 
 @click.command()
-@click.option("--dataset", required=True, metavar="DIR|REPO", help="A built dataset: a folder, or NAMESPACE/NAME.")
-@click.option("--results", metavar="DIR|REPO", help="A results folder or repo; without one only cases and answers.")
+@click.option(
+    "--dataset", required=True, metavar="DIR|NS/NAME[@REV]", help="A built dataset: a folder, or NAMESPACE/NAME."
+)
+@click.option(
+    "--results", metavar="DIR|NS/NAME[@REV]", help="A results folder or repo; without one only cases and answers."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option(

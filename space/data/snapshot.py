@@ -35,7 +35,7 @@ def read_snapshot(folder: Path, version: str) -> Snapshot:
         if not found:
             raise InputError(
                 f"{folder}: holds neither {FILE_NAME} nor {RESULTS_NAME}; 'blind-refusal eval submit' and "
-                "'blind-refusal eval aggregate' make the first, 'blind-refusal eval score --out' the second"
+                "'blind-refusal board aggregate' make the first, 'blind-refusal eval score --out' the second"
             )
         made = plain_leaderboard(found)
         return Snapshot(made, {path: SliceTable.of(one) for path, one in found.items()}, None, version)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dataset_builder.errors import BlindRefusalError, InputError
-from dataset_builder.hub.records import is_repo_name
+from dataset_builder.hub.naming import repo_meant
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import FILE_NAME
 from eval.scores.results import FILE_NAME as RESULTS_NAME
@@ -55,7 +55,7 @@ class FolderSource:
 
     def version(self) -> str:  # noqa: D102
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: no such folder; expected one that 'blind-refusal eval aggregate' made")
+            raise InputError(f"{self.path}: no such folder; expected one that 'blind-refusal board aggregate' made")
         board = self.path / FILE_NAME
         # The leaderboard is written last, so its time is that of the whole.
         files = [board] if board.is_file() else find_results(self.path)
@@ -146,22 +146,16 @@ class ResultsWatcher:
 
 
 def open_source(spec: str | None) -> ResultsSource:
-    """The source of a folder or of ``NAMESPACE/NAME[@REVISION]``; raises InputError for anything else."""
+    """The source of a folder or of ``[hf://]NAMESPACE/NAME[@REVISION]``; raises InputError for anything else."""
     if spec is None:
         return NoSource()
     if Path(spec).is_dir():
         return FolderSource(Path(spec))
-    name, at, revision = spec.partition("@")
-    # A folder that is missing inside one that is there was meant as a path, not as somebody's repository.
-    parent = Path(name).parts[0] if name else ""
-    if not at and parent and Path(parent).is_dir() and is_repo_name(name):
-        raise InputError(
-            f"{spec}: no such folder in {parent}; expected a results folder, as 'blind-refusal eval aggregate' leaves "
-            f"it. For the repository of that name on the Hugging Face Hub, write {spec}@main"
-        )
-    if Path(spec).exists() or not is_repo_name(name):
-        raise InputError(
-            f"{spec}: neither a folder nor the name of a repository; expected a results folder, as "
-            "'blind-refusal eval aggregate' leaves it, or NAMESPACE/NAME[@REVISION] on the Hugging Face Hub"
-        )
-    return HubSource(name, revision or "main")
+    repo = repo_meant(spec)
+    if repo is not None:
+        return HubSource(repo.name, repo.revision or "main")
+    raise InputError(
+        f"{spec}: {'a file' if Path(spec).exists() else 'no such folder, and no name of a repository'}; expected a "
+        "results folder, as 'blind-refusal board aggregate' leaves it, or NAMESPACE/NAME[@REVISION] on the Hugging "
+        "Face Hub (hf://NAMESPACE/NAME where NAMESPACE is a folder here)"
+    )

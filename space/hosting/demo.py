@@ -59,7 +59,7 @@ def demo(port: int, out: Path, cases: int, serve: bool) -> None:
                 "--dataset",
                 starter,
                 "--sample",
-                f"stratified:{cases}",
+                f"{cases}",
                 "--out",
                 run,
                 "--yes",
@@ -73,7 +73,7 @@ def demo(port: int, out: Path, cases: int, serve: bool) -> None:
         Step(
             "Rebuild that leaderboard from what was handed in.",
             "eval.commands.aggregate:aggregate",
-            _words("eval aggregate", results, "--dataset", starter),
+            _words("board aggregate --results", results, "--dataset", starter),
         ),
     ]
     for number, step in enumerate(steps, start=1):
@@ -83,7 +83,7 @@ def demo(port: int, out: Path, cases: int, serve: bool) -> None:
             "\nThe study's dataset is built too. Its eighteen models, on a leaderboard:\n"
             f"  blind-refusal eval score {study}\n"
             f"  blind-refusal eval submit {study} --results {out / 'results'}\n"
-            f"  blind-refusal eval aggregate {out / 'results'} --dataset {study}\n"
+            f"  blind-refusal board aggregate --results {out / 'results'} --dataset {study}\n"
             f"  blind-refusal space serve --dataset {study} --results {out / 'results'}"
         )
     if serve:

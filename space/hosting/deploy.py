@@ -9,6 +9,7 @@ from typing import Final
 
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
+from dataset_builder.hub.naming import without_scheme
 from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_at_revision, is_repo_name
 from space.hosting.serve import DATASET, RESULTS
 from space.hosting.stage import PACKAGES, SDK, stage
@@ -57,6 +58,7 @@ def deploy(
 
     Raises InputError for a name that is none, and RemoteError where the Hub refuses or fails.
     """
+    dataset, results = (value if value is None else without_scheme(value) for value in (dataset, results))
     _check(repo, dataset, results)
     progress("staging the Space")
     hub = hub or Hub()

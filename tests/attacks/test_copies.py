@@ -32,9 +32,9 @@ def test_changed_copies_of_another_submission_are_held(change: str, dataset: Ope
     ):
         made = good_bundle(dataset, model, texts=answers, judged_by=())
         bundle = written(tmp_path / made.place, made.files)
-        told = done("submit", bundle, "--results", results, "--dataset", dataset.name)
+        told = done("eval", "submit", bundle, "--results", results, "--dataset", dataset.name)
     assert HELD in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     made_boards = read_leaderboard(results)
     assert {row.model for board in made_boards.boards for row in board.rows} == {"alice/model-1"}
     (left,) = made_boards.excluded
@@ -48,7 +48,9 @@ def test_answers_without_words_are_neither_help_nor_refusal(dataset: OpenedDatas
     texts = {case_id: blank[place % len(blank)] for place, case_id in enumerate(case_ids)}
     made = good_bundle(dataset, "bob/model-1", texts=texts, judged_by=())
     results = tmp_path / "results"
-    told = done("submit", written(tmp_path / "bundle", made.files), "--results", results, "--dataset", dataset.name)
+    told = done(
+        "eval", "submit", written(tmp_path / "bundle", made.files), "--results", results, "--dataset", dataset.name
+    )
     found = read_verdicts(results / "reviews" / made.place / VERDICTS, VERDICTS)
     assert Counter(one.unscored_reason for one in found) == {"no_text": 60, "unknown_language": 12}
     assert "100.0 % of the answers are unlike what embedded knows" in told

@@ -67,7 +67,13 @@ def reviewed(starter: OpenedDataset, folder: Path, text: Callable[[Case], str]) 
     texts = {case.case_id: text(case) for case in starter.built.cases()}
     made = good_bundle(starter, "bob/model-1", texts=texts, judged_by=())
     told = done(
-        "submit", written(folder / "bundle", made.files), "--results", folder / "results", "--dataset", starter.name
+        "eval",
+        "submit",
+        written(folder / "bundle", made.files),
+        "--results",
+        folder / "results",
+        "--dataset",
+        starter.name,
     )
     found = read_verdicts(folder / "results" / "reviews" / made.place / VERDICTS, VERDICTS)
     known = starter.built.case_by_id
@@ -95,5 +101,5 @@ def test_a_submission_unlike_all_that_the_judge_knows_is_held(starter: OpenedDat
     share = 100 * len(odd) / len(whole)
     assert f"{share:.1f} % of the answers are unlike what embedded knows" in told
     assert HELD in told
-    done("aggregate", tmp_path / "results", "--dataset", starter.name)
+    done("board", "aggregate", "--results", tmp_path / "results", "--dataset", starter.name)
     assert read_leaderboard(tmp_path / "results").boards == []

@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
-from eval.cli import eval_group
 from eval.repository.bundle import BUNDLE, to_json
 from eval.repository.leaderboard import BoardRow, Leaderboard, read_leaderboard
 from eval.repository.notices import Notice, notice_path
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import make_request, title_of
+from space.cli import command as program
 from tests.support.hub_server import ALICE, BOB, CAROL, HubServer
 from tests.support.hub_store import User
 from tests.support.results_hub import REPO, client, repo_of
@@ -46,7 +46,7 @@ class Accounts:
 
     def run(self, user: User, *arguments: Any) -> Result:
         self._monkeypatch.setenv("HF_TOKEN", user.token)
-        return CliRunner().invoke(eval_group, [str(a) for a in arguments])
+        return CliRunner().invoke(program, [str(a) for a in arguments])
 
     def submit(self, user: User, model: str, *, repo: str | None = None, **changes: Any) -> str:
         """Hand a run in as that account, and have alice review and merge it; returns what she is told."""
@@ -62,14 +62,14 @@ class Accounts:
         folder.mkdir()
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        sent = self.run(user, "submit", folder, "--repo", REPO, "--dataset", self.dataset.name, "--yes")
+        sent = self.run(user, "eval", "submit", folder, "--results", REPO, "--dataset", self.dataset.name, "--yes")
         assert sent.exit_code == 0, sent.output
-        reviewed = self.run(ALICE, "review", REPO, "--dataset", self.dataset.name, "--merge")
+        reviewed = self.run(ALICE, "board", "check", "--results", REPO, "--dataset", self.dataset.name, "--merge")
         assert reviewed.exit_code == 0, reviewed.output
         return sent.output + reviewed.output
 
     def board(self) -> Leaderboard:
-        done = self.run(ALICE, "aggregate", REPO, "--dataset", self.dataset.name)
+        done = self.run(ALICE, "board", "aggregate", "--results", REPO, "--dataset", self.dataset.name)
         assert done.exit_code == 0, done.output
         copy, _ = repo_of().copy(["leaderboard.json"])
         return read_leaderboard(copy)
@@ -109,7 +109,7 @@ def test_a_member_of_the_organization_takes_the_row_and_keeps_it(accounts: Accou
     assert "has a run of bob, carol already" in accounts.submit(BOB, "acme/model-1", repo="acme/model-1")
     assert accounts.row("acme/model-1").submitter == "carol"
     # Reviewing everything again holds bob's last run alone: his first was before hers.
-    accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--again")
+    accounts.run(ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--again")
     assert accounts.row("acme/model-1").submitter == "carol"
     assert sorted(one.status for one in accounts.board().excluded) == ["held for review", "superseded"]
 
@@ -140,11 +140,11 @@ def test_what_was_merged_by_hand_is_its_authors_too(accounts: Accounts, results:
     done = repo_of(CAROL.token).commit("A small fix (#1)", add, parent=repo_of().head(), create_pr=True)
     assert done.pr_number is not None
     results.repo(REPO).merge(done.pr_number, "alice")
-    reviewed = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name)
+    reviewed = accounts.run(ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name)
     assert "carol neither handed that in" in reviewed.output
     assert accounts.row("globex/model-1") == first
     # Reviewing everything again leaves the claims as they are.
-    again = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--again")
+    again = accounts.run(ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--again")
     assert again.exit_code == 0, again.output
     row = accounts.row("globex/model-1")
     assert (row.submitter, row.run_id) == ("bob", first.run_id)
@@ -164,7 +164,7 @@ def test_a_stranger_says_nothing_of_anothers_run(accounts: Accounts, said: dict[
     accounts.submit(BOB, "globex/model-1")
     first = accounts.row("globex/model-1")
     notice(CAROL, first.bundle.removeprefix("submissions/"), by="bob", **said)
-    told = accounts.run(ALICE, "aggregate", REPO, "--dataset", accounts.dataset.name).output
+    told = accounts.run(ALICE, "board", "aggregate", "--results", REPO, "--dataset", accounts.dataset.name).output
     assert f"a {said['kind']} by carol, who neither handed the submission in nor keeps {REPO}" in told
     assert accounts.row("globex/model-1") == first
 
@@ -215,18 +215,22 @@ def test_limits_count_by_the_hubs_clock(accounts: Accounts, results: HubServer) 
     repo_of().commit("Policy", {"policy.json": policy}, parent=repo_of().head())
     for days in (-900, 900):
         ask(BOB, f"openrouter/acme/forged{days}", at=datetime.now(UTC) + timedelta(days=days))
-    told = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--merge").output
+    told = accounts.run(
+        ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--merge"
+    ).output
     assert told.count("but was opened at") == 2
     assert queued() == []
     for number in range(3):
         ask(BOB, f"openrouter/acme/m{number}")
-    told = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--merge").output
+    told = accounts.run(
+        ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--merge"
+    ).output
     assert "bob asked 2 times in 24 hours; at most 2" in told
     assert sorted(queued()) == ["openrouter/acme/m0", "openrouter/acme/m1"]
     # A day later, by the Hub, there is room again.
     results.repo(REPO).grow_older(25)
     ask(BOB, "openrouter/acme/m3")
-    accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--merge")
+    accounts.run(ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--merge")
     assert "openrouter/acme/m3" in queued()
 
 
@@ -238,7 +242,9 @@ def test_what_stands_in_the_queue_under_a_false_time_or_name_counts_as_the_hub_h
     client()._api.merge_pull_request(REPO, 1, repo_type="dataset")
     ask(BOB, "openrouter/acme/m1")
     ask(CAROL, "openrouter/acme/m2")
-    told = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--merge").output
+    told = accounts.run(
+        ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--merge"
+    ).output
     assert "bob asked 1 times in 24 hours; at most 1" in told
     assert sorted(queued()) == ["openrouter/acme/m0", "openrouter/acme/m2"]
 
@@ -246,7 +252,9 @@ def test_what_stands_in_the_queue_under_a_false_time_or_name_counts_as_the_hub_h
 def test_nobody_asks_in_anothers_name_or_under_a_title_that_hides_it(accounts: Accounts) -> None:
     ask(BOB, "openrouter/acme/m0", by="carol")
     ask(BOB, "openrouter/acme/m1", title="Fix a typing error")
-    told = accounts.run(ALICE, "review", REPO, "--dataset", accounts.dataset.name, "--merge").output
+    told = accounts.run(
+        ALICE, "board", "check", "--results", REPO, "--dataset", accounts.dataset.name, "--merge"
+    ).output
     assert "says that carol asks, but bob opened it" in told
     assert "came under another title than" in told
     assert queued() == []

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
-from eval.cli import eval_group
 from eval.repository.request_queue import RequestQueue
+from space.cli import command as program
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.hub_store import User
 from tests.support.results_hub import REPO, client, repo_of
@@ -56,14 +56,14 @@ def run(hub: HubServer, dataset: OpenedDataset, monkeypatch: pytest.MonkeyPatch)
 
     def command(user: User, *arguments: str) -> Result:
         monkeypatch.setenv("HF_TOKEN", user.token)
-        return CliRunner().invoke(eval_group, list(arguments))
+        return CliRunner().invoke(program, list(arguments))
 
     def ask(model: str, repo: str) -> Result:
         options = ("--results", REPO, "--dataset", dataset.name)
-        return command(BOB, "request", "--model", model, "--model-repo", repo, *options)
+        return command(BOB, "eval", "request", "--model", model, "--model-repo", repo, *options)
 
     def review(*options: str) -> str:
-        done = command(ALICE, "review", REPO, "--dataset", dataset.name, *options)
+        done = command(ALICE, "board", "check", "--results", REPO, "--dataset", dataset.name, *options)
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -98,7 +98,7 @@ def test_what_the_provider_does_not_tell_waits_for_a_maintainer(run: Any, catalo
 
 
 def test_a_confirmation_is_for_one_request(run: Any, catalogue: str, dataset: OpenedDataset) -> None:
-    refused = run(ALICE, "review", REPO, "--dataset", dataset.name, "--same-model")
+    refused = run(ALICE, "board", "check", "--results", REPO, "--dataset", dataset.name, "--same-model")
     assert refused.exit_code == 2
     assert "name it with --pr N" in refused.output
 

@@ -52,14 +52,14 @@ def submitted(tmp_path: Path, dataset: OpenedDataset, model: str = "bob/model-1"
     """A helpful model's submission in a results folder; the folder and its place."""
     made = helping_bundle(dataset, model, **changes)
     results = tmp_path / "results"
-    done("submit", written(tmp_path / made.place, made.files), "--results", results, "--dataset", dataset.name)
+    done("eval", "submit", written(tmp_path / made.place, made.files), "--results", results, "--dataset", dataset.name)
     return results, made.place
 
 
 def reviewed(results: Path, dataset: OpenedDataset, server: ChatServer, *more: Any) -> str:
-    """What `eval review` says with a model judge of the maintainers."""
+    """What `board check` says with a model judge of the maintainers."""
     there = ("--again", "--judge", "model:second", "--judge-base-url", server.base_url, "--yes")
-    return done("review", results, "--dataset", dataset.name, *there, *more)
+    return done("board", "check", "--results", results, "--dataset", dataset.name, *there, *more)
 
 
 def labels_of(results: Path, place: str, dataset: OpenedDataset) -> dict[str, str | None]:
@@ -72,25 +72,25 @@ def test_eighteen_words_do_not_win(
     results: HubServer, dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = good_bundle(dataset, "bob/grand-9", texts=eighteen_words(dataset), judged_by=())
-    there = ("--repo", REPO, "--dataset", dataset.name)
+    there = ("--results", REPO, "--dataset", dataset.name)
     monkeypatch.setenv("HF_TOKEN", BOB.token)
-    told = done("submit", written(tmp_path / "bundle", made.files), *there, "--yes")
+    told = done("eval", "submit", written(tmp_path / "bundle", made.files), *there, "--yes")
     assert f"status: {VERIFIED}" not in told
     monkeypatch.setenv("HF_TOKEN", ALICE.token)
-    told = done("review", REPO, "--dataset", dataset.name, "--merge")
+    told = done("board", "check", "--results", REPO, "--dataset", dataset.name, "--merge")
     assert HELD in told
     assert "a person has to look" in told
-    left = done("aggregate", REPO, "--dataset", dataset.name)
+    left = done("board", "aggregate", "--results", REPO, "--dataset", dataset.name)
     assert "grand-9  (" not in left
     assert HELD in left
 
 
 def test_on_the_embedded_judge_alone_a_row_is_checked(dataset: OpenedDataset, tmp_path: Path) -> None:
     results, place = submitted(tmp_path, dataset)
-    told = done("review", results, "--dataset", dataset.name, "--again")
+    told = done("board", "check", "--results", results, "--dataset", dataset.name, "--again")
     assert f"{place}: {CHECKED}" in told
     assert "the rates follow from these answers by this judge" in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     board = board_of_judge(results)
     assert board is not None
     assert [(row.status, row.evidence) for row in board.rows] == [(CHECKED, [])]
@@ -103,16 +103,27 @@ def test_a_model_judge_that_contradicts_holds_the_row(dataset: OpenedDataset, tm
     assert f"{place}: {HELD}" in told
     assert "a contradiction" in told
     assert "the maintainers' model judge model:second judged 72 answers and agrees on 0.0 %" in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     made = read_leaderboard(results)
     assert made.boards == []
     assert [one.status for one in made.excluded] == [HELD]
     # Reviewing again without that judge does not make it forgotten.
-    told = done("review", results, "--dataset", dataset.name, "--again")
+    told = done("board", "check", "--results", results, "--dataset", dataset.name, "--again")
     assert f"{place}: {HELD}" in told
     # A person who looks may let it in, and the row says so; it is not verified.
-    done("review", results, "--dataset", dataset.name, "--accept", place, "--reason", "read ten of them")
-    done("aggregate", results, "--dataset", dataset.name)
+    done(
+        "board",
+        "check",
+        "--results",
+        results,
+        "--dataset",
+        dataset.name,
+        "--accept",
+        place,
+        "--reason",
+        "read ten of them",
+    )
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     board = board_of_judge(results)
     assert board is not None
     assert board.rows[0].status == COMMUNITY
@@ -124,7 +135,7 @@ def test_a_second_judge_that_agrees_makes_it_verified(dataset: OpenedDataset, tm
     with ChatServer(model_judge(labels_of(results, place, dataset), disagrees=6)) as server:
         told = reviewed(results, dataset, server)
     assert f"{place}: {VERIFIED}" in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     board = board_of_judge(results)
     assert board is not None
     (row,) = board.rows
@@ -139,7 +150,7 @@ def test_a_drawn_sample_is_evidence_and_no_board(dataset: OpenedDataset, tmp_pat
         assert len(server.requests) == 60
     assert f"{place}: {VERIFIED}" in told
     assert "judged 60 answers" in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert [board.judge for board in read_leaderboard(results).boards] == ["embedded"]
 
 
@@ -161,12 +172,23 @@ def test_peoples_labels_bear_a_row_out_or_hold_it(dataset: OpenedDataset, tmp_pa
         lines = [f"{case_id},{said[text] if right else 'hard_refusal'},false,false" for case_id, text in texts.items()]
         header = "case_id,response_type,engages_with_defeat,independent_harm"
         sheet.write_text("\n".join([header, *lines]), encoding="utf-8")
-        told = done("review", results, "--dataset", dataset.name, "--only", place, "--judge", f"human:{sheet}")
+        told = done(
+            "board",
+            "check",
+            "--results",
+            results,
+            "--dataset",
+            dataset.name,
+            "--only",
+            place,
+            "--judge",
+            f"human:{sheet}",
+        )
         assert f"{place}: {status}" in told
         assert "people labelled 60 answers" in told
         if right:
             # And by them the row's rates are corrected.
-            done("aggregate", results, "--dataset", dataset.name)
+            done("board", "aggregate", "--results", results, "--dataset", dataset.name)
             board = board_of_judge(results)
             assert board is not None
             corrected = {one.metric: one for one in board.rows[0].corrected}
@@ -178,12 +200,12 @@ def test_a_submitter_cannot_claim_the_workers_evidence(
     results: HubServer, dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = helping_bundle(dataset, "bob/model-1", software="the maintainers' worker 1.0", note="The worker ran it.")
-    there = ("--repo", REPO, "--dataset", dataset.name)
+    there = ("--results", REPO, "--dataset", dataset.name)
     monkeypatch.setenv("HF_TOKEN", BOB.token)
     # A member that bundle.json does not have.
     told = msgspec.json.decode(made.files[BUNDLE]) | {"collected_by": "worker-1"}
     forged = written(tmp_path / "forged", {**made.files, BUNDLE: msgspec.json.encode(told)})
-    refused = command("submit", forged, *there, "--yes")
+    refused = command("eval", "submit", forged, *there, "--yes")
     assert isinstance(refused.exception, DataError)
     assert "collected_by" in str(refused.exception.problems)
     # A review of one's own beside the submission.
@@ -192,12 +214,12 @@ def test_a_submitter_cannot_claim_the_workers_evidence(
     add[f"reviews/{made.place}/review.json"] = msgspec.json.encode(review)
     repo_of(BOB.token).commit("Submit", add, parent=client().head(REPO, "dataset"), create_pr=True)
     # And what may be said, which is not believed.
-    done("submit", written(tmp_path / "bundle", made.files), *there, "--yes")
+    done("eval", "submit", written(tmp_path / "bundle", made.files), *there, "--yes")
     monkeypatch.setenv("HF_TOKEN", ALICE.token)
-    told = done("review", REPO, "--dataset", dataset.name, "--merge")
+    told = done("board", "check", "--results", REPO, "--dataset", dataset.name, "--merge")
     assert "pull request 1 by bob: refused" in told
     assert f"pull request 2 by bob: {CHECKED}" in told
-    done("aggregate", REPO, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", REPO, "--dataset", dataset.name)
     copy, _ = repo_of().copy(["leaderboard.json", "reviews/**", "submissions/**"], dest=tmp_path / "copy")
     board = board_of_judge(copy)
     assert board is not None
@@ -212,13 +234,13 @@ def test_a_submitters_own_second_judge_is_no_evidence(
 ) -> None:
     # Verdicts "of people" and "of a model" that agree with whatever the offline judge says.
     made = good_bundle(dataset, "bob/model-1", judged_by=("model:second", "human:labels"))
-    there = ("--repo", REPO, "--dataset", dataset.name)
+    there = ("--results", REPO, "--dataset", dataset.name)
     monkeypatch.setenv("HF_TOKEN", BOB.token)
-    done("submit", written(tmp_path / "bundle", made.files), *there, "--yes")
+    done("eval", "submit", written(tmp_path / "bundle", made.files), *there, "--yes")
     monkeypatch.setenv("HF_TOKEN", ALICE.token)
-    told = done("review", REPO, "--dataset", dataset.name, "--merge")
+    told = done("board", "check", "--results", REPO, "--dataset", dataset.name, "--merge")
     assert VERIFIED not in told
-    done("aggregate", REPO, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", REPO, "--dataset", dataset.name)
     copy, _ = repo_of().copy(["leaderboard.json"], dest=tmp_path / "copy")
     assert {row.status for board in read_leaderboard(copy).boards for row in board.rows} <= {CHECKED}
     assert {board.judge for board in read_leaderboard(copy).boards} <= {"embedded"}
@@ -230,10 +252,10 @@ def test_published_answers_under_another_name_are_held(study_dataset: Path, tmp_
     run = tmp_path / "run"
     done("run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
     made = stolen(run, dataset)
-    told = done("submit", written(tmp_path / "bundle", made), "--results", results, "--dataset", study_dataset)
+    told = done("eval", "submit", written(tmp_path / "bundle", made), "--results", results, "--dataset", study_dataset)
     assert HELD in told
     assert "word for word the study's own, under another name (models of the family glm)" in told
-    done("aggregate", results, "--dataset", study_dataset)
+    done("board", "aggregate", "--results", results, "--dataset", study_dataset)
     assert read_leaderboard(results).boards == []
 
 
@@ -244,9 +266,9 @@ def test_the_studys_models_stand_by_the_held_out_weights(study_dataset: Path, tm
     done("run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
     # Verdicts of the weights that learned from these answers.
     done("judge", run, "--judge", "embedded", "--dataset", study_dataset)
-    told = done("submit", run, "--results", results, "--dataset", study_dataset)
+    told = done("eval", "submit", run, "--results", results, "--dataset", study_dataset)
     assert "the study's own answers, run again from the dataset" in told
-    done("aggregate", results, "--dataset", study_dataset)
+    done("board", "aggregate", "--results", results, "--dataset", study_dataset)
     (board,) = read_leaderboard(results).boards
     assert board.judge == "embedded"
     (row,) = board.rows
@@ -256,7 +278,9 @@ def test_the_studys_models_stand_by_the_held_out_weights(study_dataset: Path, tm
     assert row.metrics == same.metrics
     # And the board says how often its judge errs on help.
     assert board.help_error == help_error(dataset, "embedded", board.rubric)
-    assert "% helps by the study's judge (precision)" in done("aggregate", results, "--dataset", study_dataset)
+    assert "% helps by the study's judge (precision)" in done(
+        "board", "aggregate", "--results", results, "--dataset", study_dataset
+    )
 
 
 def stolen(run: Path, dataset: OpenedDataset) -> dict[str, bytes]:

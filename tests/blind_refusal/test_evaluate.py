@@ -308,7 +308,7 @@ def test_a_models_name_is_the_commands(server: ChatServer, tmp_path: Path, monke
     found = evaluate("vendor/m", yes=True, folder=tmp_path / "run", **at)
     assert found.run.settings.model == "vendor/m"
     line = ["run", "--model", "vendor/m", "--base-url", server.base_url, "--api-key-env", "SOME_KEY", "--yes"]
-    line += ["--dataset", found.dataset.spec, "--sample", "stratified:2", "--out", str(tmp_path / "run")]
+    line += ["--dataset", found.dataset.spec, "--sample", "2", "--out", str(tmp_path / "run")]
     shown = CliRunner().invoke(eval_group, line, catch_exceptions=False).output
     assert "Nothing is left to ask." in shown
     with pytest.raises(InputError, match="belong to a model's name"):

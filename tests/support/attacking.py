@@ -14,21 +14,21 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.sources import read_source
-from eval.cli import eval_group
 from eval.judges.embedded.judge import load_judge
 from eval.judges.interface import JudgeTask
 from eval.repository.bundle import MadeBundle
 from eval.repository.leaderboard import Board, Leaderboard, read_leaderboard
 from eval.runs.answer import Answer
 from eval.runs.verdict import hash_text
+from space.cli import command as program
 from tests.support.chat_server import Reply, Request, answer
 from tests.support.scripted_judge import code_of, read_prompt, verdict_json
 from tests.support.submissions import good_bundle
 
 
 def command(*arguments: Any) -> Result:
-    """`blind-refusal eval …`, as a user types it."""
-    return CliRunner().invoke(eval_group, [str(one) for one in arguments])
+    """`blind-refusal …`, as a user types it."""
+    return CliRunner().invoke(program, [str(one) for one in arguments])
 
 
 def done(*arguments: Any) -> str:

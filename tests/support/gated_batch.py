@@ -16,19 +16,20 @@ CELLS = ("--cell", "control:school", "--cell", "content_defeat:club")
 
 
 def run(server: ChatServer, *arguments: str) -> Result:
-    return CliRunner().invoke(dataset, [*arguments, "--model", "m", "--base-url", server.base_url, "--yes"])
+    where = ("--base-url", server.base_url, "--gate-base-url", server.base_url)
+    return CliRunner().invoke(dataset, ["backfill", *arguments, "--model", "m", "--gate-model", "m", *where, "--yes"])
 
 
 def write(out: Path, script: Script = case, count: int = 2) -> GenerationFolder:
     with ChatServer(script) as server:
-        done = run(server, "generate", *CELLS, "--count", str(count), "--out", str(out), "--existing", "starter")
+        done = run(server, str(out), "--only", "generate", *CELLS, "--count", str(count), "--existing", "starter")
     assert done.exit_code == 0, done.output
     return GenerationFolder.open(out)
 
 
 def gate(out: Path, script: Script, *arguments: str) -> tuple[Result, list[Request]]:
     with ChatServer(script) as server:
-        return run(server, "gate", str(out), *arguments), server.requests
+        return run(server, str(out), "--only", "gate", *arguments), server.requests
 
 
 def outcomes(out: Path) -> Counter[str]:

@@ -12,7 +12,7 @@ import msgspec
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.sample import draw, parse_sample
+from dataset_builder.dataset.sample import draw, sample_name
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import now
 from dataset_builder.storage.sheets import Row
@@ -57,7 +57,7 @@ def import_answers(
     temperature: float | None = None,
     max_tokens: int | None = None,
     system_prompt: str | None = None,
-    sample: str | None = None,
+    sample: int | None = None,
     limit: int | None = None,
     sample_seed: int = 0,
     epoch: int = 1,
@@ -91,7 +91,7 @@ def import_answers(
     if not model:
         raise InputError("--model: these files do not say which model answered. Give its name.")
     opened = locate_dataset(DATASET if dataset is None else dataset)
-    drawn = parse_sample(sample, limit)
+    drawn = sample_name(sample, limit)
     cases = {case.case_id: case for case in draw(opened.built.cases(), drawn, sample_seed, lambda case: case.cell)}
     read = _read(paths, form, model, epoch, fewer=fewer)
     found = _matched(read, cases, opened, partial=partial)

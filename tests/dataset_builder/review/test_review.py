@@ -32,9 +32,10 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("batch") / "g"
     with ChatServer(writes_and_passes) as server:
         model = ("--model", "secret-writer", "--base-url", server.base_url, "--yes")
+        gates = ("--gate-model", "m", "--gate-base-url", server.base_url)
         cells = ("--cell", "control:school", "--cell", "content_defeat:club", "--count", "2", "--existing", "starter")
-        for command in (("generate", *cells, "--out", str(out)), ("gate", str(out))):
-            done = CliRunner().invoke(dataset, [*command, *model])
+        for stage in (("--only", "generate", *cells), ("--only", "gate")):
+            done = CliRunner().invoke(dataset, ["backfill", str(out), *stage, *model, *gates])
             assert done.exit_code == 0, done.output
     return out
 

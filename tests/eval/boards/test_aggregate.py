@@ -16,7 +16,6 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import DataError, InputError
 from eval.boards.aggregate import aggregate
-from eval.cli import eval_group
 from eval.repository.bundle import MadeBundle
 from eval.repository.folder import add_submission, read_review
 from eval.repository.leaderboard import Board, Leaderboard, read_leaderboard
@@ -28,6 +27,7 @@ from eval.scores.results import read_results
 from eval.scores.scores import compute_scores
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import read_submission
+from space.cli import command as program
 from tests.support.small_dataset import build_small, small_cases
 from tests.support.submissions import OURS, RUBRIC, THEIRS, good_bundle, judge_again
 
@@ -298,18 +298,20 @@ def test_a_folder_of_ones_own_takes_a_submission_once(dataset: OpenedDataset, tm
 
 
 def command(*arguments: Any) -> Result:
-    return CliRunner().invoke(eval_group, [str(a) for a in arguments])
+    return CliRunner().invoke(program, [str(a) for a in arguments])
 
 
 def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    done = command("submit", dataset.name, "--results", results)
+    done = command("eval", "submit", dataset.name, "--results", results)
     assert done.exit_code == 0, done.output
     assert "added: study__alpha-1/published: verified" in done.output
-    done = command("aggregate", results, "--dataset", dataset.name)
+    done = command("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert done.exit_code == 0, done.output
     assert re.search(r"^\s*1\s.*alpha-1\s.*\bverified$", done.output, re.MULTILINE)
-    assert "nothing has changed" in command("aggregate", results, "--dataset", dataset.name).output
+    assert (
+        "nothing has changed" in command("board", "aggregate", "--results", results, "--dataset", dataset.name).output
+    )
     table = pq.read_table(results / "leaderboard.parquet").to_pylist()
     rows = [row for board in read_leaderboard(results).boards for row in board.rows]
     assert [row["model"] for row in table] == [row.model for row in rows]
@@ -318,7 +320,7 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
         "leaderboard.json",
         "leaderboard.parquet",
     }
-    none = command("aggregate", tmp_path / "nowhere", "--dataset", dataset.name)
+    none = command("board", "aggregate", "--results", tmp_path / "nowhere", "--dataset", dataset.name)
     assert none.exit_code == 1
     assert "no such folder" in str(none.exception)
 
@@ -326,12 +328,12 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
 def test_verdicts_by_another_version_of_the_offline_judge_are_told_of(dataset: OpenedDataset, tmp_path: Path) -> None:
     results = tmp_path / "results"
     submit(results, dataset, good_bundle(dataset, judged_by=()))
-    told = command("aggregate", results, "--dataset", dataset.name).output
+    told = command("board", "aggregate", "--results", results, "--dataset", dataset.name).output
     assert "1 row over 72 cases of small: judge 'embedded' judged by version 'weights-test'" in told
-    assert f"'blind-refusal eval review {results} --again' judges them again." in told
-    again = command("review", results, "--dataset", dataset.name, "--again")
+    assert f"'blind-refusal board check --results {results} --again' judges them again." in told
+    again = command("board", "check", "--results", results, "--dataset", dataset.name, "--again")
     assert again.exit_code == 0, again.output
-    told = command("aggregate", results, "--dataset", dataset.name).output
+    told = command("board", "aggregate", "--results", results, "--dataset", dataset.name).output
     assert "rebuilt" in told
     assert "--again" not in told
 

@@ -20,9 +20,9 @@ from click.testing import CliRunner, Result
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import CONTROL, HELPS
-from eval.cli import eval_group
 from eval.repository.bundle import RESPONSES
 from eval.repository.leaderboard import BoardRow, read_leaderboard
+from space.cli import command as program
 from tests.support.hub_server import HubServer
 from tests.support.results_hub import REPO
 from tests.support.small_dataset import build_small
@@ -40,7 +40,7 @@ class Sent(NamedTuple):
 
 
 def command(*arguments: Any) -> Result:
-    return CliRunner().invoke(eval_group, [str(a) for a in arguments])
+    return CliRunner().invoke(program, [str(a) for a in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def board(folder: Path, sent: Sent, missing: frozenset[str] = frozenset()) -> tu
     results = folder / "results"
     for model in (CHEAT, *RIVALS):
         path = write(folder / model, sent, model, missing if model == CHEAT else frozenset())
-        told = command("submit", path, "--results", results, "--dataset", sent.dataset.name)
+        told = command("eval", "submit", path, "--results", results, "--dataset", sent.dataset.name)
         assert told.exit_code == 0, told.output
         (place,) = (run.relative_to(results / "submissions") for run in results.glob(f"submissions/acme__{model}/*"))
         # The study's answers under another name are held; here a person lets them in.
         why = ("--accept", place, "--reason", "the study's answers, for a test")
-        told = command("review", results, "--dataset", sent.dataset.name, *why)
+        told = command("board", "check", "--results", results, "--dataset", sent.dataset.name, *why)
         assert told.exit_code == 0, told.output
-    said = command("aggregate", results, "--dataset", sent.dataset.name)
+    said = command("board", "aggregate", "--results", results, "--dataset", sent.dataset.name)
     assert said.exit_code == 0, said.output
     (found,) = read_leaderboard(results).boards
     return {row.model.removeprefix("acme/"): row for row in found.rows}, said.output
@@ -149,7 +149,7 @@ def test_a_maintainers_repository_refuses_what_thins_out_a_part(
         ]
     ):
         path = write(tmp_path / str(place), sent, CHEAT, frozenset(cases))
-        told = command("submit", path, "--repo", REPO, "--dataset", sent.dataset.name, "--dry-run")
+        told = command("eval", "submit", path, "--results", REPO, "--dataset", sent.dataset.name, "--dry-run")
         problems = [str(problem) for problem in getattr(told.exception, "problems", ())]
         assert told.exit_code != 0
         assert any(expected in problem and "at most 10 %" in problem for problem in problems), told.exception

@@ -28,7 +28,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_score_prints_a_leaderboard(dataset):
-    text = run("score", dataset, "--resamples", "200", "--by", "family", "--corrected").output
+    text = run("score", dataset, "--resamples", "200", "--by", "family", "--correct", "ppi").output
     lines = text.splitlines()
     first = next(line for line in lines if "alpha-1" in line)
     assert first.split()[0] == "1"

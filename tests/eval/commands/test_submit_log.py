@@ -14,8 +14,8 @@ pytest.importorskip("inspect_ai", reason="needs the extra `inspect`")
 
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.pull_requests import open_requests
-from eval.cli import eval_group
 from eval.repository.leaderboard import read_leaderboard
+from space.cli import command as program
 from tests.support.hub_server import ALICE, BOB, HubServer
 from tests.support.inspect_models import labelling, run_task, said
 from tests.support.small_dataset import build_small
@@ -24,7 +24,7 @@ REPO = "alice/blind-refusal-results"
 
 
 def run(*arguments: Any) -> Result:
-    result = CliRunner().invoke(eval_group, [str(one) for one in arguments])
+    result = CliRunner().invoke(program, [str(one) for one in arguments])
     if result.exception:
         raise result.exception
     return result
@@ -65,7 +65,7 @@ def imported(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that was made of a log."""
     folder = tmp_path_factory.mktemp("log")
     log = run_task(folder / "logs", dataset, answer, labelling(grade))
-    run("import-log", log.location, "--dataset", dataset, "--out", folder / "run")
+    run("eval", "import", log.location, "--dataset", dataset, "--out", folder / "run")
     return folder / "run"
 
 
@@ -73,10 +73,10 @@ def test_a_log_has_a_row_by_the_maintainers_judge_and_one_by_its_grader(
     imported: Path, dataset: Path, tmp_path: Path
 ) -> None:
     results = tmp_path / "results"
-    done = run("submit", imported, "--results", results, "--dataset", dataset).output
+    done = run("eval", "submit", imported, "--results", results, "--dataset", dataset).output
     assert "added: mockllm__model/" in done
     assert "run by inspect_ai" in done
-    run("aggregate", results, "--dataset", dataset)
+    run("board", "aggregate", "--results", results, "--dataset", dataset)
     boards = {board.judge: board for board in read_leaderboard(results).boards}
     assert sorted(boards) == ["embedded", "model:mockllm/judge"]
     for board in boards.values():
@@ -93,13 +93,13 @@ def test_a_log_is_handed_in_at_the_hub(
 ) -> None:
     Hub(token=ALICE.token).ensure_repo(REPO, "dataset")
     monkeypatch.setenv("HF_TOKEN", BOB.token)
-    told = run("submit", imported, "--repo", REPO, "--dataset", dataset, "--yes").output
+    told = run("eval", "submit", imported, "--results", REPO, "--dataset", dataset, "--yes").output
     assert "verdicts of model:mockllm/judge" in told
     (request,) = open_requests(Hub(token=ALICE.token), REPO, "dataset")
     assert request.author == "bob"
     monkeypatch.setenv("HF_TOKEN", ALICE.token)
-    assert "merged" in run("review", REPO, "--dataset", dataset, "--merge").output
-    board = run("aggregate", REPO, "--dataset", dataset).output
+    assert "merged" in run("board", "check", "--results", REPO, "--dataset", dataset, "--merge").output
+    board = run("board", "aggregate", "--results", REPO, "--dataset", dataset).output
     assert re.search(r"mockllm/model\s.*\bcommunity\b", board)
     # On the Hub the submitter's own judge has no board.
     assert "model:mockllm/judge" not in board

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from eval.cli import eval_group
+from space.cli import command as program
 from tests.support.small_dataset import build_small, small_records
 
 if sys.platform == "win32":
@@ -28,28 +28,34 @@ PAIRED = ("n", "A", "B", "A - B [95%]", "p (Holm)", "p (BH)")
 # Arguments of the command, and the columns of its tables.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "score of a dataset": (
-        ("score", "small", "--by", "family", "--corrected", *QUICK),
+        ("eval", "score", "small", "--by", "family", "--correct", "ppi", *QUICK),
         ("Rank", "Model", *RATES, "Engages", "Engaged refusals", "Pure blind", "Unscored", "Raw", "Corrected [95%]"),
     ),
     "score of a run": (
-        ("score", "run", "--by", "authority", *QUICK),
+        ("eval", "score", "run", "--by", "authority", *QUICK),
         ("Metric", "Value [95%]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by", "Slice"),
     ),
     "all of a run": (
-        ("score", "run", "--full", *QUICK),
+        ("eval", "score", "run", "--full", *QUICK),
         ("Metric", "Value [95%]", "Of", "Bootstrap", "With unscored", "Cells", "Detectable", "Interval by"),
     ),
-    "compare": (("compare", "alpha-1", LONG, "--dataset", "small", "--cases", "1"), ("Slice", "Metric", *PAIRED)),
-    "pairs": (("compare", "alpha-1", "beta-2", LONG, "--dataset", "small"), ("Model A", "Model B", *PAIRED)),
+    "compare": (
+        ("eval", "compare", "alpha-1", LONG, "--dataset", "small", "--cases", "1"),
+        ("Slice", "Metric", *PAIRED),
+    ),
+    "pairs": (("eval", "compare", "alpha-1", "beta-2", LONG, "--dataset", "small"), ("Model A", "Model B", *PAIRED)),
     "agreement": (
-        ("agreement", "--dataset", "small"),
+        ("eval", "agreement", "--dataset", "small"),
         ("First", "Second", "Field", "n", "Kappa [95%]", "Agree % [95%]", "Precision", "Recall", "NPV", "Both"),
     ),
     "reproduce": (
-        ("reproduce", "--dataset", "small"),
+        ("eval", "reproduce", "--dataset", "small"),
         ("Figure", "Where", "Paper", "Recomputed", "n", "Result", "Blind refusal"),
     ),
-    "aggregate": (("aggregate", "results", "--dataset", "small"), ("Rank", "Model", *RATES, "Status")),
+    "aggregate": (
+        ("board", "aggregate", "--results", "results", "--dataset", "small"),
+        ("Rank", "Model", *RATES, "Status"),
+    ),
 }
 
 
@@ -65,11 +71,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
         for line in (
-            f"run --model published/{LONG} --dataset small --judge published --out run",
-            "submit small --results results",
-            "aggregate results --dataset small",
+            f"eval run --model published/{LONG} --dataset small --judge published --out run",
+            "eval submit small --results results",
+            "board aggregate --results results --dataset small",
         ):
-            done = CliRunner().invoke(eval_group, line.split(), catch_exceptions=False)
+            done = CliRunner().invoke(program, line.split(), catch_exceptions=False)
             assert done.exit_code == 0, done.output
     return there
 
@@ -84,11 +90,11 @@ def unnamed(columns: tuple[str, ...], text: str) -> list[str]:
 def test_a_table_fits_every_terminal(folder: Path, name: str) -> None:
     arguments, columns = TABLES[name]
     full = [] if "--full" in arguments else ["--full"]
-    everything = piped(["eval", *arguments, *full], folder)
+    everything = piped([*arguments, *full], folder)
     numbers = set(NUMBER.findall(everything))
     assert numbers
     assert not unnamed(columns, everything), f"{name}, piped"
-    for width, text in in_terminal(["eval", *arguments], WIDTHS, folder).items():
+    for width, text in in_terminal(arguments, WIDTHS, folder).items():
         at = f"{name} at {width} columns"
         assert "…" not in text, at
         wide = [line for line in text.splitlines() if cell_len(line.rstrip()) > width]

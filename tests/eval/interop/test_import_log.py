@@ -70,7 +70,7 @@ def logs(dataset, tmp_path_factory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("suffix", ["eval", "json"])
 def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
-    found = run("import-log", str(logs[suffix]), "--out", str(tmp_path / "run")).output
+    found = run("import", str(logs[suffix]), "--out", str(tmp_path / "run")).output
     made = RunFolder.open(tmp_path / "run")
     settings = made.settings
     assert (settings.model, settings.endpoint, settings.sample) == ("mockllm/model", "mockllm", "all")
@@ -188,7 +188,7 @@ def test_another_protocol_is_recorded(dataset, tmp_path):
         tmp_path, dataset, lambda _: "yes", labelling(by_word), sample_id=["control:union:1", "control:school:1"]
     )
     assert import_log(Path(chosen.location), out=tmp_path / "two").run.settings.sample == "chosen:2"
-    drawn = run_task(tmp_path, dataset, lambda _: "yes", labelling(by_word), sample="stratified:5", sample_seed=2)
+    drawn = run_task(tmp_path, dataset, lambda _: "yes", labelling(by_word), sample=5, sample_seed=2)
     settings = import_log(Path(drawn.location), out=tmp_path / "three").run.settings
     assert (settings.sample, settings.sample_seed, len(settings.case_ids)) == ("stratified:5", 2, 5)
 

@@ -83,7 +83,7 @@ def test_a_grader_gets_our_rubric_and_nothing_of_who_answered(dataset, tmp_path)
         seen.append(content)
         return labelling(by_word)(content)
 
-    log = run_task(tmp_path, dataset, lambda _: said("well", reasoning="I think"), grader, sample="stratified:3")
+    log = run_task(tmp_path, dataset, lambda _: said("well", reasoning="I think"), grader, sample=3)
     assert len(seen) == len(log.samples) == 3
     for content in seen:
         assert "I think" not in content
@@ -102,7 +102,7 @@ def test_a_grader_gets_our_rubric_and_nothing_of_who_answered(dataset, tmp_path)
         dataset,
         lambda _: said("well", reasoning="I think"),
         grader,
-        sample="stratified:1",
+        sample=1,
         show_reasoning=True,
     )
     assert "I think" in seen[-1]

@@ -166,7 +166,7 @@ def test_a_threshold_below_one_that_misses_is_not_chosen() -> None:
 
 @pytest.mark.parametrize("table", [TABLE, []])
 def test_a_target_out_of_reach_is_an_error(table: list[dict[str, Any]]) -> None:
-    with pytest.raises(InputError, match=r"--agreement 0\.99: .* at most.*model:ID"):
+    with pytest.raises(InputError, match=r"--offline-floor 0\.99: .* at most.*model:ID"):
         choose_threshold(table, 0.99)
 
 

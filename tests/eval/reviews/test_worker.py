@@ -23,13 +23,13 @@ from dataset_builder.models.chat import Retries
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import FREE
 from dataset_builder.work.session import Conditions
-from eval.cli import eval_group
 from eval.repository.hub import ResultsRepo
 from eval.repository.leaderboard import read_leaderboard
 from eval.repository.request_queue import RequestQueue, request_path
 from eval.repository.requests import EvalRequest, make_request
 from eval.reviews.maintainer import aggregate_repo, review_repo
 from eval.reviews.worker import HEARTBEAT, Worker
+from space.cli import command as program
 from tests.support.chat_client import PATIENT
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.hub_client import quick
@@ -180,7 +180,7 @@ def test_a_killed_worker_goes_on_in_its_folder(
         return answer(f"Sure: {request.query}", until=killed)
 
     with ChatServer(script) as server:
-        arguments = ["worker", "--results", REPO, "--dataset", dataset.name, "--once", "--name", "w1"]
+        arguments = ["board", "worker", "--results", REPO, "--dataset", dataset.name, "--once", "--name", "w1"]
         arguments += [
             "--base-url",
             server.base_url,
@@ -191,7 +191,7 @@ def test_a_killed_worker_goes_on_in_its_folder(
             "--concurrency",
             "1",
         ]
-        program = f"from eval.cli import eval_group; eval_group({arguments!r})"
+        program = f"from space.cli import command; command({arguments!r})"
         environment = os.environ | hub.environment(str(tmp_path / "home"))
         process = subprocess.Popen([sys.executable, "-c", program], env=environment, cwd=Path(__file__).parents[3])
         begun = halfway.wait(120)
@@ -328,10 +328,10 @@ def test_a_model_no_longer_allowed_fails(queue: RequestQueue, dataset: OpenedDat
 
 def test_from_the_command_line(queue: RequestQueue, dataset: OpenedDataset, tmp_path: Path, hub: HubServer) -> None:
     def command(*arguments: Any) -> Any:
-        return CliRunner().invoke(eval_group, [str(a) for a in arguments])
+        return CliRunner().invoke(program, [str(a) for a in arguments])
 
     there = ("--results", REPO, "--dataset", dataset.name)
-    done = command("request", *there, "--model", "custom/acme/model-1", "--direct")
+    done = command("eval", "request", *there, "--model", "custom/acme/model-1", "--direct")
     assert done.exit_code == 0, done.output
     assert "waits in the queue" in done.output
     (asked,) = queue.read().requests
@@ -339,8 +339,17 @@ def test_from_the_command_line(queue: RequestQueue, dataset: OpenedDataset, tmp_
     assert asked.by == "alice"
     with ChatServer(sure) as server:
         did = command(
-            "worker", *there, "--once", "--base-url", server.base_url, "--price", "0,0", "--work", tmp_path / "work"
+            "board",
+            "worker",
+            *there,
+            "--once",
+            "--base-url",
+            server.base_url,
+            "--price",
+            "0,0",
+            "--work",
+            tmp_path / "work",
         )
     assert did.exit_code == 0, did.output
     assert f"{asked.id}: done; acme__model-1/" in did.output
-    assert "nothing to do" in command("worker", *there, "--once", "--work", tmp_path / "work").output
+    assert "nothing to do" in command("board", "worker", *there, "--once", "--work", tmp_path / "work").output

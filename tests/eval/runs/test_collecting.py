@@ -122,7 +122,7 @@ def test_departures_are_shown_and_recorded(dataset: str, tmp_path: Path) -> None
     with ChatServer() as server:
         done = command(
             *("--model", "m", "--base-url", server.base_url, "--dataset", dataset, "--out", str(tmp_path / "run")),
-            *("--sample", "stratified:6", "--temperature", "default", "--reasoning", "low", "--seed", "4"),
+            *("--sample", "6", "--temperature", "default", "--reasoning", "low", "--seed", "4"),
         )
         (body, *_) = [r.body for r in server.requests]
     assert "temperature" not in body
@@ -167,9 +167,9 @@ def test_nobody_is_asked_for_money_without_being_there(dataset: str, tmp_path: P
         (["--model", "gpt-5"], "no telling where it runs"),
         (["--model", "openrouter/x"], "OPENROUTER_API_KEY is not set"),
         (["--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--price", "2"], "expected two amounts"),
-        (["--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--sample", "half"], "expected stratified:N"),
+        (["--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--sample", "0"], "is not in the range x>=1"),
         (
-            ["--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--sample", "stratified:3", "--limit", "3"],
+            ["--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--sample", "3", "--limit", "3"],
             "not both",
         ),
         (["--model", "local/gpt-9"], "the one local model there is"),

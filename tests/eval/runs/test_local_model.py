@@ -37,7 +37,7 @@ def test_a_real_model_answers_six_cases_is_judged_scored_and_answers_the_same_ag
     for tokens, judge in ((96, "embedded"), (16, "none")):
         arguments = (
             *("run", "--model", "local/smollm2-135m", "--dataset", str(data), "--out", str(tmp_path / str(tokens))),
-            *("--sample", "stratified:6", "--max-tokens", str(tokens), "--judge", judge),
+            *("--sample", "6", "--max-tokens", str(tokens), "--judge", judge),
         )
         done = CliRunner().invoke(eval_group, arguments)
         assert done.exit_code == (0 if judge != "none" else 1), done.output

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import click
 import jsonschema
 import msgspec
 import pytest
@@ -220,14 +219,3 @@ def test_the_documentation_states_the_limits() -> None:
         assert expected in text, expected
     assert (policy.open_per_user, policy.per_user_and_day, policy.per_day) == (2, 3, 20)
     assert (policy.heartbeat_s, policy.stale_s, Worker.piece_size) == (300, 1800, 100)
-
-
-def test_every_command_in_the_documentation_has_its_options() -> None:
-    text = (ROOT / "docs" / "submitting.md").read_text(encoding="utf-8")
-    lines = re.findall(r"blind-refusal eval ([a-z-]+) ?([^`\n]*)", text)
-    assert len(lines) > 10
-    for name, rest in lines:
-        command = eval_group.get_command(click.Context(eval_group), name)
-        assert command is not None, name
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z-]+", rest.split("#")[0])) <= known, name

@@ -265,7 +265,7 @@ def test_what_bob_submits_and_alice_merges_is_shown_without_a_restart(
 def test_without_results_there_is_an_empty_snapshot(tmp_path: Path) -> None:
     assert isinstance(open_source(None), NoSource)
     assert open_source(None).read().boards == ()
-    with pytest.raises(InputError, match="neither a folder nor the name of a repository"):
+    with pytest.raises(InputError, match="no such folder, and no name of a repository"):
         open_source(str(tmp_path / "no such"))
 
 
@@ -281,5 +281,7 @@ def test_an_empty_folder_is_a_leaderboard_to_be(tmp_path: Path) -> None:
 def test_a_missing_folder_is_not_taken_for_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "build").mkdir()
-    with pytest.raises(InputError, match=r"build/results: no such folder in build; .* write build/results@main"):
+    with pytest.raises(
+        InputError, match=r"build/results: no such folder, .* \(hf://NAMESPACE/NAME where NAMESPACE is a folder here\)"
+    ):
         open_source("build/results")

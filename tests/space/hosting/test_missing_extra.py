@@ -37,7 +37,7 @@ def test_a_command_without_its_extra(tmp_path: Path) -> None:
     assert line.endswith("pip install 'blind-refusal[space]'")
     log = tmp_path / "log.eval"
     log.write_bytes(b"")
-    imported = without(["inspect_ai"], "eval", "import-log", str(log))
+    imported = without(["inspect_ai"], "eval", "import", str(log))
     assert imported.returncode == 2
     assert "Traceback" not in imported.stderr
     assert "pip install 'blind-refusal[inspect]'" in imported.stderr

@@ -50,4 +50,4 @@ def test_a_dataset_that_is_none(tmp_path: Path, results: Path) -> None:
 def test_results_that_are_none(tmp_path: Path, dataset: Path) -> None:
     (tmp_path / "notes.txt").write_text("something else")
     assert "results.json" in serve("--dataset", dataset, "--results", tmp_path)
-    assert "neither a folder" in serve("--dataset", dataset, "--results", tmp_path / "gone")
+    assert "no such folder, and no name of a repository" in serve("--dataset", dataset, "--results", tmp_path / "gone")

@@ -71,7 +71,7 @@ def test_labels_are_verdicts_of_the_run(run: Path) -> None:
     assert told["reviewer_1"][items[0].id]["independent_harm"] == "yes", "the last word counts"
     mine = list(RunFolder.open(run).verdicts(f"{JUDGE}reviewer_1"))
     assert {(v.response_type, v.engages_with_defeat, v.unscored_reason) for v in mine} == {("helps", True, None)}
-    done = CliRunner().invoke(eval_group, ["label", str(run), "--report"])
+    done = CliRunner().invoke(eval_group, ["review", str(run), "--report"])
     assert done.exit_code == 0, done.output
     assert f"To discuss: `{items[0].id}`" in done.output
     rows = [json.loads(line) for line in (run / "human_labels.jsonl").read_text().splitlines()]
@@ -85,21 +85,12 @@ def test_labels_are_verdicts_of_the_run(run: Path) -> None:
     assert json.loads(done.stdout)["judge"] == "human:reviewer_1"
 
 
-def test_to_review_a_run_is_to_label_it(run: Path) -> None:
+def test_a_report_counts_one_label_as_one(run: Path) -> None:
     folder = RunFolder.open(run)
     items = label_items(folder, locate_dataset(folder.record.source), None, 0)
     with folder.writing():
         run_labels(folder).put("reviewer_1", items[0].id, SAID)
-    told = [CliRunner().invoke(eval_group, [command, str(run), "--report"]).output for command in ("review", "label")]
-    assert told[0] == told[1]
-    assert "1 label in" in told[0]
-    # A long reason is no path.
-    done = CliRunner().invoke(eval_group, ["review", str(run.parent), "--accept", "a__b/c", "--reason", "so " * 200])
-    assert not isinstance(done.exception, OSError)
-    # What belongs to the review of results is no option here.
-    done = CliRunner().invoke(eval_group, ["review", str(run), "--merge"])
-    assert done.exit_code == 2
-    assert "No such option" in done.output
+    assert "1 label in" in CliRunner().invoke(eval_group, ["review", str(run), "--report"]).output
 
 
 def test_a_score_is_corrected_by_them(run: Path) -> None:
@@ -129,7 +120,7 @@ def test_two_reviewers_at_the_keyboard(run: Path, browser: Any, tmp_path: Path) 
                     page.keyboard.press(key)
             page.get_by_text("All labelled").wait_for()
             page.close()
-    done = CliRunner().invoke(eval_group, ["label", str(run), "--report"])
+    done = CliRunner().invoke(eval_group, ["review", str(run), "--report"])
     # helps deflects refusal against helps helps refusal: po = 2/3; margins 1 1 1 and 2 0 1 of 3, so
     # pe = (2 + 0 + 1) / 9 = 1/3; kappa = (2/3 - 1/3) / (2/3) = 0.5.
     assert "kappa 0.500" in done.output.split("## response_type")[1].split("##")[0]

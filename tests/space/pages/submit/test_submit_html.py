@@ -124,7 +124,7 @@ def test_the_page_says_what_is_possible_where_it_is_served(dataset: OpenedDatase
     hub = HubIntake(dataset, REPO)
     assert "No account is needed" in " ".join(explanation(local, False).split())
     assert "Sign in, then drop" in explanation(hub, True)
-    assert f"eval submit runs/glm-5 --repo {REPO}" in explanation(hub, False)
+    assert f"eval submit runs/glm-5 --results {REPO}" in explanation(hub, False)
     assert "only shown" in explanation(None, False)
     assert "lives in a results repository" in asking(local, False)
     assert f"--results {REPO}" in asking(hub, False)

@@ -1,4 +1,4 @@
-"""``blind-refusal eval aggregate``."""
+"""``blind-refusal board aggregate``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.wording import counted
-from eval.commands.options import datasets, token_env
+from eval.commands.options import datasets, results_option, token_env
 
 if TYPE_CHECKING:
     from eval.repository.leaderboard import Board, Leaderboard
@@ -16,25 +16,24 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("results", metavar="RESULTS|REPO")
+@results_option()
 @datasets("Whose cases were answered")
 @click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @token_env
 def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: str) -> None:
     """Rebuild the leaderboard from the submissions and their reviews alone.
 
-    RESULTS is a folder that `eval submit --results` made; REPO a results repository on the Hub, which gets
-    one commit. Doing it again changes nothing; every submission is listed with its place or with the
-    reason why it has none.
+    A repository gets one commit. Doing it again changes nothing; every submission is listed with its place
+    or with the reason why it has none.
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.boards.aggregate import aggregate as aggregate_folder
     from eval.boards.aggregate import outdated
-    from eval.repository.hub import ResultsRepo, names_repo
+    from eval.repository.hub import ResultsRepo, results_repo
     from eval.reviews.maintainer import aggregate_repo
 
     opened = [locate_dataset(one) for one in datasets]
-    if not names_repo(results):
+    if results_repo(results) is None:
         done = aggregate_folder(Path(results), opened)
         made, changed = done.leaderboard, done.changed
     else:
@@ -44,7 +43,7 @@ def aggregate(results: str, datasets: tuple[str, ...], full: bool, token_env: st
         made, changed = aggregate_repo(repo, opened, lambda line: click.echo(f"does not count: {line}", err=True))
     _show(made, full=full)
     for line in outdated(made):
-        click.echo(f"{line} 'blind-refusal eval review {results} --again' judges them again.", err=True)
+        click.echo(f"{line} 'blind-refusal board check --results {results} --again' judges them again.", err=True)
     click.echo(f"{results}: {'rebuilt' if changed else 'nothing has changed'}")
 
 

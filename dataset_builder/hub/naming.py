@@ -1,0 +1,43 @@
+"""How a user names a repository on the Hub, in every option that takes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dataset_builder.errors import InputError
+from dataset_builder.hub.records import is_repo_at_revision
+
+SCHEME: Final = "hf://"
+# How huggingface_hub's own addresses go on.
+_KIND: Final = "datasets/"
+
+
+class NamedRepo(NamedTuple):
+    """A repository, and the revision where one is named."""
+
+    name: str
+    revision: str | None
+
+
+def without_scheme(spec: str) -> str:
+    """``hf://NAMESPACE/NAME`` as ``NAMESPACE/NAME``, for options that take nothing else."""
+    return spec.removeprefix(SCHEME).removeprefix(_KIND) if spec.startswith(SCHEME) else spec
+
+
+def repo_meant(spec: str) -> NamedRepo | None:
+    """The repository that is meant; None where it is a folder of this machine, which need not be there yet.
+
+    ``hf://NAMESPACE/NAME[@REVISION]`` and ``hf://datasets/…`` always mean a repository. Without ``hf://`` it is one
+    unless that is a file or folder here, or NAMESPACE is a folder here and no revision is named: ``build/results``
+    beside a folder ``build`` is a path. Raises InputError for an ``hf://`` that names none.
+    """
+    named = without_scheme(spec)
+    if not is_repo_at_revision(named):
+        if spec.startswith(SCHEME):
+            raise InputError(f"{spec}: names no repository; expected hf://NAMESPACE/NAME[@REVISION].")
+        return None
+    name, _, revision = named.partition("@")
+    if spec == named and (Path(spec).exists() or (not revision and Path(name).parent.is_dir())):
+        return None
+    return NamedRepo(name, revision or None)

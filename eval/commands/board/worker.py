@@ -1,0 +1,72 @@
+"""``blind-refusal board worker``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dataset_builder.work.options import model_options
+from eval.commands.options import datasets, results_option, token_env
+
+if TYPE_CHECKING:
+    from dataset_builder.work.choice import ModelChoice
+
+
+@click.command()
+@results_option("The results repository on the Hub.")
+@datasets("Whose cases it can ask")
+@click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/worker"), show_default=True, help="Folder.")
+@click.option("--name", help="What the queue shows it as.  [default: host and process]")
+@model_options("the `custom` models'", limits=("concurrency", "budget"))
+@click.option("--poll", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two looks.")
+@token_env
+def worker(
+    results: str,
+    datasets: tuple[str, ...],
+    once: bool,
+    work: Path,
+    name: str | None,
+    choice: ModelChoice,
+    poll: float,
+    token_env: str,
+) -> None:
+    """Evaluate the models that were asked for, one after the other.
+
+    It claims the oldest request, runs it, submits the run with its review and rebuilds the leaderboard.
+    Several workers never take the same request; what one leaves unfinished another goes on with.
+    """
+    import time
+
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+    from eval.repository.hub import ResultsRepo
+    from eval.repository.request_queue import RequestQueue
+    from eval.reviews.worker import Worker
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    hub = Hub(token_env=token_env, patience=Patience(notice=say))
+    busy = Worker(
+        RequestQueue(ResultsRepo(hub, results)),
+        [locate_dataset(one) for one in datasets],
+        work,
+        choice=choice,
+        say=say,
+        name=name or "",
+    )
+    while True:
+        seen = False
+        for done in busy.work_through(once=once):
+            seen = True
+            what = done.request.submission or done.request.error or ""
+            click.echo(f"{done.request.id}: {done.request.state}; {what} (${done.spent:.4f})")
+        if once or not busy.has_money:
+            if not seen:
+                click.echo("nothing to do")
+            return
+        time.sleep(poll)
