@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import click
 
 from dataset_builder.defaults import as_parameters, with_variables
+from dataset_builder.helping import Examples
 from dataset_builder.output import spoken
 
 # A click group that imports a sub-command only when it is run.
@@ -21,12 +23,14 @@ class Target(NamedTuple):
     section: str = "Commands"
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Examples, click.Group):
     """A group whose ``targets`` are imported when they are invoked, not when they are listed."""
 
-    def __init__(self, *args: Any, targets: dict[str, Target] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, targets: dict[str, Target] | None = None, examples: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.targets = targets or {}
+        self.targets, self.examples = targets or {}, examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all sub-commands, in the order in which they were given."""
@@ -51,6 +55,11 @@ class LazyGroup(click.Group):
             ctx.default_map = {**ctx.default_map, cmd_name: as_parameters(command, ctx.default_map[cmd_name], path)}
         return command
 
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples before all else."""
+        self.show_examples(formatter)
+        super().format_help(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands with their help lines, importing none of them."""
         for section in dict.fromkeys(target.section for target in self.targets.values()):
@@ -64,6 +73,11 @@ _AT = "dataset_builder.commands."
 
 @click.group(
     cls=LazyGroup,
+    examples=(
+        "dataset build  # the study's cases and answers, fetched",
+        "dataset build --source starter --out build/starter  # our own cases, with no network",
+        "dataset check build/dataset  # everything that is wrong with a build",
+    ),
     targets={
         "build": Target(_AT + "build:build", "Build the dataset from a source into a folder.", "Build and check"),
         "check": Target(_AT + "check:check", "List everything that is wrong with a built folder.", "Build and check"),
@@ -83,10 +97,4 @@ _AT = "dataset_builder.commands."
     },
 )
 def dataset() -> None:
-    """Build, check, extend and publish the dataset.
-
-    \b
-    dataset build                                               the study's cases and answers, fetched
-    dataset build --source starter --out build/starter          our own cases, with no network
-    dataset check build/dataset                                 everything that is wrong with a build
-    """
+    """Build, check, extend and publish the dataset."""

@@ -13,6 +13,12 @@ _EVALUATE, _READ, _SHARE = "Evaluate", "Read and compare", "Share"
 @click.group(
     "eval",
     cls=LazyGroup,
+    examples=(
+        "eval run --model ollama/llama3.2  # asks, judges, scores",
+        "eval score runs/mine --by family  # reads the result again",
+        "eval compare runs/mine grok-4-fast  # beside a model of the study",
+        "eval submit runs/mine --dry-run  # what would be public",
+    ),
     targets={
         "run": Target(_AT + "run:run", "Collect a model's answers, judge them, print its scores.", _EVALUATE),
         "set": Target(_AT + "run:run_set", "Collect, judge and compare many models from one file.", _EVALUATE),
@@ -34,19 +40,17 @@ _EVALUATE, _READ, _SHARE = "Evaluate", "Read and compare", "Share"
     },
 )
 def eval_group() -> None:
-    """Collect answers, judge them, and compute scores.
-
-    \b
-    eval run --model ollama/llama3.2 --dataset build/dataset    asks, judges, scores
-    eval score runs/NAME --by family                            reads the result again
-    eval compare runs/NAME grok-4-fast                          beside a model of the study
-    eval submit runs/NAME --dry-run                             what would be public
-    """
+    """Collect answers, judge them, and compute scores."""
 
 
 @click.group(
     "board",
     cls=LazyGroup,
+    examples=(
+        "board check --results acme/results --merge  # looks at open pull requests, merges what is right",
+        "board aggregate --results acme/results  # rebuilds the leaderboard",
+        "board worker --results acme/results --once  # evaluates one model that was asked for",
+    ),
     targets={
         "check": Target(_AT + "board.check:check", "Check what was submitted, judge it again, audit its verdicts."),
         "aggregate": Target(_AT + "board.aggregate:aggregate", "Rebuild the leaderboard from the submissions."),
@@ -54,10 +58,4 @@ def eval_group() -> None:
     },
 )
 def board() -> None:
-    """Keep a leaderboard: check what is submitted, rebuild it, evaluate what is asked for.
-
-    \b
-    board check --results NS/NAME --merge       looks at open pull requests, merges what is right
-    board aggregate --results NS/NAME           rebuilds the leaderboard
-    board worker --results NS/NAME --once       evaluates one model that was asked for
-    """
+    """Keep a leaderboard: check what is submitted, rebuild it, evaluate what is asked for."""

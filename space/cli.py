@@ -17,6 +17,10 @@ _AT = "space.commands."
 
 @click.group(
     cls=LazyGroup,
+    examples=(
+        "space serve --dataset build/dataset --results results",
+        "space deploy --repo acme/leaderboard --dry-run",
+    ),
     targets={
         "serve": Target(f"{_AT}serve:serve", "Show the leaderboard and the transcripts in a browser."),
         "deploy": Target(f"{_AT}deploy:deploy", "Put the leaderboard on the Hub as a Space."),
@@ -31,6 +35,11 @@ def space() -> None:
 
 @click.group(
     cls=LazyGroup,
+    examples=(
+        "dataset build --source starter --out build/starter",
+        "eval run --model ollama/llama3.2 --dataset build/starter",
+        "space serve --dataset build/starter",
+    ),
     targets={
         "dataset": Target("dataset_builder.cli:dataset", "Build, check and publish the dataset."),
         "eval": Target("eval.cli:eval_group", "Collect answers, judge them, and compute scores."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 from dataset_builder.cli import LazyGroup
 from dataset_builder.defaults import read_defaults
 from dataset_builder.errors import InputError
+from dataset_builder.helping import Examples, folded
 from space.cli import command
 from tests.support.chat_server import ChatServer, answer
 
@@ -60,6 +63,36 @@ def test_every_command_takes_them_and_says_so_once() -> None:
         for name in ("--json", "--quiet", "--verbose"):
             assert names.count(name) == 1, f"{' '.join(path)} {name}"
         assert len(names) == len(set(names)), path
+
+
+def test_help_begins_with_examples_that_can_be_typed() -> None:
+    for path, one in commands(command):
+        name = " ".join(path)
+        context = click.Context(one, info_name=name, parent=click.Context(command, info_name="blind-refusal"))
+        shown = one.get_help(context)
+        assert shown.startswith(f"Examples:\n  blind-refusal {name}"), name
+        assert isinstance(one, Examples)
+        assert one.examples
+        for example in one.examples:
+            words = shlex.split(example, comments=True)
+            assert tuple(words[: len(path)]) == path, example
+            # Read as it would be typed, and not run; a fault of it is an exception.
+            one.make_context(name, words[len(path) :])
+            for width in (40, 60, 100):
+                lines = folded(f"blind-refusal {example}", width)
+                # A shell takes a line that ends in a backslash and the next for one.
+                typed = " ".join(line.removesuffix("\\") for line in lines if not line.startswith("#"))
+                assert shlex.split(typed, comments=True) == ["blind-refusal", *words], example
+                assert width == 40 or max(map(len, lines)) <= width, example
+
+
+def test_many_options_stand_in_groups_without_what_programmers_call_them() -> None:
+    shown = run("eval", "run", "--help").output
+    places = [shown.index(f"\n{text}:\n") for text in ("Cases", "Model", "Judge", "Limits", "Output")]
+    assert places == sorted(places)
+    assert not re.search(r"RANGE|INTEGER|FLOAT|x>=?[01]\]", shown)
+    (found,) = [one for path, one in commands(command) if path == ("eval", "run")]
+    assert all(param.opts[0] in shown for param in found.params)
 
 
 def test_help_groups_the_commands_below_examples() -> None:

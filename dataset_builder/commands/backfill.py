@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from dataset_builder.commands import stages
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 
@@ -19,7 +20,14 @@ GENERATE: Final = "generate"
 GATE: Final = "gate"
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "dataset backfill build/batch --targets targets.yaml --budget 20",
+        "dataset backfill build/batch --only gate --gate-model ollama/llama3.2",
+        "dataset backfill build/batch --targets targets.yaml --build build/extended",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "--targets",

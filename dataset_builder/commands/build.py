@@ -6,8 +6,17 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 
-@click.command()
+
+@click.command(
+    cls=Helpful,
+    examples=(
+        "dataset build  # the study's cases and answers, fetched",
+        "dataset build --source starter --out build/starter",
+        "dataset build --add generated:build/batch --out build/extended",
+    ),
+)
 @click.option(
     "--source",
     default="study",

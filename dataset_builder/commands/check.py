@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "dataset check build/dataset",
+        "dataset check build/extended --held-back build/private",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--held-back",

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 
-@click.command()
+
+@click.command(
+    cls=Helpful,
+    examples=("dataset diff build/dataset build/extended",),
+)
 @click.argument("old", type=click.Path(path_type=Path), metavar="OLD")
 @click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.commands.stages import EMBEDDED, ask_gates
+from dataset_builder.helping import Helpful
 from dataset_builder.work.options import model_options
 
 if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
 
 
-@click.command("measure-gate")
+@click.command(
+    "measure-gate",
+    cls=Helpful,
+    examples=(
+        "dataset measure-gate --model openrouter/openai/gpt-5.4 --sample 200",
+        "dataset measure-gate --model embedded",
+    ),
+)
 @model_options(
     model="Who judges, with its provider first; `embedded` is the classifier that comes with the package.",
     default="openrouter/openai/gpt-5.4",

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
+
 if TYPE_CHECKING:
     from dataset_builder.build.publish import Published
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "dataset publish build/dataset --repo acme/blind-refusal --dry-run",
+        "dataset publish build/dataset --repo acme/blind-refusal --tag v1.0.0",
+    ),
+)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--repo", required=True, metavar="NS/NAME", help="The dataset repo; it is created where there is none.")
 @click.option("--private", is_flag=True, help="Create the repo for your eyes only.")

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "dataset review build/batch --sample 60",
+        "dataset review build/batch --report",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--reviewers", type=click.IntRange(1, 9), default=2, show_default=True, help="How many review.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N cases, spread evenly over the cells.")

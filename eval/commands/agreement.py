@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from eval.judges.interface import JudgeOptions
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval agreement --dataset build/dataset",
+        "eval agreement --dataset build/dataset --judge heldout --measure runs/check",
+        "eval agreement --dataset build/dataset --verdicts runs/glm-5",
+    ),
+)
 @click.option("--dataset", required=True, metavar="DIR|NS/NAME[@REV]", help="A dataset built from the study.")
 @click.option(
     "--verdicts",

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
+
 if TYPE_CHECKING:
     from eval.scores.answers import ScoredAnswers
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval compare runs/mine grok-4-fast",
+        "eval compare runs/before runs/after --by family,authority",
+        "eval compare glm-5 grok-4-fast gpt-5-4 --dataset build/dataset",
+    ),
+)
 @click.argument("a")
 @click.argument("b")
 @click.argument("more", nargs=-1, metavar="[C]...")
@@ -110,7 +119,10 @@ def _print_caveat(judge: str) -> None:
 # ``blind-refusal eval reproduce``.
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=("eval reproduce --dataset build/dataset",),
+)
 @click.option(
     "--dataset",
     default="build/dataset",

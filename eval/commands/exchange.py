@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from eval.runs.folder import RunFolder
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval export runs/mine --format inspect --out mine.eval",
+        "eval export runs/mine --format parquet --out mine.parquet",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option(
     "--format", "form", type=click.Choice(["inspect", "eee", "jsonl", "parquet"]), required=True, help="See above."
@@ -48,7 +55,15 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
 # ``blind-refusal eval import``.
 
 
-@click.command("import")
+@click.command(
+    "import",
+    cls=Helpful,
+    examples=(
+        "eval import answers.csv --model acme/model-1 --dataset build/dataset",
+        "eval import samples.jsonl --model acme/model-1 --judge embedded",
+        "eval import logs/task.eval",
+    ),
+)
 @click.argument("files", type=click.Path(path_type=Path), metavar="FILE...", nargs=-1, required=True)
 @click.option("--model", metavar="NAME", help="Which model answered. A log of Inspect says so itself.")
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="Whose cases were asked.  [default: build/dataset]")

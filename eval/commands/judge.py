@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from eval.runs.folder import RunFolder
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval judge runs/mine",
+        "eval judge runs/mine --judge model:openrouter/openai/gpt-5.4 --budget 5",
+        "eval judge runs/mine --judge human:labels.csv --sample 100",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar=usage(), help="Who judges.")
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
+from dataset_builder.helping import Helpful
 from eval.commands.options import results_option, token_env
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=("eval request --model openrouter/z-ai/glm-5 --results acme/results",),
+)
 @click.option("--model", required=True, metavar="ID", help="With its provider first, such as openrouter/z-ai/glm-5.")
 @results_option("The results repository on the Hub.")
 @click.option("--dataset", default="build/dataset", show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")

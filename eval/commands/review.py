@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval review runs/mine --sample 60",
+        "eval review runs/mine --report",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--reviewers", type=click.IntRange(1, 9), default=2, show_default=True, help="How many review.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens, request_options
 from eval.judging.registry import DEFAULT_JUDGE, usage
@@ -38,7 +39,14 @@ class _Temperature(click.ParamType[float | None]):
         return float(click.FloatRange(0, 2).convert(value, param, ctx))
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval run --model ollama/llama3.2",
+        "eval run --model openrouter/z-ai/glm-5 --budget 10",
+        "eval run --model m --base-url http://localhost:8000/v1 --sample 84",
+    ),
+)
 @model_options(
     model="With its provider first: openrouter/…, openai/…, hf/…, vllm/…, ollama/…, llamacpp/…, local/smollm2-135m "
     "for a small model that comes with the extra `local`, or published/SLUG for answers that the dataset holds. "
@@ -262,7 +270,14 @@ def judge_and_score(
 # ``blind-refusal eval set``.
 
 
-@click.command("set")
+@click.command(
+    "set",
+    cls=Helpful,
+    examples=(
+        "eval set models.yaml --dry-run",
+        "eval set models.yaml --budget 40",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option(
     "--dataset", metavar="DIR|NS/NAME[@REV]", help=f"Whose cases.  [default: as the file says, or {_DATASET}]"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
     from eval.scores.scores import Scores
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval score runs/mine --by family",
+        "eval score runs/mine --beside study",
+        "eval score build/dataset --judge heldout",
+    ),
+)
 @click.argument("target", metavar="RUN|DATASET")
 @click.option(
     "--judge", help="Whose verdicts, where there are several judges'. `heldout` for a DATASET: see docs/judging.md."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from eval.commands.options import results_option, token_env
 
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from eval.reviews.report import SubmissionReport
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "eval submit runs/mine --dry-run",
+        "eval submit runs/mine --results results",
+        "eval submit runs/mine --results acme/results",
+    ),
+)
 @click.argument("target", metavar="RUN|DATASET|BUNDLE")
 @results_option("Where to: a folder of your own, or a repository on the Hub, as a pull request.", required=False)
 @click.option(
@@ -149,7 +157,10 @@ def _send(
 # ``blind-refusal eval withdraw``.
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=("eval withdraw acme__model-1/2026-01-31-0a1b2c3d --results acme/results --reason 'wrong weights'",),
+)
 @click.argument("place", metavar="ORG__MODEL/RUN")
 @results_option()
 @click.option("--reason", required=True, help="Why; it is shown.")

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
+
 if TYPE_CHECKING:
     from space.hosting.deploy import Deployed
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "space deploy --repo acme/leaderboard --dry-run",
+        "space deploy --repo acme/leaderboard --dataset acme/blind-refusal --results acme/results",
+    ),
+)
 @click.option("--repo", required=True, metavar="NS/NAME", help="The Space; it is created where there is none.")
 @click.option("--dataset", metavar="NS/NAME[@REV]", help="The dataset it serves; without one, the bundled starter set.")
 @click.option(

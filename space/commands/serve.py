@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
+from dataset_builder.helping import Helpful
 
-@click.command()
+
+@click.command(
+    cls=Helpful,
+    examples=(
+        "space serve --dataset build/dataset --results results",
+        "space serve --dataset acme/blind-refusal --results acme/results",
+    ),
+)
 @click.option(
     "--dataset", required=True, metavar="DIR|NS/NAME[@REV]", help="A built dataset: a folder, or NAMESPACE/NAME."
 )

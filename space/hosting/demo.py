@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ class Step(NamedTuple):
     words: tuple[str, ...]
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "demo",
+        "demo --cases 12 --no-serve",
+    ),
+)
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535), help="Port of the leaderboard.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Where all of it goes."
@@ -72,7 +79,7 @@ def demo(port: int, out: Path, cases: int, serve: bool) -> None:
         ),
         Step(
             "Rebuild that leaderboard from what was handed in.",
-            "eval.commands.aggregate:aggregate",
+            "eval.commands.board.aggregate:aggregate",
             _words("board aggregate --results", results, "--dataset", starter),
         ),
     ]

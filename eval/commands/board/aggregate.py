@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from eval.commands.options import datasets, results_option, token_env
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from eval.scores.terminal import FittedTable
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "board aggregate --results results --dataset build/dataset",
+        "board aggregate --results acme/results --dataset acme/blind-refusal",
+    ),
+)
 @results_option()
 @datasets("Whose cases were answered")
 @click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.work.options import model_options
 from eval.commands.options import datasets, judge_max_tokens, results_option, token_env
 
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from eval.submissions.submission import Submission
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=(
+        "board check --results acme/results --dataset acme/blind-refusal --merge",
+        "board check --results acme/results --pr 12 --comment",
+        "board check --results results --accept acme__model-1/2026-01-31-0a1b2c3d --reason 'read ten'",
+    ),
+)
 @results_option()
 @datasets("Whose cases may be answered")
 @click.option("--pr", "number", type=int, metavar="N", help="One pull request alone.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataset_builder.helping import Helpful
 from dataset_builder.work.options import model_options
 from eval.commands.options import datasets, results_option, token_env
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
 
 
-@click.command()
+@click.command(
+    cls=Helpful,
+    examples=("board worker --results acme/results --dataset acme/blind-refusal --once --budget 60",),
+)
 @results_option("The results repository on the Hub.")
 @datasets("Whose cases it can ask")
 @click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")

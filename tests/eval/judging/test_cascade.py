@@ -175,7 +175,7 @@ def options(base_url: str = "http://127.0.0.1:9/v1", **changes: Any) -> JudgeOpt
 
 
 def test_the_threshold_comes_from_the_manifest_of_the_weights() -> None:
-    low, usual = make("some/m", options(agreement=0.93)), make("some/m", options())
+    low, usual = make("some/m", options(offline_floor=0.93)), make("some/m", options())
     for judge in (low, usual):
         asyncio.run(judge.aclose())
         row = next(r for r in manifest()["heldout"]["cascade"] if r["threshold"] == judge.settings["threshold"])

@@ -36,7 +36,7 @@ FORMS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("first", "form"), FORMS, ids=[form for _, form in FORMS])
-@pytest.mark.parametrize("command", ["import", "judge", "score", "submit"])
+@pytest.mark.parametrize("command", ["judge", "score", "submit"])
 def test_a_form_that_is_known_is_named_with_the_ways_in(tmp_path: Path, first: Any, form: str, command: str) -> None:
     pytest.importorskip("inspect_ai", reason="needs the extra `inspect`")
     file = tmp_path / "samples.jsonl"

@@ -1,0 +1,122 @@
+"""What ``--help`` shows of a command: examples first, then what it does, then its options in groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+# Below so many options they stand in one list.
+_FEW: Final = 10
+_OTHERS: Final = "Options"
+_OUTPUT: Final = "Output"
+# Which options belong together, whatever command has them.
+SECTIONS: Final = {
+    "Cases": (
+        "--dataset", "--targets", "--cell", "--all", "--count", "--limit", "--sample", "--controls", "--sample-seed",
+        "--where", "--cases", "--epoch", "--language", "--existing", "--force", "--only",
+    ),
+    "Model": (
+        "--model", "--base-url", "--api-key-env", "--price", "--system-prompt", "--temperature", "--max-tokens",
+        "--reasoning", "--seed", "--top-p", "--stop", "--extra-body", "--header", "--provider",
+        "--exclude-provider", "--stream",
+    ),
+    "Judge": (
+        "--judge", "--judge-base-url", "--judge-api-key-env", "--judge-price", "--judge-max-tokens", "--show-reasoning",
+        "--offline-floor", "--correct", "--labels", "--partial",
+    ),
+    "Gates": ("--gate", "--gate-model", "--gate-base-url", "--gate-api-key-env", "--gate-price", "--gate-max-tokens"),
+    "Limits": (
+        "--concurrency", "--rpm", "--tpm", "--timeout", "--budget", "--rounds", "--yes", "--dry-run", "--resume",
+        "--retry-errors",
+    ),
+    _OTHERS: (),
+    _OUTPUT: (
+        "--out", "--build", "--full", "--csv", "--json", "--quiet", "--verbose", "--resamples", "--help",
+    ),
+}  # fmt: skip
+_SECTION_OF: Final = {name: section for section, names in SECTIONS.items() for name in names}
+# A limit that goes without saying, as click notes it.
+_PLAIN_LIMITS: Final = re.compile(r"(?:; |(?<=\[))(?:x>=1|x>=0|x>0)(?=\])|\[(?:x>=1|x>=0|x>0)\]")
+_KINDS: Final = (("INTEGER RANGE", "N"), ("INTEGER", "N"), ("FLOAT RANGE", "NUMBER"), ("FLOAT", "NUMBER"))
+_PROGRAM: Final = "blind-refusal"
+
+
+class Examples:
+    """The part that commands and groups share: ``examples``, as typed after the program's name, come first."""
+
+    examples: Sequence[str] = ()
+
+    def show_examples(self, formatter: click.HelpFormatter) -> None:
+        """Each on a line of its own, folded as a shell takes it where the terminal is narrower."""
+        if not self.examples:
+            return
+        formatter.write_text("Examples:")
+        formatter.indent()
+        for line in self.examples:
+            for part in folded(f"{_PROGRAM} {line}", formatter.width - formatter.current_indent):
+                formatter.write(f"{'':>{formatter.current_indent}}{part}\n")
+        formatter.dedent()
+        formatter.write_paragraph()
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A command in lines of at most ``width`` characters that a shell takes for one; a ``# remark`` goes first."""
+    command, mark, remark = line.partition("  # ")
+    if len(line) <= width:
+        return [line]
+    lines = [f"# {remark}"] if mark else []
+    here = ""
+    for word in command.split(" "):
+        longer = f"{here} {word}" if here else word
+        if here.strip() and len(longer) + 2 > width:
+            lines.append(f"{here} \\")
+            here = f"  {word}"
+        else:
+            here = longer
+    return [*lines, here]
+
+
+class Helpful(Examples, click.Command):
+    """A command with examples, and its options in groups where they are many."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples before all else."""
+        self.show_examples(formatter)
+        super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, in groups where they are many."""
+        sections: dict[str, list[tuple[str, str]]] = {name: [] for name in SECTIONS}
+        params = self.get_params(ctx)
+        few = len(params) <= _FEW
+        for param in params:
+            record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
+            if record is None:
+                continue
+            known = next((_SECTION_OF[name] for name in param.opts if name in _SECTION_OF), _OTHERS)
+            sections[_OTHERS if few else known].append(_readable(record))
+        for name, rows in sections.items():
+            if name not in (_OTHERS, _OUTPUT) and len(rows) == 1:
+                sections[_OTHERS] += rows
+                rows.clear()
+        for name, rows in sections.items():
+            if rows:
+                with formatter.section(name):
+                    formatter.write_dl(rows)
+
+
+def _readable(record: tuple[str, str]) -> tuple[str, str]:
+    """An option's name and help without what click adds for programmers."""
+    name, told = record
+    for kind, word in _KINDS:
+        if name.endswith(f" {kind}"):
+            name = f"{name.removesuffix(kind)}{word}"
+            break
+    return name, _PLAIN_LIMITS.sub("", told).rstrip()
