@@ -79,6 +79,11 @@ def fits_slug(model: BundleModel) -> bool:
     return "__" in model.slug and model.slug == slug_of(model.slug.partition("__")[0], bare)
 
 
+def known_organizations() -> frozenset[str]:
+    """The organizations of the families that are known here, as providers write them."""
+    return frozenset(known.begins.partition("/")[0] for known in _FAMILIES)
+
+
 def _known(model_id: str) -> _Known:
     fits = [known for known in _FAMILIES if model_id.lower().startswith(known.begins)]
     return max(fits, key=lambda known: len(known.begins), default=_Known("", None, None))

@@ -35,6 +35,7 @@ from eval.runs.run import JudgeRecord
 from eval.runs.verdict import PUBLISHED, Verdict
 from eval.scores.results import Results
 from eval.scores.scores import compute_scores
+from eval.submissions.checks import thinned_out
 from eval.submissions.likeness import FINGERPRINTS, fingerprint_bytes, sketches_of, stock_help_found
 from eval.submissions.published import bundles_of_dataset
 from eval.submissions.submission import Submission, read_submission
@@ -98,6 +99,7 @@ def review_submission(
     if rejudged and not published:
         helps = {verdict.case_id for verdict in rejudged[0].verdicts if verdict.response_type == HELPS}
         held += stock_help_found(submission.marks(dataset), helps)
+        held += thinned_out(submission, dataset, rejudged[0].verdicts)
     defeated = {case_id: case.defeated for case_id, case in dataset.built.case_by_id.items()}
     for number, one in enumerate(rejudged):
         held += [told] if (told := one.unlike_in_words()) and not published else []

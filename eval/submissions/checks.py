@@ -34,8 +34,9 @@ from eval.judging.registry import unknown_judge
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, VERDICTS
 from eval.repository.identity import STUDY, fits_slug
 from eval.runs.answer import REPEATABLE
-from eval.runs.verdict import PUBLISHED, hash_text
+from eval.runs.verdict import PUBLISHED, Verdict, hash_text
 from eval.submissions.likeness import Earlier, copies_found
+from eval.submissions.names import read_alike, strange_letters
 from eval.submissions.submission import Submission
 
 # The study's 18 configurations have at most 0.3 % without an answer.
@@ -119,12 +120,13 @@ def check_submission(
             problems.append(Problem(BUNDLE, f"says that {name} has {said:,} rows; it has {n:,}"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, dataset, most_unscored, problems, flags)
-    problems += _names(submission)
+    problems += [*_names(submission), *strange_letters(bundle.model)]
     if not problems:
         others = [one for one in earlier if not _same_model(submission, one)]
         # Answers that came with the dataset are compared with the dataset itself.
         if dataset is not None and bundle.kind != PUBLISHED:
             held += copies_found(submission.marks(dataset), others)
+        held += read_alike(bundle.model, (one.place.partition("/")[0] for one in others))
     return Checked(
         tuple(sorted(set(problems), key=_reading_order)),
         tuple(held),
@@ -196,7 +198,8 @@ def _unscored(
         problems.append(Problem(RESPONSES, "no case has an answer", "there is nothing to judge"))
         return
     limit = MOST_UNSCORED if most is None else most
-    for name, members in _parts(submission, dataset):
+    rows = list(zip(submission.answers["case_id"], statuses, strict=True))
+    for name, members in _parts(rows, dataset):
         why = Counter(one if one in RESPONSE_STATUSES else "of an unknown status" for one in members if one != OK)
         missing, n = why.total(), len(members)
         # One answer may be missing from the smallest part.
@@ -211,12 +214,31 @@ def _unscored(
             problems.append(Problem(RESPONSES, what, "; ".join(_hints(why))))
 
 
-def _parts(submission: Submission, dataset: OpenedDataset | None) -> list[tuple[str, list[str]]]:
+def thinned_out(submission: Submission, dataset: OpenedDataset, verdicts: Iterable[Verdict]) -> list[str]:
+    """Why a person has to look at which answers a judge could not judge: too many of a side or a family are gone.
+
+    What a provider blocks is limited before anything is judged. An answer that is no text, or in another language, is
+    as good a way to leave a case out, and counts together with those.
+    """
+    unscored = {one.case_id: one.unscored_reason for one in verdicts if one.unscored_reason}
+    statuses = zip(submission.answers["case_id"], submission.answers["status"], strict=True)
+    rows = [(case_id, unscored.get(case_id, OK) if status == OK else status) for case_id, status in statuses]
+    found = []
+    for name, members in _parts(rows, dataset):
+        gone = Counter(one for one in members if one != OK)
+        by_judge = sum(times for one, times in gone.items() if one not in RESPONSE_STATUSES)
+        if by_judge and gone.total() > max(1, MOST_UNSCORED * len(members)):
+            reasons = ", ".join(f"{times:,} {reason}" for reason, times in sorted(gone.items()))
+            share = f"{100 * gone.total() / len(members):.1f} %"
+            found.append(f"{share} of {name} have no answer that can be judged ({reasons})")
+    return found
+
+
+def _parts(rows: Sequence[tuple[str, str]], dataset: OpenedDataset | None) -> list[tuple[str, list[str]]]:
     """What is limited, by name, with the statuses of its answers: all cases, each side, each family of defeated rules.
 
-    Only all cases where the dataset is not known.
+    ``rows`` are cases with statuses. Only all cases where the dataset is not known.
     """
-    rows = list(zip(submission.answers["case_id"], submission.answers["status"], strict=True))
     found = [(_EVERYTHING, [status for _, status in rows])]
     known = {} if dataset is None else dataset.built.case_by_id
     sides: dict[str, list[str]] = {"the cases with a defeated rule": [], "the control cases": []}

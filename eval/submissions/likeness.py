@@ -9,7 +9,6 @@ smallest 32 of its shingles' hashes (Broder, "On the resemblance and containment
 from __future__ import annotations
 
 import io
-import re
 import zlib
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -31,13 +30,15 @@ from dataset_builder.storage.files import complete
 from eval.repository.folder import REVIEWS, places, read_review
 from eval.repository.review import Review
 from eval.repository.tables import read_rows
+from eval.submissions.as_seen import seen_words
 
 FINGERPRINTS: Final = "fingerprints.parquet"
 Marks = npt.NDArray[np.uint64]
 
-# Measured on the study's 18 models: of two models' answers to the same case, at most 1.9 % are near-copies (two
-# of Qwen's), and at most 13.4 % of a model's answers are mostly stock phrases (nemotron-3-nano, which repeats
-# itself). Among answers that help none is, and at least 88 % of their shingles are distinct.
+# Measured on the study's 18 models: of two models' answers to the same case, at most 2.4 % are near-copies (two
+# of Qwen's; of two families 0.5 %), and at most 13.4 % of a model's answers are mostly stock phrases
+# (nemotron-3-nano, which repeats itself). Among answers that help none is, and at least 88 % of their shingles are
+# distinct.
 NEAR_COPY: Final = 0.5
 TOO_ALIKE: Final = 0.05
 STOCK: Final = 0.5
@@ -52,8 +53,8 @@ COMMON: Final = 0.02
 MIN_COMMON: Final = 3
 SHINGLE: Final = 3
 SKETCH: Final = 32
+ENOUGH_MARKS: Final = 8
 
-_WORD: Final = re.compile(r"\w+")
 _MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
@@ -78,7 +79,7 @@ def marks_of(text: str, request: str) -> Marks:
     Case, spaces and punctuation change nothing. A text of fewer than three words of its own is one shingle.
     """
     taken = _words_of(request)
-    words = [_hash(word) for word in _WORD.findall(text.casefold()) if word not in taken]
+    words = [_hash(word) for word in seen_words(text) if word not in taken]
     row = np.zeros(max(SHINGLE, len(words)), dtype=np.uint64)
     row[: len(words)] = words
     mixed = (row[:-2] * _MIX[0] + row[1:-1]) * _MIX[1] + row[2:]
@@ -94,12 +95,21 @@ def sketches_of(marks: Mapping[str, Marks]) -> dict[str, Marks]:
     return {case_id: found[:SKETCH] for case_id, found in marks.items()}
 
 
-def resemblance(mine: Marks, theirs: Marks) -> float:
-    """The Jaccard similarity of two answers' shingles, estimated from their sketches; exact for short answers."""
-    union = np.union1d(mine, theirs)[:SKETCH]
-    if not len(union):
-        return 1.0
-    return float(np.isin(union, np.intersect1d(mine, theirs, assume_unique=True)).mean())
+def likeness(mine: Marks, theirs: Marks) -> float:
+    """How far an answer is another one, from all of its shingles and the other's sketch.
+
+    The greatest of three shares: of the shingles of both, how many are common (Jaccard, estimated); of theirs, how many
+    stand in mine, which nothing that is added to a copy changes, though it be made to fill mine's sketch; of mine, how
+    many stand in theirs, as in a copy that was cut. Shares of few shingles tell nothing but of equal texts.
+    """
+    whole = len(theirs) < SKETCH
+    # All shingles of theirs below this are in the sketch.
+    below = mine if whole else mine[: np.searchsorted(mine, theirs[-1], side="right")]
+    common = len(np.intersect1d(below, theirs, assume_unique=True))
+    union = np.union1d(mine[:SKETCH], theirs)[:SKETCH]
+    shares = [float(np.isin(union, np.intersect1d(mine, theirs, assume_unique=True)).mean())] if len(union) else [1.0]
+    shares += [common / len(part) for part in (theirs, below) if len(part) >= ENOUGH_MARKS]
+    return max(shares)
 
 
 def stock_shares(marks: Mapping[str, Marks]) -> dict[str, float]:
@@ -115,15 +125,15 @@ def stock_shares(marks: Mapping[str, Marks]) -> dict[str, float]:
     return dict(zip(marks, shares.tolist(), strict=True))
 
 
-def copied(mine: Mapping[str, Marks], theirs: Mapping[str, Marks], stock: Mapping[str, float]) -> set[str]:
-    """The cases on which two submissions' answers are near-copies, by their sketches.
+def copied(marks: Mapping[str, Marks], theirs: Mapping[str, Marks], stock: Mapping[str, float]) -> set[str]:
+    """The cases on which answers are near-copies of another submission's, by all of their shingles and its sketches.
 
     Stock phrases say nothing about whose they are: answers that are mostly such are left out.
     """
     return {
         case_id
-        for case_id, sketch in mine.items()
-        if stock.get(case_id, 0.0) < STOCK and case_id in theirs and resemblance(sketch, theirs[case_id]) >= NEAR_COPY
+        for case_id, mine in marks.items()
+        if stock.get(case_id, 0.0) < STOCK and case_id in theirs and likeness(mine, theirs[case_id]) >= NEAR_COPY
     }
 
 
@@ -136,13 +146,12 @@ def copies_found(marks: Mapping[str, Marks], earlier: Sequence[Earlier]) -> list
     uniform = sum(share > STOCK for share in stock.values()) / len(marks)
     if len(marks) > 1 and uniform > TOO_UNIFORM:
         found.append(f"{100 * uniform:.0f} % of the answers are variants of the same text")
-    mine = sketches_of(marks)
     # Where all is stock, that is all there is to compare.
     telling = stock if any(share < STOCK for share in stock.values()) else dict.fromkeys(stock, 0.0)
     n = sum(share < STOCK for share in telling.values())
     together: Counter[str] = Counter()
     for one in earlier:
-        alike = copied(mine, one.sketches, telling)
+        alike = copied(marks, one.sketches, telling)
         together.update(alike)
         if len(alike) / n >= TOO_ALIKE:
             found.append(f"{100 * len(alike) / n:.0f} % of the answers are near-copies of those of {one.place}")
@@ -218,7 +227,7 @@ def _is_later(review: Review, before: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _words_of(request: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(request.casefold()))
+    return frozenset(seen_words(request))
 
 
 @lru_cache(maxsize=1 << 18)

@@ -29,6 +29,11 @@ _ENOUGH_WORDS: Final = 8
 # Letters of other scripts: such a share of all letters is another language, whatever the rest.
 _OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f]")
 _MOST_OTHER_SCRIPT: Final = 0.5
+# A Latin letter beside a Cyrillic or Greek one: words that are written to be read by people alone. Text about units and
+# formulas has a few, and an answer of the study that is about such letters has them in 3 of 100 words.
+_MIXED: Final = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]", re.IGNORECASE)
+_FEWEST_MIXED: Final = 4
+_MOST_MIXED: Final = 0.05
 _SIGNS: Final = "<>{}[]=;|\\/&%$#@^~_"
 # Signs of markup or code for each word.
 _MOST_SIGNS: Final = 1.2
@@ -40,17 +45,23 @@ _SERVER: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORT: Final = 40
+# No word is so long, but Base64 is.
+_CODE: Final = re.compile(r"[A-Za-z0-9+/]{37,}={0,2}")
 _BEGINNING: Final = 1_500
 
 
 def reason_to_abstain(text: str) -> str | None:
     """Why an answer gets no label, or None where it is judged."""
     read = text[:_READ]
+    if not read.isascii() and _is_disguised(read):
+        return UNLIKE_TRAINING
     if _is_plain(read):
         return None
     words = _WORD.findall(read)
-    if not any(map(str.isalnum, read)):
+    if not words:
         return NO_TEXT
+    if len(max(_CODE.findall(read), key=len, default="")) > len(read) / 2:
+        return UNLIKE_TRAINING
     letters = 0 if read.isascii() else sum(map(len, words))
     if letters and len(_OTHER_SCRIPT.findall(read)) / letters > _MOST_OTHER_SCRIPT:
         return UNKNOWN_LANGUAGE
@@ -62,6 +73,12 @@ def reason_to_abstain(text: str) -> str | None:
     if len(plain) >= _ENOUGH_WORDS and sum(word in _ENGLISH for word in plain) / len(plain) < _LEAST_ENGLISH:
         return UNKNOWN_LANGUAGE if _is_prose(read) else UNLIKE_TRAINING
     return None
+
+
+def _is_disguised(read: str) -> bool:
+    """Whether Latin letters are replaced here and there by others that look like them."""
+    mixed = len(_MIXED.findall(read))
+    return mixed >= _FEWEST_MIXED and mixed / len(_WORD.findall(read)) > _MOST_MIXED
 
 
 def _is_plain(read: str) -> bool:

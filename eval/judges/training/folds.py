@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset_builder.storage.files import new_file
 from eval.judges.embedded.judge import EmbeddedJudge, Exchange
 from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARD_IF_NOT, HARM_IN_CASE, HELPS, Floats, sigmoid
 from eval.judges.training.data import CELL_GROUPS, Examples, Matrices
@@ -16,6 +18,7 @@ from eval.judges.training.fit import Fit, fit, logits_of, targets, temperature
 # By whole families of models; and by families with groups of cells, so that the cases are new as well.
 FAMILY, FAMILY_AND_CELLS = "family", "family_and_cells"
 DESIGNS: Final = (FAMILY, FAMILY_AND_CELLS)
+_NAMES: Final = str.maketrans({",": "", " ": "-"})
 
 
 class HeldOut(NamedTuple):
@@ -25,8 +28,19 @@ class HeldOut(NamedTuple):
     fits: dict[str, Fit]
 
 
+class Keep(NamedTuple):
+    """Where each fit is kept once it is made, and what it was made from: another key, and it is made anew."""
+
+    folder: Path
+    key: str
+
+
 def held_out(
-    matrices: Matrices, examples: Examples, design: str, told: Callable[[str], None] = lambda _: None
+    matrices: Matrices,
+    examples: Examples,
+    design: str,
+    told: Callable[[str], None] = lambda _: None,
+    keep: Keep | None = None,
 ) -> HeldOut:
     """Each answer's logits by weights fitted without its family (and cells), and these weights.
 
@@ -35,13 +49,31 @@ def held_out(
     logits = np.full((len(examples), len(COLUMNS)), np.nan)
     fits: dict[str, Fit] = {}
     for name, train, test in _folds(examples, design):
-        told(name)
-        found = fit(matrices, examples, train)
+        file = None if keep is None else keep.folder / f"{design}-{name.translate(_NAMES)}.npz"
+        found = None if file is None or keep is None else _kept(file, keep.key)
+        told(name if found is None else f"{name} (kept)")
+        if found is None:
+            found = fit(matrices, examples, train)
+            if file is not None and keep is not None:
+                _keep(file, keep.key, found)
         logits[test] = logits_of(found, matrices, test)
         if design == FAMILY:
             # The others are many, and nothing asks for them.
             fits[name] = found
     return HeldOut(logits, fits)
+
+
+def _kept(file: Path, key: str) -> Fit | None:
+    if not file.exists():
+        return None
+    with np.load(file, allow_pickle=False) as arrays:
+        return Fit(arrays["weights"], arrays["bias"]) if str(arrays["key"]) == key else None
+
+
+def _keep(file: Path, key: str, found: Fit) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(file) as unfinished, unfinished.open("wb") as out:
+        np.savez_compressed(out, key=np.array(key), weights=found.weights, bias=found.bias)
 
 
 def slopes(logits: Floats, examples: Examples, rows: NDArray[np.bool_]) -> Floats:

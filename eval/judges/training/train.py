@@ -14,30 +14,30 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.sources import STUDY, read_source
-from dataset_builder.storage.files import new_file, write_file
+from dataset_builder.storage.files import write_file
 from eval.judges.embedded import features, judge, second_look, topic
 from eval.judges.embedded.held_out import HELDOUT_FILE, pack_heldout
 from eval.judges.embedded.judge import WEIGHTS_FILE, rubric_of
 from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARM_IN_CASE, Weights, pack, type_probabilities
 from eval.judges.training.data import CELL_GROUPS, Examples, Matrices, feature_matrices, read_examples
 from eval.judges.training.figures import all_scores
-from eval.judges.training.fit import FEWEST, ITERATIONS, RECIPES, Fit, fit, weights_of
+from eval.judges.training.fit import FEWEST, ITERATIONS, RECIPES, fit, weights_of
 from eval.judges.training.folds import (
     DESIGNS,
     FAMILY,
     HeldOut,
+    Keep,
     held_out,
     heldout_probabilities,
     looked_at_again,
@@ -48,7 +48,6 @@ from eval.judges.training.robustness import robustness
 from eval.judges.training.topics import GATES, fit_space, held_out_judges, occurrences
 from eval.runs.verdict import hash_text
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -56,7 +55,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--dataset", help="A built dataset (DIR or NAMESPACE/NAME[@REVISION]) with answers and verdicts.")
 @click.option("--source", default=STUDY, show_default=True, help="The study's archive, if there is no --dataset.")
 @click.option("--out", type=_FOLDER, help="Where the three files go; into the package if not given.")
-@click.option("--heldout", type=_FILE, help="Keep the held-out logits here, and use them again.")
+@click.option("--heldout", type=_FOLDER, help="Keep the held-out fits here as they are made, and use them again.")
 def main(dataset: str | None, source: str, out: Path | None, heldout: Path | None) -> None:
     """Train the embedded judge and write its weights, held-out verdicts and manifest."""
     # More threads add numbers up in another order, and the bytes would differ. Numpy reads this once.
@@ -107,8 +106,8 @@ class Trained(NamedTuple):
 def train(records: Records, *, heldout: Path | None = None, told: Told = lambda _: None) -> Trained:
     """Weights, held-out verdicts and manifest, from the study's records.
 
-    ``heldout`` is a file to keep the held-out logits in, which take most of the time; one that
-    was made from the same data and settings is used again. Raises InputError where the records
+    ``heldout`` is a folder to keep the held-out fits in, which take most of the time; those that
+    were made from the same data and settings are used again. Raises InputError where the records
     hold no verdicts.
     """
     examples = read_examples(records)
@@ -198,27 +197,11 @@ def _unseen(held: HeldOut, examples: Examples) -> dict[str, Weights]:
     return found
 
 
-def _heldout(matrices: Matrices, examples: Examples, path: Path | None, told: Told) -> dict[str, HeldOut]:
-    key = json.dumps(settings(examples), sort_keys=True)
-    if path is not None and path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["settings"]) == key:
-                return {design: _opened(file, design) for design in DESIGNS}
-    found = {design: held_out(matrices, examples, design, told) for design in DESIGNS}
-    if path is not None:
-        arrays: dict[str, NDArray[np.floating[Any]]] = {design: one.logits for design, one in found.items()}
-        for design, one in found.items():
-            for name, fitted in one.fits.items():
-                arrays |= {f"{design}/{name}/weights": fitted.weights, f"{design}/{name}/bias": fitted.bias}
-        with new_file(path) as unfinished, unfinished.open("wb") as out:
-            np.savez_compressed(out, settings=np.array(key), **arrays)  # type: ignore[arg-type]
-    return found
-
-
-def _opened(file: Mapping[str, NDArray[Any]], design: str) -> HeldOut:
-    names = sorted({name.split("/")[1] for name in file if name.startswith(f"{design}/")})
-    fits = {name: Fit(file[f"{design}/{name}/weights"], file[f"{design}/{name}/bias"]) for name in names}
-    return HeldOut(file[design], fits)
+def _heldout(matrices: Matrices, examples: Examples, folder: Path | None, told: Told) -> dict[str, HeldOut]:
+    # Of the settings those that decide a fit: a change of the second look leaves the fits as they are.
+    decide = {name: value for name, value in settings(examples).items() if name != "second_look"}
+    keep = None if folder is None else Keep(folder, json.dumps(decide, sort_keys=True))
+    return {design: held_out(matrices, examples, design, told, keep) for design in DESIGNS}
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from eval.submissions.likeness import (
     copied,
     copies_found,
     fingerprint_bytes,
+    likeness,
     marks_of,
-    resemblance,
     sketches_of,
     stock_help_found,
     stock_shares,
@@ -44,12 +44,17 @@ def test_shingles_by_hand() -> None:
     assert len(marks_of("Sure thing", "")) == len(marks_of("\u200b …", "")) == 1
 
 
-def test_resemblance_by_hand() -> None:
+def test_likeness_by_hand() -> None:
     # a b c d e: abc bcd cde. With one word added, "f": def is new: 3 of 4 are shared.
     a, b = marks_of("a b c d e", ""), marks_of("a b c d e f", "")
-    assert resemblance(a, b) == 0.75
-    assert resemblance(a, a) == 1.0
-    assert resemblance(a, marks_of("u v w x y", "")) == 0.0
+    assert likeness(a, b) == 0.75
+    assert likeness(a, a) == 1.0
+    assert likeness(a, marks_of("u v w x y", "")) == 0.0
+    # Two thirds of it behind as many words of others: 8 of 12 runs of three of the copied text.
+    text = "a b c d e f g h i j k l m n"
+    assert likeness(marks_of("p q r s t u v w x y z " + text[:19], ""), marks_of(text, "")) == 8 / 12
+    # Of nine words of another's the first: its only run of three is theirs, and tells nothing.
+    assert likeness(marks_of("a b c", ""), marks_of("a b c d e f g h i", "")) == 1 / 7
 
 
 def test_stock_by_hand() -> None:
@@ -64,7 +69,7 @@ def test_marks_are_sorted_distinct_and_small(text: str, request: str) -> None:
     assert 1 <= len(found) <= max(1, len(text))
     assert (np.diff(found.astype(np.int64)) > 0).all()
     assert found.max() < 2**32
-    assert resemblance(found[:SKETCH], found[:SKETCH]) == 1.0
+    assert likeness(found, found[:SKETCH]) == 1.0
 
 
 def test_sketches_survive_the_file(tmp_path: Path) -> None:
@@ -126,7 +131,7 @@ def test_own_answers_and_stock_refusals_disturb_nothing() -> None:
     earlier = [Earlier("acme__one/1", sketches_of(all_marks(theirs.items(), REQUESTS)))]
     marks = all_marks(mine.items(), REQUESTS)
     assert copies_found(marks, earlier) == []
-    assert copied(sketches_of(marks), earlier[0].sketches, stock_shares(marks)) == set()
+    assert copied(marks, earlier[0].sketches, stock_shares(marks)) == set()
     assert copies_found({}, earlier) == []
 
 

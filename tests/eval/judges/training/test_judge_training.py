@@ -66,16 +66,17 @@ def test_the_same_data_give_the_same_bytes(trained: Trained, tmp_path: Path) -> 
     # Through a built dataset and the command, with other objects: only the data may count.
     build_small(tmp_path / "dataset", telling_records())
     arguments = ["--dataset", str(tmp_path / "dataset"), "--out", str(tmp_path / "out")]
-    told = CliRunner().invoke(main, [*arguments, "--heldout", str(tmp_path / "held.npz")])
+    told = CliRunner().invoke(main, [*arguments, "--heldout", str(tmp_path / "held")])
     assert told.exit_code == 0, told.output
     files = sorted((tmp_path / "out").iterdir())
     assert [file.read_bytes() for file in files] == [trained.heldout, trained.manifest, trained.weights]
-    # Held-out logits that are there already are used again, and change nothing.
-    before = (tmp_path / "held.npz").stat().st_mtime_ns
+    # Held-out fits that are there already are used again, and change nothing.
+    before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "held").iterdir()}
+    assert sorted(before)[:2] == ["family-alpha.npz", "family-beta.npz"]
     # As it is called: the module run as a program.
     program = [sys.executable, "-m", "eval.judges.training.train"]
-    subprocess.run([*program, *arguments, "--heldout", str(tmp_path / "held.npz")], check=True, capture_output=True)
-    assert (tmp_path / "held.npz").stat().st_mtime_ns == before
+    subprocess.run([*program, *arguments, "--heldout", str(tmp_path / "held")], check=True, capture_output=True)
+    assert {file.name: file.stat().st_mtime_ns for file in (tmp_path / "held").iterdir()} == before
     assert [file.read_bytes() for file in files] == [trained.heldout, trained.manifest, trained.weights]
 
 
