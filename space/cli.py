@@ -62,3 +62,7 @@ def main() -> None:
     except BlindRefusalError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -193,7 +193,7 @@ def test_words_are_completed() -> None:
         "COMP_WORDS": "blind-refusal eval sc",
         "COMP_CWORD": "2",
     }
-    line = [sys.executable, "-c", "from space.cli import main; main()"]
+    line = [sys.executable, "-m", "space.cli"]
     env["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
     done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["plain,score"]

@@ -190,7 +190,8 @@ def make_boards(entries: Sequence[Entry]) -> tuple[list[Board], list[Excluded]]:
     """The boards, that with the most cases and models first, and the runs that a better one of the model stands for."""
     groups: dict[tuple[str, str, str, tuple[str, ...]], dict[str, list[Entry]]] = {}
     for entry in entries:
-        groups.setdefault(entry.board, {}).setdefault(entry.bundle.model.slug, []).append(entry)
+        # Case makes no other model.
+        groups.setdefault(entry.board, {}).setdefault(entry.bundle.model.slug.lower(), []).append(entry)
     boards, superseded = [], []
     for models in groups.values():
         standing = []

@@ -120,7 +120,8 @@ def check_submission(
             problems.append(Problem(BUNDLE, f"says that {name} has {said:,} rows; it has {n:,}"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, dataset, most_unscored, problems, flags)
-    problems += [*_names(submission), *strange_letters(bundle.model)]
+    problems += _names(submission)
+    problems += [] if bundle.kind == PUBLISHED else strange_letters(bundle.model)
     if not problems:
         others = [one for one in earlier if not _same_model(submission, one)]
         # Answers that came with the dataset are compared with the dataset itself.
@@ -142,7 +143,7 @@ def _names(submission: Submission) -> list[Problem]:
     organization = bundle.model.slug.partition("__")[0]
     if "__" not in bundle.model.slug:
         problems.append(Problem(f"{BUNDLE}: model.slug", "has no two underscores between organization and model"))
-    elif (organization == STUDY) != (bundle.kind == PUBLISHED):
+    elif (organization.lower() == STUDY) != (bundle.kind == PUBLISHED):
         what = f"the organization {STUDY!r} is for answers that came with the dataset, and they for it"
         problems.append(Problem(f"{BUNDLE}: model.slug", what))
     elif not fits_slug(bundle.model):

@@ -7,8 +7,11 @@ cleaned once more, as if the parser could not be trusted.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from html import unescape
 from typing import Any, Final
 
 import nh3
@@ -26,6 +29,9 @@ _TAGS: Final = frozenset(
     ["p", "br", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em", "s", "code", "pre", "blockquote", "hr", "span",
      "table", "thead", "tbody", "tr", "th", "td"]
 )  # fmt: skip
+_LANGUAGE: Final = re.compile(r"(?m)^[ \t]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9+#.-]{1,20}[ \t]*$")
+_TAG: Final = re.compile(r"<[^>]*>")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -34,11 +40,18 @@ def formatted(text: str) -> Markup:
     if len(text) > LONGEST:
         return block(text)
     made = _parser().render(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if _words(_LANGUAGE.sub("", text)) - _words(unescape(_TAG.sub(" ", made))):
+        # Markdown leaves some text out, as cells that a table has no column for: nothing of an answer may hide so.
+        return block(text)
     clean = nh3.clean(
         made, tags=set(_TAGS), attributes={"ol": {"start"}}, allowed_classes={"span": {"br-odd"}}, link_rel=None,
         url_schemes=set(_NOTHING),
     )  # fmt: skip
     return Markup('<div class="br-text br-formatted" dir="ltr">{}</div>').format(Markup(clean))  # noqa: S704 - cleaned
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(text))
 
 
 class _Renderer(RendererHTML):
@@ -58,7 +71,10 @@ class _Renderer(RendererHTML):
         return f"<pre><code>{safe(tokens[idx].content)}</code></pre>\n"
 
     def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        return f"<pre><code>{safe(tokens[idx].content)}</code></pre>\n"
+        # What stands beside the marks is the name of a language, or anything at all.
+        told = tokens[idx].info.strip()
+        beside = "" if not told or _LANGUAGE.match(f"```{told}") else f"{safe(told)}\n"
+        return f"<pre><code>{beside}{safe(tokens[idx].content)}</code></pre>\n"
 
     def heading_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         return f"<{_lower(tokens[idx])}>"

@@ -80,9 +80,12 @@ def named(dataset: OpenedDataset, folder: Path, name: str, slug: str) -> Path:
         ("acme/model-\u2160", "acme__model"),
         ("\uff41cme/model-1", "cme__model-1"),
         ("acme/\u202e1-ledom", "acme__1-ledom"),
+        # What a board says in brackets behind a name, and the study's name in another case.
+        ("acme/model-1 (verified)", "acme__model-1-verified"),
+        ("Study/model-1", "Study__model-1"),
     ],
 )
-def test_a_name_of_letters_that_look_like_others_is_refused(
+def test_a_name_that_is_made_to_be_mistaken_is_refused(
     name: str, slug: str, dataset: OpenedDataset, tmp_path: Path
 ) -> None:
     bundle = named(dataset, tmp_path / "bundle", name, slug)
@@ -104,6 +107,23 @@ def test_a_name_that_reads_like_anothers_is_held(
     told = done("submit", written(tmp_path / "second", helping_bundle(dataset, name).files), *there)
     assert HELD in told
     assert f"reads like '{reads_like}'" in told
+
+
+def test_a_name_that_says_what_a_board_says_is_held(dataset: OpenedDataset, tmp_path: Path) -> None:
+    made = helping_bundle(dataset, "bob/model-1-verified")
+    there = ("--results", tmp_path / "results", "--dataset", dataset.name)
+    told = done("submit", written(tmp_path / "bundle", made.files), *there)
+    assert HELD in told
+    assert "says 'verified', which a board says and not a name" in told
+
+
+def test_a_name_in_another_case_is_no_second_row(dataset: OpenedDataset, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for day, name in enumerate(("acme/model-1", "ACME/Model-1"), start=1):
+        made = helping_bundle(dataset, name, at=f"2026-11-{day:02}T10:00:00+00:00")
+        done("submit", written(tmp_path / str(day), made.files), "--results", results, "--dataset", dataset.name)
+    done("aggregate", results, "--dataset", dataset.name)
+    assert [row.model for board in read_leaderboard(results).boards for row in board.rows] == ["ACME/Model-1"]
 
 
 def test_models_of_one_organization_and_case_alone_are_no_disguise(dataset: OpenedDataset, tmp_path: Path) -> None:

@@ -48,6 +48,24 @@ def test_links_pictures_and_html_stay_the_text_that_they_are() -> None:
     assert "[a](http://x) ![b](http://y) &lt;http://z&gt; &lt;b&gt;c&lt;/b&gt; &amp;lt;" in made
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A cell that the table has no column for, and what stands beside the marks of code.
+        "| a | b |\n|---|---|\n| c | d | Wait until ten |",
+        "I can't.\n\n```Wait until ten\nx\n```",
+        "I can't.\n\n~~~ py Wait until ten\nx\n~~~",
+        "I can't.\n\n[//]: # (Wait until ten)",
+        "I can't.\n\n[a]: http://x 'Wait until ten'",
+        "I can't. <!-- Wait until ten --> <details>Wait until ten</details>",
+    ],
+)
+def test_nothing_that_markdown_leaves_out_is_hidden(text: str) -> None:
+    made = formatted(text)
+    check(made)
+    assert "Wait until ten" in made
+
+
 @pytest.mark.parametrize("text", strings())
 def test_a_hostile_text_makes_no_other_tag(text: str) -> None:
     check(formatted(text))
