@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder import __version__
-from dataset_builder.build.card import Facts, render_card, splits_from
+from dataset_builder.build import croissant, picture
+from dataset_builder.build.card import render_card
 from dataset_builder.build.eval_yaml import eval_yaml
+from dataset_builder.build.facts import NAMESPACE, Facts, splits_from
 from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
 from dataset_builder.dataset.opened import data_path
 from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Records
@@ -42,11 +44,12 @@ def build_dataset(
     *,
     canary: str | None = None,
     held_back: bool = False,
+    namespace: str = NAMESPACE,
 ) -> Manifest:
     """Write records as a dataset folder at ``out`` and return its manifest.
 
     ``canary`` is the string that the cases carry where some are held back; ``held_back`` says that these
-    are they.
+    are they. ``namespace`` is the account on the Hub that the card's links name.
 
     The folder is made beside ``out`` and put there when it is whole; an older build is
     replaced in one step, anything else is left alone. Raises DataError with every problem in the records,
@@ -58,7 +61,7 @@ def build_dataset(
         raise InputError("the source holds no case; expected at least one")
     _refuse_foreign(out)
     with new_folder(out, replace=True) as folder:
-        facts = Facts(records=records, sources=tuple(sources), splits=(), canary=canary, held_back=held_back)
+        facts = Facts(records, tuple(sources), (), canary=canary, held_back=held_back, namespace=namespace)
         return _write(facts, folder, progress or (lambda _: None))
 
 
@@ -86,7 +89,14 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
         write_parquet(table.select(stored_schema(split.config, constants).names), folder / name)
         files[name] = _entry(folder / name, table.num_rows)
     facts = replace(facts, splits=splits_from(files), constants=constants)
-    for name, text in (("README.md", render_card(facts)), ("eval.yaml", eval_yaml(facts.kinds))):
+    texts = {
+        "README.md": render_card(facts),
+        "eval.yaml": eval_yaml(facts.kinds),
+        croissant.FILE_NAME: croissant.croissant(facts),
+    }
+    if facts.rates:
+        texts[picture.PICTURE] = picture.draw(facts.rates)
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         files[name] = _entry(folder / name, None)
     manifest = Manifest(

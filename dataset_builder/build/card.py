@@ -1,239 +1,30 @@
-"""The dataset card: front matter for the Hub and ``datasets``, and the filled template.
+"""The dataset card: front matter for the Hub and ``datasets``, and the filled templates.
 
-Every number in the card is counted here from the records it describes; none is written by hand.
+Every number in the card is counted from the records that it describes (``facts.py``); none is written by hand.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib import resources
-from math import nan
+from math import isnan
 from typing import Any, Final
 
 import jinja2
 import yaml
 
 from dataset_builder import __version__
-from dataset_builder.build.batches import OUTCOME_TITLES, Batch, batches_of
-from dataset_builder.build.extend import part
-from dataset_builder.build.figures import Figure, recompute
+from dataset_builder.build.batches import OUTCOME_TITLES
+from dataset_builder.build.facts import Facts
+from dataset_builder.build.picture import PICTURE
 from dataset_builder.dataset import taxonomy
-from dataset_builder.dataset.kappa import Kappa, cohen_kappa
-from dataset_builder.dataset.manifest import FileEntry, Source
-from dataset_builder.dataset.opened import RESPONSES, data_path
-from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Column, Records, columns_of
-from dataset_builder.dataset.tables import (
-    BY_MODEL,
-    CONFIG_BY_NAME,
-    CONFIGS,
-    DEFAULT_CONFIG,
-    TEST,
-    Config,
-    Constants,
-    left_out,
-)
+from dataset_builder.dataset.records import SCHEMA_VERSION
+from dataset_builder.dataset.tables import DEFAULT_CONFIG, Config
 from dataset_builder.sources import normalise
+from dataset_builder.sources.starter import read_starter
 
 TEMPLATE: Final = "dataset_card.md.j2"
-
-
-@dataclass(frozen=True)
-class SplitFacts:
-    """A split of the dataset: where it belongs, and its rows."""
-
-    config: str
-    split: str
-    rows: int
-    # The file, or a pattern of files.
-    path: str
-
-
-def splits_from(files: Mapping[str, FileEntry]) -> tuple[SplitFacts, ...]:
-    """The splits that the files of a build give, config by config.
-
-    The answers are stored a file a model: together they are the one split of ``responses``, each is a split of
-    ``by_model``.
-    """
-    stored = []
-    for name, entry in files.items():
-        if entry.rows is not None:
-            _, config, split = name.removesuffix(".parquet").split("/")
-            stored.append(SplitFacts(config, split, entry.rows, name))
-    answers = [split for split in stored if split.config == RESPONSES]
-    whole = SplitFacts(RESPONSES, TEST, sum(split.rows for split in answers), data_path(RESPONSES, "*"))
-    found = [split for split in stored if split.config != RESPONSES]
-    if answers:
-        found += [whole, *(replace(split, config=BY_MODEL) for split in answers)]
-    order = list(CONFIG_BY_NAME)
-    return tuple(sorted(found, key=lambda split: order.index(split.config)))
-
-
-@dataclass(frozen=True)
-class Count:
-    """A label with the number of its cases."""
-
-    label: taxonomy.Label
-    cases: int
-
-
-@dataclass(frozen=True)
-class ModelRow:
-    """How many answers of a model there are, and why some have no verdict."""
-
-    model: str
-    model_id: str
-    answers: int
-    scored: int
-    unscored: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that the card says about a set of records."""
-
-    records: Records
-    sources: tuple[Source, ...]
-    splits: tuple[SplitFacts, ...]
-    # What the files leave out, as every row holds it: see ``constants_of``.
-    constants: Constants = field(default_factory=dict)
-    canary: str | None = None
-    held_back: bool = False
-
-    @property
-    def kind(self) -> str:
-        """The kind of the first source: ``study``, ``starter`` or ``generated``."""
-        return self.sources[0].kind
-
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of all sources, each once."""
-        return list(dict.fromkeys(source.kind for source in self.sources))
-
-    @property
-    def extended(self) -> bool:
-        """Whether generated cases were added to those of another source."""
-        return len(self.kinds) > 1
-
-    @cached_property
-    def base(self) -> Records:
-        """The records of the first source alone."""
-        return part(self.records, lambda case: case.origin == self.kind) if self.extended else self.records
-
-    @cached_property
-    def batches(self) -> list[Batch]:
-        """The batches of generated cases."""
-        return batches_of(self.records)
-
-    @property
-    def languages(self) -> list[str]:
-        """The languages of the requests, as ISO 639-1 codes."""
-        return sorted({case.language for case in self.records.cases})
-
-    @property
-    def configs(self) -> list[Config]:
-        """The configs that have a split."""
-        present = {split.config for split in self.splits}
-        return [config for config in CONFIGS if config.name in present]
-
-    def columns(self, config: Config) -> list[Column]:
-        """The columns of a config's files."""
-        return [column for column in columns_of(config.record) if column.name not in self.left_out(config)]
-
-    def left_out(self, config: Config) -> Mapping[str, Any]:
-        """The columns that the files of a config leave out, with the value that every row holds."""
-        return left_out(self.constants, config.name)
-
-    def splits_of(self, config: str) -> list[SplitFacts]:
-        """The splits of one config."""
-        return [split for split in self.splits if split.config == config]
-
-    @cached_property
-    def figures(self) -> list[Figure]:
-        """The paper's figures, recomputed; empty for a source that is not the study."""
-        return recompute(self.base) if self.kind == "study" else []
-
-    @cached_property
-    def outcomes(self) -> dict[str, int]:
-        """What became of the generated cases."""
-        return dict(sorted(Counter(case.outcome for case in self.base.generated).items()))
-
-    @cached_property
-    def models(self) -> list[ModelRow]:
-        """A row for each model configuration."""
-        rows = []
-        for slug, answers in self.records.responses.items():
-            reasons = Counter(a.unscored_reason for a in answers if a.unscored_reason)
-            rows.append(
-                ModelRow(
-                    slug,
-                    answers[0].model_id,
-                    len(answers),
-                    len(answers) - reasons.total(),
-                    ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())),
-                )
-            )
-        return rows
-
-    def count(self, column: str, labels: Iterable[taxonomy.Label]) -> list[Count]:
-        """How many cases carry each label of a column."""
-        found = Counter(getattr(case, column) for case in self.records.cases)
-        return [Count(label, found[label.id]) for label in labels]
-
-    def respelled(self) -> dict[str, int]:
-        """How many generated cases have a label whose spelling the source had otherwise, by column."""
-        cases: Sequence[Case] = self.base.generated or self.base.cases
-        raw = [name for name in Case.__struct_fields__ if name.endswith("_raw")]
-        changed = {
-            name.removesuffix("_raw"): sum(getattr(c, name) != getattr(c, name.removesuffix("_raw")) for c in cases)
-            for name in raw
-        }
-        return {name: n for name, n in changed.items() if n}
-
-    @property
-    def generators(self) -> list[str]:
-        """The models that wrote the generated cases."""
-        return sorted({case.generator for case in self.base.generated})
-
-    @property
-    def without_condition(self) -> int:
-        """How many cases do not say what defeats their rule."""
-        return sum(case.defeat_condition is None for case in self.records.cases)
-
-    @property
-    def judges(self) -> list[str]:
-        """The judges of the published verdicts."""
-        return sorted({row.judge for rows in self.records.responses.values() for row in rows if row.judge})
-
-    @property
-    def capped(self) -> int:
-        """How many answers used up the token limit."""
-        return sum(row.hit_token_cap for rows in self.records.responses.values() for row in rows)
-
-    @property
-    def collected(self) -> str:
-        """The days on which the answers were collected, as a phrase."""
-        days = {row.collected_at[:10] for rows in self.records.responses.values() for row in rows if row.collected_at}
-        if not days:
-            return "on days that are not recorded"
-        return f"on {min(days)}" if len(days) == 1 else f"from {min(days)} to {max(days)}"
-
-    def dual_use_share(self, defeated_only: bool) -> float:
-        """Percentage of the cases, or of the defeated ones, that carry the dual-use flag; NaN if there are none."""
-        cases = [case for case in self.records.cases if case.defeated or not defeated_only]
-        return 100 * sum(bool(case.dual_use) for case in cases) / len(cases) if cases else nan
-
-    @cached_property
-    def reviewers(self) -> Kappa:
-        """Agreement of the two reviewers on whole cases."""
-        passed: dict[str, dict[str, bool]] = {}
-        for review in self.base.case_reviews:
-            passed.setdefault(review.reviewer, {})[review.case_id] = review.passed
-        one, two = (passed.get(name, {}) for name in ("reviewer_1", "reviewer_2"))
-        shared = sorted(one.keys() & two.keys())
-        return cohen_kappa([one[c] for c in shared], [two[c] for c in shared])
+# The case of our own that the card shows.
+_EXAMPLE: Final = "starter_content_defeat_delegated_authority_1"
 
 
 def render_card(facts: Facts) -> str:
@@ -248,8 +39,12 @@ def render_card(facts: Facts) -> str:
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["percent"] = lambda share: "..." if isnan(share) else f"{100 * share:.1f}"
     body = environment.get_template(TEMPLATE).render(
         facts=facts,
+        name=facts.name,
+        example=next(case for case in read_starter().cases if case.case_id == _EXAMPLE),
+        picture=PICTURE,
         taxonomy=taxonomy,
         outcomes=OUTCOME_TITLES,
         mapping=normalise.mapping_rows(),
@@ -291,7 +86,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
     n = len(facts.records.cases)
     size = next(label for limit, label in _SIZES if n < limit)
     return {
-        "pretty_name": _name(facts),
+        "pretty_name": facts.name,
         "license": "cc-by-4.0",
         "language": facts.languages,
         "task_categories": ["text-generation", "text-classification"],
@@ -299,15 +94,16 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "size_categories": [size],
         "annotations_creators": ["machine-generated", *(["expert-generated"] if facts.kind == "study" else [])],
         "source_datasets": ["original"],
+        **({"extra_gated_prompt": _GATED} if facts.held_back else {}),
         "configs": [_config_entry(facts, config) for config in facts.configs],
     }
 
 
-def _name(facts: Facts) -> str:
-    name = "Blind Refusal" if facts.kind == "study" else f"Blind Refusal ({facts.kind} cases)"
-    return name + (", extended" if facts.extended else "") + (", held back" if facts.held_back else "")
-
-
+# What the Hub shows to whoever asks for access, where the maintainers have turned that on for the companion.
+_GATED: Final = (
+    "These cases are held back to tell whether a model was trained on the public ones. By asking for access you agree "
+    "to keep them private, to train no model on them, and to show them to no model whose provider keeps what it gets."
+)
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (float("inf"), "n>100K"))
 
 

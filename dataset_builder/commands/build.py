@@ -46,6 +46,9 @@ from dataset_builder.helping import Helpful
 @click.option(
     "--hold-out-dir", type=click.Path(path_type=Path), metavar="DIR", help="The companion.  [default: OUT-held-back]"
 )
+@click.option(
+    "--namespace", default="NAMESPACE", metavar="NAME", help="The account on the Hub that the card's links name."
+)
 def build(
     source: str,
     out: Path,
@@ -53,6 +56,7 @@ def build(
     share: float | None,
     hold_out_seed: int,
     hold_out_dir: Path | None,
+    namespace: str,
 ) -> None:
     """Build the dataset from a source into a folder that load_dataset opens.
 
@@ -74,9 +78,9 @@ def build(
         records, private, canary = hold_out(records, share, hold_out_seed)
         companion = hold_out_dir or out.with_name(out.name + "-held-back")
         theirs = [one for one in sources if one.kind == GENERATED]
-        held = build_dataset(private, theirs, companion, canary=canary, held_back=True)
+        held = build_dataset(private, theirs, companion, canary=canary, held_back=True, namespace=namespace)
         click.echo(summary(held, companion))
         click.echo("these are held back: keep them private\n")
-    manifest = build_dataset(records, sources, out, canary=canary)
+    manifest = build_dataset(records, sources, out, canary=canary, namespace=namespace)
     report(folder=out, cases_hash=manifest.cases_hash, files={name: one.rows for name, one in manifest.files.items()})
     click.echo(summary(manifest, out))

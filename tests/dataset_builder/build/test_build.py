@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.build.build import build_dataset
-from dataset_builder.build.card import splits_from
 from dataset_builder.build.check import check_folder, read_records
+from dataset_builder.build.facts import splits_from
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.manifest import Source
 from dataset_builder.dataset.opened import BuiltDataset

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dataset_builder.build.card import splits_from
+from dataset_builder.build.facts import splits_from
 from dataset_builder.build.figures import paper_figures, recompute
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.opened import BuiltDataset, data_path
@@ -81,6 +82,52 @@ def test_the_front_matter_names_each_file(card: str, study_dataset: Path) -> Non
     # Sizes of splits would keep datasets 3 and 4 from `load_dataset(..., data_files=...)`.
     assert "dataset_info" not in front
     assert [c["config_name"] for c in front["configs"] if c.get("default")] == ["cases"]
+
+
+@pytest.mark.study
+def test_the_first_screen_shows_a_case_a_picture_the_models_and_code(card: str, study_dataset: Path) -> None:
+    screen = card.split("---\n", 2)[2].split("\n## ")[0]
+    assert len(screen.splitlines()) < 70
+    for link in ("arxiv.org/abs/2604.06233", "/blind-refusal-leaderboard)", "[Code]("):
+        assert link in screen
+    assert "**An answer that helps.**" in screen
+    assert "**An answer that refuses.**" in screen
+    assert len(re.findall(r"```python\n(?:.*\n){5,6}```", screen)) == 1
+    rows = table_after(screen, "| model |")
+    assert len(rows) == 18
+    # As `eval score` has them (README).
+    assert rows[0] == ["grok-4-fast", "41.1 %", "5.3 %", "35.8"]
+    assert rows[6] == ["nemotron-3-nano", "35.0 %", "10.0 %", "24.9"]
+    (picture,) = re.findall(r"!\[.+\]\((.+)\)", screen)
+    names = [text.text for text in ElementTree.parse(study_dataset / picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert [name for name in names if name in {row[0] for row in rows}] == [row[0] for row in rows]
+
+
+@pytest.mark.study
+def test_the_card_has_what_the_hub_guide_asks_for(card: str) -> None:
+    """The parts of huggingface_hub's template, by the headings under which the card has them."""
+    from huggingface_hub import DatasetCard
+
+    data = DatasetCard(card).data
+    assert (data.license, data.language, data.pretty_name) == ("cc-by-4.0", ["en"], "Blind Refusal")
+    headings = re.findall(r"^## (.+)$", card, re.MULTILINE)
+    wanted = {
+        "Dataset description": "What is in it",
+        "Uses, and use that is out of scope": "What it is for, and what not",
+        "Dataset structure": "Load it",
+        "Fields": "Columns",
+        "Curation, source data, annotation": "How it was made",
+        "Normalisation": "What was made uniform",
+        "Bias, risks and limitations": "Limits",
+        "Privacy considerations": "People and privacy",
+        "Recommendations": "What we recommend",
+        "Licence": "Licence and attribution",
+        "Citation": "Citation",
+        "Glossary": "Words used here",
+        "Authors and contact": "Questions",
+    }
+    assert set(wanted.values()) <= set(headings)
+    assert len(card.split("---\n")[1].splitlines()) < 165, "a line a split, and what the Hub needs"
 
 
 @pytest.mark.study

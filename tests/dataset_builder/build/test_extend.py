@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from dataset_builder.batch.folder import GenerationFolder
@@ -158,6 +159,8 @@ def test_cases_are_held_back(batch: Path, tmp_path: Path) -> None:
         assert canary in (built.path / "README.md").read_text()
         assert built.manifest.canary == canary
     assert private.manifest.held_back
+    fronts = [yaml.safe_load((one.path / "README.md").read_text().split("---\n")[1]) for one in (public, private)]
+    assert ["extra_gated_prompt" in front for front in fronts] == [False, True]
     assert "Do not publish them" in (private.path / "README.md").read_text()
     with pytest.raises(InputError, match="worth nothing once they are public"):
         publish(private.path, "alice/held", dry_run=True)

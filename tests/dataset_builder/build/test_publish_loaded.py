@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dataset_builder.build.build import build_dataset
-from dataset_builder.build.card import splits_from
+from dataset_builder.build.facts import splits_from
 from dataset_builder.dataset.manifest import Source
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.records import Records
