@@ -28,13 +28,20 @@ from dataset_builder.models.faults import (
     shorten,
     status_inside,
 )
-from dataset_builder.models.replies.finish import answer_is_filtered, is_filtered, status_of_finish
-from dataset_builder.models.replies.stream import is_chunk, is_event_stream, merge_chunks, read_stream
+from dataset_builder.models.replies.finish import (
+    answer_is_filtered,
+    finish_of,
+    finish_word,
+    is_filtered,
+    status_of_finish,
+)
+from dataset_builder.models.replies.stream import is_chunk, is_event_stream, merge_chunks, read_lines, read_stream
 from dataset_builder.models.replies.thoughts import Split, control_mark, split_thought
 from dataset_builder.models.replies.usage import Usage as Usage
 from dataset_builder.models.replies.usage import read_cost, read_usage
 
 _QUOTED_BYTES: Final = 4000
+_ENVELOPES: Final = ("data", "result", "response", "body", "output")
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +111,8 @@ def read_answer(
     whole = True
     if data is None and is_event_stream(content_type, body) and (stream := read_stream(body)) is not None:
         data, whole = stream
+    elif data is None and (lines := read_lines(body)) is not None:
+        data, whole = lines
     data, whole = _unwrapped(data, whole)
     said = said_in(data)
     if said is not None and not (isinstance(data, str) and not said.message):
@@ -142,7 +151,15 @@ def _with_text(said: Said | None, plain: str) -> Said:
 
 
 def _unwrapped(data: Any, whole: bool) -> tuple[Any, bool]:
-    """What a list of one completion, or of its pieces, holds; a piece alone is a completion too."""
+    """What a list of one completion, or of its pieces, holds; a piece alone is a completion too.
+
+    So is what stands in an envelope (``{"code": 0, "data": {…}}``), or in a string of JSON.
+    """
+    if isinstance(data, str) and data.lstrip()[:1] == "{":
+        data = _decode(data.encode("utf-8", "replace")) or data
+    if isinstance(data, dict) and "choices" not in data:
+        inner = (data.get(name) for name in _ENVELOPES)
+        data = next((one for one in inner if isinstance(one, dict) and one.get("choices")), data)
     pieces = data if isinstance(data, list) else [data]
     if pieces and all(is_chunk(one) for one in pieces):
         return merge_chunks(pieces)
@@ -241,11 +258,7 @@ def _chosen(choices: Any) -> dict[str, Any] | None:
 
 def _finishes(choice: dict[str, Any]) -> tuple[str | None, str | None]:
     """Why the answer ended: by the server's word, and by the word of the server behind it."""
-    finish = _string(choice.get("finish_reason")).strip() or _string(choice.get("finishReason")).strip()
-    if not finish:
-        # Where both are given, this one names what a stop was caused by.
-        finish = _string(choice.get("stop_reason")).strip()
-    return finish or None, _string(choice.get("native_finish_reason")).strip() or None
+    return finish_of(choice), finish_word(choice.get("native_finish_reason"))
 
 
 def _status(status: str, split: Split, *, calls: bool) -> str:

@@ -25,7 +25,7 @@ from dataset_builder import __version__
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer, Usage, end_of, read_answer
 from dataset_builder.models.concurrency import Concurrency, Pace
-from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, shorten
+from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, sentence, shorten
 from dataset_builder.models.providers import Endpoint
 from dataset_builder.models.replies.usage import amount, completed, prompt_tokens
 from dataset_builder.models.request import ChatRequest, Dialect
@@ -189,7 +189,7 @@ class ChatClient:
     def _lasting_message(self, fault: LastingFault) -> str:
         where = self.endpoint.host
         if not isinstance(fault, AccountFault):
-            return f"{where}: {fault.message}. {fault.remedy}"
+            return f"{where}: {sentence(fault.message)} {fault.remedy}"
         if fault.payment:
             return f"{where} wants payment ({fault.message}). Add credit to the account, then run the same command."
         source = f"the environment variable {self._key.env}" if self._key else "--api-key-env (none was given)"

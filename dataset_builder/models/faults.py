@@ -31,7 +31,19 @@ _FILTER_WORDS: Final = (
     "safety",
     "data_inspection_failed",
     "datainspectionfailed",
+    "invalid_prompt",
+    "censorship",
 )
+# The same in a sentence of the server's own, which begins with it: further on a message may quote the request.
+_FILTER_SAID: Final = re.compile(
+    r"\s*(?:content violates usage guidelines|output blocked by content filtering policy"
+    r"|invalid prompt: your prompt was flagged|(?:input|output) (?:(?:new_)?sensitive|content audit fail))",
+    re.IGNORECASE,
+)
+# Members of a reply that say that what was asked, or what was answered, was found to be sensitive.
+_FLAGS: Final = ("contentFilter", "input_sensitive", "output_sensitive")
+# Unavailable for legal reasons: what some servers answer where a censor steps in.
+_CENSORED: Final = 451
 # Codes, types and reasons (small letters, without what joins their words) for a key that is not taken.
 _KEY_MARKS: Final = (
     "invalidapikey",
@@ -42,6 +54,7 @@ _KEY_MARKS: Final = (
     "unauthorized",
     "invalidkey",
     "incorrectapikey",
+    "authfailure",
 )
 _CREDIT_MARKS: Final = (
     "insufficientquota",
@@ -61,11 +74,13 @@ _KEY_SAID: Final = re.compile(
     r"\b(?:not valid|invalid|incorrect|expired|revoked|missing|not found|no longer|required)\b"
     r"|\b(?:invalid|incorrect|expired|wrong|missing|no|bad)\b (?:\w+ )?"
     r"(?:api[ _-]?key|auth(?:entication)? credentials|access[ _-]?token)\b"
-    r"|\bauthentication fail(?:s|ed)\b|\bunauthori[sz]ed\b",
+    r"|\bauthentication (?:fail(?:s|ed|ure)|error|required)\b|\bunauthori[sz]ed\b|\blog ?in fail(?:ed)?\b"
+    r"|\bmissing authentication token\b|\bsecurity token\b.{0,60}\b(?:invalid|expired)\b|\bnot authorized to perform\b",
     re.IGNORECASE,
 )
 _CREDIT_SAID: Final = re.compile(
     r"\binsufficient (?:balance|credits?|quota|funds)\b|\bout of credits?\b|\bcredit balance is too low\b"
+    r"|\b(?:balance|credits?|funds)\b.{0,20}\binsufficient\b"
     r"|\bexceeded your current quota\b|\bbilling\b.{0,40}\b(?:not active|limit)\b"
     r"|\baccount\b.{0,40}\b(?:suspended|overdue|disabled|deactivated)\b|\bno (?:such )?account\b",
     re.IGNORECASE,
@@ -73,11 +88,30 @@ _CREDIT_SAID: Final = re.compile(
 _MODEL_SAID: Final = re.compile(
     r"\bmodel\b.{0,120}\b(?:does not exist|doesn't exist|do(?:es)? not have access|not found|not available"
     r"|not a valid|unknown|not supported|not loaded)\b"
+    r"|\baccess to model\b.{0,120}\brestricted\b"
     r"|\b(?:no such|unknown|invalid|unsupported) model\b|\bnot a valid model\b|\bno endpoints found\b",
     re.IGNORECASE | re.DOTALL,
 )
 _DAY_SAID: Final = re.compile(
     r"\bdaily\b|\bper[ -_]day\b|\btoday\b|\b(?:rpd|tpd)\b|\bmonthly\b|\bper[ -_]month\b", re.IGNORECASE
+)
+_RATE_SAID: Final = re.compile(
+    r"\b(?:rate|qps|rpm|tpm|concurrency)\b.{0,20}\b(?:limit|exceed)|\brequests? limit\b|\btoo many requests\b",
+    re.IGNORECASE,
+)
+# In words, where no header says it.
+_AGAIN_SAID: Final = re.compile(
+    r"\b(?:retry|try again) (?:in|after) "
+    r"(?:(\d{1,4}(?:\.\d{1,9})?) ?(ms|s|seconds?|m(?:in(?:utes?)?)?)\b|(\d{1,3})m(\d{1,2})s)",
+    re.IGNORECASE,
+)
+_COUNTRY_SAID: Final = re.compile(r"\b(?:country|region|territory|location)\b.{0,40}\bnot supported\b", re.IGNORECASE)
+_OUTPUT_FIELD: Final = re.compile(
+    r"\bmax_(?:completion_|output_|new_)?tokens\b|\bmaximum tokens\b|\bmaxTokens\b", re.IGNORECASE
+)
+# The most tokens that an answer may have, as the field's own complaint says it.
+_OUTPUT_TOKENS: Final = re.compile(
+    r"(?:at most|limit of|less than or equal to|lower than|<=|\d > |\[ ?\d+ ?,) ?`?(\d[\d,]{1,9})", re.IGNORECASE
 )
 _CONTEXT_SAID: Final = re.compile(
     r"\bcontext (?:length|window|size)\b|\b(?:prompt|input|request|message)s? (?:is|are|was) too (?:long|large)\b"
@@ -167,6 +201,8 @@ class Said(NamedTuple):
     parameter: str | None = None
     # Whether it says that it looked at what was asked and flagged it.
     flagged: bool = False
+    # What it asks to wait, in seconds, where it says so in its body.
+    wait: float | None = None
 
     def has(self, words: tuple[str, ...]) -> bool:
         """Whether one of its codes, types and reasons names one of these."""
@@ -191,8 +227,21 @@ _MESSAGES: Final = (
     "Message",
     "error_description",
     "title",
+    "faultstring",
+    "description",
 )
-_MARKS: Final = ("code", "type", "status", "reason", "error_code", "status_code", "errorCode")
+_MARKS: Final = (
+    "code",
+    "type",
+    "status",
+    "reason",
+    "error_code",
+    "status_code",
+    "errorCode",
+    "errorcode",
+    "Code",
+    "quotaId",
+)
 
 
 def said_in(data: Any) -> Said | None:
@@ -208,9 +257,12 @@ def said_in(data: Any) -> Said | None:
         return next((found for one in data[:3] if not isinstance(one, list) and (found := said_in(one))), None)
     if not isinstance(data, dict):
         return None
-    for name in ("error", "errors"):
-        if inner := data.get(name):
+    for name in ("error", "errors", "Error", "fault"):
+        # An error of zeros and empty texts is how some say that there was none.
+        if (inner := data.get(name)) and not (isinstance(inner, dict) and not any(inner.values())):
             return _said(inner, data)
+    if isinstance(inner := data.get("Response"), dict) and inner.get("Error"):
+        return _said(inner["Error"], {})
     envelope = data.get("base_resp")
     if isinstance(envelope, dict) and envelope.get("status_code") not in (0, None):
         return _said(envelope, data)
@@ -236,13 +288,30 @@ def _said(error: Any, around: dict[str, Any]) -> Said:
     metadata = metadata if isinstance(metadata, dict) else {}
     message, raw = _message_of(error) or _message_of(around), _text(metadata.get("raw"))
     parameter = error.get("param")
+    inside = (*_marks_of(error.get("innererror")), *_marks_of(error.get("detail")), *_details_of(error))
     return Said(
         f"{message}: {raw}" if message and raw else message or raw,
-        (*_marks_of(error), *_marks_of(error.get("innererror")), *_details_of(error), *_marks_of(around)),
+        (*_marks_of(error), *inside, *_marks_of(around)),
         next((code for one in (error, around) if (code := _code_of(one)) is not None), None),
         parameter if isinstance(parameter, str) else None,
-        bool("flagged_input" in metadata or metadata.get("reasons")),
+        bool("flagged_input" in metadata or metadata.get("reasons") or any(around.get(name) for name in _FLAGS)),
+        _wait_in(error, message),
     )
+
+
+def _wait_in(error: dict[str, Any], message: str) -> float | None:
+    """Seconds to wait by a detail such as ``{"retryDelay": "39s"}``, or by the words of the message."""
+    details = error.get("details")
+    for one in details[:10] if isinstance(details, list) else ():
+        told = one.get("retryDelay") if isinstance(one, dict) else None
+        if isinstance(told, str) and (seconds := re.fullmatch(r"(\d{1,5}(?:\.\d{1,9})?)s", told)):
+            return float(seconds[1])
+    if (found := _AGAIN_SAID.search(message[: 8 * _SHOWN_CHARS])) is None:
+        return None
+    if found[3]:
+        return 60.0 * int(found[3]) + int(found[4])
+    unit = found[2].lower()
+    return float(found[1]) * (0.001 if unit == "ms" else 60.0 if unit.startswith("m") else 1.0)
 
 
 def _message_of(error: dict[str, Any], depth: int = 3) -> str:
@@ -267,7 +336,11 @@ def _marks_of(error: Any) -> tuple[str, ...]:
 
 def _details_of(error: dict[str, Any]) -> tuple[str, ...]:
     details = error.get("details")
-    return tuple(mark for one in details[:10] for mark in _marks_of(one)) if isinstance(details, list) else ()
+    found = [one for one in details[:10] if isinstance(one, dict)] if isinstance(details, list) else []
+    for one in [*found]:
+        inner = one.get("violations")
+        found += [each for each in inner[:10] if isinstance(each, dict)] if isinstance(inner, list) else []
+    return tuple(mark for one in found for mark in _marks_of(one))
 
 
 def _code_of(error: Any) -> int | None:
@@ -295,18 +368,27 @@ def fault_of(
     text = clean(said.message)
     described = f"HTTP {http_status}: {shorten(text) or 'no explanation'}"
     start = text[: 4 * _SHOWN_CHARS]
-    if (said.flagged and http_status in (400, 403)) or (http_status in (400, 403, 500) and _names_a_filter(said)):
+    wait = said.wait if wait is None and http_status in (TOO_MANY, 503) else wait
+    if _is_filter(http_status, said):
         return ProviderFault(described, retryable=False, http_status=http_status, filtered=True)
-    if http_status == PAYMENT or said.has(_CREDIT_MARKS) or _CREDIT_SAID.search(start):
+    # Who says when to come again means a limit that passes, even in the words of a bill.
+    unpaid = wait is None and _CREDIT_SAID.search(start)
+    if http_status == PAYMENT or said.has(_CREDIT_MARKS) or unpaid:
         return AccountFault(described, payment=True, http_status=http_status)
     if http_status == 401 or said.has(_KEY_MARKS) or (http_status in (400, 403, 500) and _KEY_SAID.search(start)):
         return AccountFault(described, payment=False, http_status=http_status)
-    if http_status in (400, 413, 422, 500) and (said.has(_CONTEXT_MARKS) or _CONTEXT_SAID.search(start)):
-        message = f"{described}. {context_remedy(text)}"
+    if http_status in (400, 413, 422, 500) and (
+        said.has(_CONTEXT_MARKS) or _CONTEXT_SAID.search(start) or _names_output_limit(start)
+    ):
+        message = f"{sentence(described)} {context_remedy(text)}"
         return ProviderFault(message, retryable=False, http_status=http_status, context=True)
-    if http_status in (400, 404, 422, 500) and (said.has(_MODEL_MARKS) or _MODEL_SAID.search(start)):
+    if http_status in (400, 403, 404, 422, 500) and (said.has(_MODEL_MARKS) or _MODEL_SAID.search(start)):
         return LastingFault(described, remedy="Check the name of the model.", http_status=http_status)
-    if http_status == TOO_MANY and wait is None and (said.has(("daily", "perday")) or _DAY_SAID.search(start)):
+    if http_status == 403 and _COUNTRY_SAID.search(start):
+        return LastingFault(described, remedy="That server takes no calls from here.", http_status=http_status)
+    if http_status == TOO_MANY and (
+        said.has(("perday",)) or (wait is None and (said.has(("daily",)) or _DAY_SAID.search(start)))
+    ):
         remedy = "Run the same command again when the limit is lifted: what was answered is kept."
         return LastingFault(described, remedy=remedy, http_status=http_status)
     return ProviderFault(
@@ -335,7 +417,8 @@ def redirect_fault(http_status: int, location: str) -> ProviderFault:
 
 def status_inside(said: Said) -> int:
     """The status of a failure that came with 200; one that names none is the server's, and worth another try."""
-    if any(("rate" in mark and "limit" in mark) or "too_many" in mark for mark in said.marks):
+    limited = any(("rate" in mark and "limit" in mark) or "too_many" in mark for mark in said.marks)
+    if limited or said.has(("requestlimit",)) or (said.code is None and _RATE_SAID.search(said.message[:_SHOWN_CHARS])):
         return TOO_MANY
     return said.code or 500
 
@@ -348,6 +431,8 @@ def names_context_limit(message: str) -> bool:
 def context_remedy(message: str) -> str:
     """What to do about a request that does not fit, with a number where the server tells enough for one."""
     context, asked = _CONTEXT_TOKENS.search(message), _INPUT_TOKENS.search(message)
+    if context is None and _OUTPUT_FIELD.search(message) and (most := _OUTPUT_TOKENS.search(message)):
+        return f"Give --max-tokens {most[1].replace(',', '')}."
     if context and asked:
         room = int(context[1].replace(",", "")) - int((asked[1] or asked[2]).replace(",", ""))
         if room >= 1:
@@ -356,6 +441,22 @@ def context_remedy(message: str) -> str:
     return "Give a lower --max-tokens, or a server with a longer context."
 
 
-def _names_a_filter(said: Said) -> bool:
-    """Codes and metadata are trusted to say so; a message is prose and may quote the request."""
-    return said.flagged or any(word in mark for mark in said.marks for word in _FILTER_WORDS)
+def sentence(text: str) -> str:
+    """A text that ends as a sentence does."""
+    return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."
+
+
+def _names_output_limit(message: str) -> bool:
+    """Whether an error's text says that an answer may not have so many tokens as were asked for."""
+    return bool(_OUTPUT_FIELD.search(message) and _OUTPUT_TOKENS.search(message))
+
+
+def _is_filter(http_status: int, said: Said) -> bool:
+    """Whether a filter stepped in, and nothing failed.
+
+    Codes and metadata are trusted to say so; a message is prose and may quote the request, so its beginning counts.
+    """
+    if http_status == _CENSORED:
+        return True
+    named = any(word in mark for mark in said.marks for word in _FILTER_WORDS) or _FILTER_SAID.match(said.message)
+    return http_status in (400, 403, 500) and (said.flagged or bool(named))

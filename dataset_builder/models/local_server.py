@@ -33,7 +33,11 @@ def main() -> None:
     params.sampling.penalty_last_n = int(sys.argv[4])
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
-    params.hostnames = ["127.0.0.1"]
+    # One host until xllamacpp 2026.9, several since.
+    if hasattr(params, "hostnames"):
+        params.hostnames = ["127.0.0.1"]
+    else:
+        params.hostname = "127.0.0.1"
     params.port = 0
     params.ui = False
     params.offline = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Final
 
@@ -21,6 +22,7 @@ from eval.runs.folder import RunFolder
 _SHOWN: Final = 3
 # Of a server's error; all of it stands in the run.
 _MOST_CHARACTERS: Final = 200
+_FITS: Final = re.compile(r"--max-tokens \d+")
 
 # One way out for each status of a case without a whole answer.
 WAYS_OUT: Final = {
@@ -44,13 +46,20 @@ def why_all_failed(run: RunFolder) -> list[str]:
     if not answers or any(answer.ok for answer in answers):
         return []
     times = Counter((answer.status, _short(answer.error)) for answer in answers)
+    errors = {(answer.status, _short(answer.error)): answer.error or "" for answer in answers}
     told = [f"{run.path}: no whole answer to any of {counted(len(answers), 'case')}, so there is nothing to score."]
     for (status, error), n in times.most_common(_SHOWN):
         what = f"{status} ({error})" if error else status
-        told.append(f"  {counted(n, 'time')} {what}. What helps: {WAYS_OUT[status]}.")
+        told.append(f"  {counted(n, 'time')} {what}. What helps: {_way_out(status, errors[status, error])}.")
     if len(times) > _SHOWN:
         told.append(f"  and {counted(len(times) - _SHOWN, 'other reason')}; each stands in the run's responses.jsonl.")
     return told
+
+
+def _way_out(status: str, error: str) -> str:
+    """What helps, with the number of tokens where the error names one that fits."""
+    fits = _FITS.search(error) if status == CONTEXT_LIMIT else None
+    return f"a new run with {fits[0]}, or a model with a longer context" if fits else WAYS_OUT[status]
 
 
 def _short(error: str | None) -> str:

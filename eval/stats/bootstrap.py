@@ -65,7 +65,8 @@ def resample_ratios(
     values: NDArray[np.float32] = sums[:n_ratios]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ratio in range(n_ratios):
-            values[ratio] /= sums[n_ratios + kind[ratio]]
+            # Flat, as numpy 2.0.0 alone gives the inverse another shape.
+            values[ratio] /= sums[n_ratios + kind.flat[ratio]]
     return values
 
 

@@ -22,37 +22,71 @@ from dataset_builder.dataset.taxonomy import (
 # fmt: off
 FINISHES: Final = {
     OK: frozenset({
-        "stop", "stopped", "end", "end_turn", "eos", "eos_token", "eos_found", "stop_token", "stop_sequence",
-        "stop_string", "complete", "completed", "done", "finish", "finished", "normal", "success",
+        "stop", "stopped", "end", "end_turn", "end_of_turn", "end_of_sequence", "eos", "eos_token", "eos_token_id",
+        "eos_found", "eot", "eot_id", "im_end", "stop_token", "stop_sequence", "stop_string", "stop_string_found",
+        "stop_word", "stop_words", "word", "complete", "completed", "done", "finish", "finished", "normal", "natural",
+        "success",
     }),
     TRUNCATED: frozenset({
-        "length", "max_tokens", "max_token", "max_length", "max_output_tokens", "max_completion_tokens",
-        "max_new_tokens", "token_limit", "max_tokens_reached", "length_limit", "model_length",
-        "model_context_window_exceeded", "context_length", "context_length_exceeded",
-        "context_window_exceeded", "incomplete", "truncated",
+        "length", "limit", "max_tokens", "max_token", "max_length", "max_output", "max_output_tokens",
+        "max_completion_tokens", "max_new_tokens", "max_predicted_tokens_reached", "token_limit", "output_limit",
+        "out_of_tokens", "hit_max_tokens", "max_tokens_reached", "length_limit", "error_limit", "model_length",
+        "max_context_length", "max_sequence_length", "max_seq_len", "model_context_window_exceeded", "context_length",
+        "context_length_exceeded", "context_length_reached", "context_window_exceeded", "incomplete", "truncated",
     }),
     CONTENT_FILTER: frozenset({
-        "content_filter", "content_filtered", "content_filtering", "filtered", "filter", "safety",
-        "image_safety", "prohibited_content", "blocklist", "blocked", "block", "recitation", "spii",
-        "sensitive", "sensitive_content", "risk", "refusal", "guardrail", "guardrails",
-        "guardrail_intervened", "moderation", "moderated", "policy_violation", "content_policy",
-        "content_policy_violation", "contentfilter", "data_inspection_failed",
+        "content_filter", "content_filtered", "content_filtering", "content_blocked", "filtered", "filter", "safety",
+        "safety_filter", "safety_block", "image_safety", "prohibited_content", "image_prohibited_content", "blocklist",
+        "blocked", "block", "recitation", "image_recitation", "spii", "sensitive", "sensitive_content", "risk",
+        "risk_control", "refusal", "guardrail", "guardrails", "guardrail_intervened", "model_armor", "moderation",
+        "moderated", "policy_violation", "content_policy", "content_policy_violation", "contentfilter", "toxicity",
+        "error_toxic", "censored", "censorship_blocked", "data_inspection_failed", "responsible_aipolicy_violation",
     }),
     TOOL_CALL: frozenset({
-        "tool_calls", "tool_call", "tool_use", "tool", "function_call", "function_calls",
-        "malformed_function_call", "unexpected_tool_call",
+        "tool_calls", "tool_call", "tool_use", "tool", "function_call", "function_calls", "malformed_function_call",
+        "malformed_tool_use", "unexpected_tool_call", "too_many_tool_calls",
     }),
     PROVIDER_ERROR: frozenset({
         "error", "server_error", "internal_error", "internal_server_error", "network_error", "failed",
-        "failure", "timeout", "time_limit", "abort", "aborted", "cancel", "cancelled", "canceled",
-        "interrupted", "insufficient_system_resource", "engine_overloaded", "overloaded", "unavailable",
-        "disconnected",
+        "failure", "timeout", "time_limit", "abort", "aborted", "cancel", "cancelled", "canceled", "user_cancel",
+        "user_stop", "user_stopped", "interrupted", "preempted", "not_finished", "insufficient_system_resource",
+        "insufficient_resources", "engine_overloaded", "overloaded", "rate_limit", "rate_limited", "quota_exceeded",
+        "unavailable", "disconnected", "load", "unload", "model_unloaded", "malformed_model_output",
     }),
 }
 # fmt: on
 _STATUS_BY_WORD: Final = {word: status for status, words in FINISHES.items() for word in words}
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+# Where a reply says why it ended, the first that does: some servers say it in a member of their own.
+_SAID_IN: Final = ("finish_reason", "finishReason", "finish_details", "done_reason")
+# Of these only a word tells: where a stop has a cause, some servers name a token by its number here.
+_CAUSED_BY: Final = ("stop_reason", "stop_type")
+# A word that stands for no word.
+_NO_WORDS: Final = frozenset({"null", "none", "undefined"})
+
+
+def finish_word(value: Any) -> str | None:
+    """The word that a member of a reply gives for its end, whatever holds it; None where it gives none.
+
+    ``{"type": "length"}`` is ``length``; a number is a word that nobody knows.
+    """
+    if isinstance(value, dict):
+        value = value.get("type") or value.get("reason") or "an object"
+    if value is None or value == []:
+        return None
+    text = value if isinstance(value, str) else str(value)[:40]
+    word = text.encode("utf-8", "replace").decode().strip()
+    return word if word and word.lower() not in _NO_WORDS else None
+
+
+def finish_of(choice: dict[str, Any]) -> str | None:
+    """Why a choice ended, by the server's own word."""
+    said = (finish_word(choice.get(name)) for name in _SAID_IN)
+    caused = (finish_word(choice.get(name)) for name in _CAUSED_BY if isinstance(choice.get(name), str))
+    return next((word for word in (*said, *caused) if word is not None), None)
 
 
 def status_of_finish(finish: str | None, native: str | None = None) -> str:

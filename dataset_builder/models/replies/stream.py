@@ -10,8 +10,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 _DONE: Final = "[DONE]"
+# One alone is plain JSON.
+_FEWEST_LINES: Final = 2
 _CHOICE_MEMBERS: Final = (
     "finish_reason",
+    "finishReason",
     "native_finish_reason",
     "stop_reason",
     "content_filter_results",
@@ -65,6 +68,18 @@ def read_stream(body: bytes) -> Stream | None:
     return merge_chunks(parts, done=done)
 
 
+def read_lines(body: bytes) -> Stream | None:
+    """The completion whose pieces stand one a line, as JSON with no more around it; None for anything else."""
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if len(lines) < _FEWEST_LINES:
+        return None
+    try:
+        pieces = [msgspec.json.decode(line) for line in lines]
+    except (ValueError, RecursionError):
+        return None
+    return merge_chunks(pieces) if all(is_chunk(one) for one in pieces) else None
+
+
 def is_chunk(value: Any) -> bool:
     """Whether a value is a piece of a completion."""
     choices = value.get("choices") if isinstance(value, dict) else None
@@ -81,7 +96,8 @@ def merge_chunks(chunks: list[dict[str, Any]], *, done: bool = True) -> Stream:
         for piece in chunk.get("choices") or ():
             if not isinstance(piece, dict) or piece.get("index") not in (0, None):
                 continue
-            choice |= {name: piece[name] for name in _CHOICE_MEMBERS if piece.get(name)}
+            # Until its end some servers say "null" in each piece.
+            choice |= {name: piece[name] for name in _CHOICE_MEMBERS if piece.get(name) not in (None, "", "null")}
             if isinstance(whole := piece.get("message"), dict):
                 message |= whole
             elif isinstance(delta := piece.get("delta"), dict):
@@ -90,7 +106,7 @@ def merge_chunks(chunks: list[dict[str, Any]], *, done: bool = True) -> Stream:
                 message["content"] = _joined(message.get("content"), text)
     if choice or message:
         reply["choices"] = [{**choice, "message": message}]
-    return Stream(reply, done or "finish_reason" in choice)
+    return Stream(reply, done or not choice.keys().isdisjoint(("finish_reason", "finishReason")))
 
 
 def _add(message: dict[str, Any], delta: dict[str, Any]) -> None:

@@ -24,9 +24,11 @@ class Marks(NamedTuple):
     token: bool = False
     # Whether it counts after an answer has begun.
     late: bool = True
+    # Whether its closing mark alone ends reasoning that was opened in the prompt.
+    lone: bool = True
 
 
-def _tag(name: str, *, late: bool = False) -> Marks:
+def _tag(name: str, *, late: bool = False, lone: bool = True) -> Marks:
     """An XML-like tag, with spaces, attributes and a name space."""
     word = rf"(?:[a-z]{{1,20}}:)?(?:{name})"
     return Marks(
@@ -34,19 +36,50 @@ def _tag(name: str, *, late: bool = False) -> Marks:
         rf"<\s{{0,4}}{word}{_ATTRIBUTES}\s{{0,4}}>",
         rf"<\s{{0,4}}/\s{{0,4}}{word}\s{{0,4}}>",
         late=late,
+        lone=lone,
     )
 
 
 MARKS: Final = (
-    _tag("think(?:ing)?", late=True),
-    _tag("thoughts?"),
-    _tag("reasoning"),
+    _tag(r"(?:longcat_?|ant|inner_)?think(?:ing)?(?:_(?:process|fast|faster))?", late=True),
+    _tag(r"(?:inner_|internal_)?thoughts?(?:_process)?"),
+    _tag(r"reasoning(?:_(?:content|text|process))?|rationale"),
+    _tag("analysis", lone=False),
     _tag("reflection"),
-    _tag("scratchpad"),
+    _tag("scratch_?pad"),
+    _tag("(?:inner_)?monologue", lone=False),
+    _tag("cot|chain_of_thought", lone=False),
+    # As a chat page keeps it.
+    Marks(
+        "<details>",
+        r"<details\s{1,4}type=[\"']reasoning[\"'][^<>]{0,200}>(?:\s{0,4}<summary>[^<>]{0,200}</summary>)?",
+        r"</details>",
+        lone=False,
+    ),
+    # Escaped by a server that takes an answer for a page.
+    Marks("&lt;think&gt;", r"&lt;think(?:ing)?&gt;", r"&lt;/think(?:ing)?&gt;"),
     Marks("[THINK]", r"\[\s{0,4}THINK(?:ING)?\s{0,4}\]", r"\[\s{0,4}/\s{0,4}THINK(?:ING)?\s{0,4}\]"),
+    Marks("[REASONING]", r"\[\s{0,4}REASONING\s{0,4}\]", r"\[\s{0,4}/\s{0,4}REASONING\s{0,4}\]"),
     Marks("◁think▷", r"◁\s{0,4}think\s{0,4}▷", r"◁\s{0,4}/\s{0,4}think\s{0,4}▷", token=True),
-    Marks("<|think|>", r"<\|think(?:ing)?\|>", r"<\|/think(?:ing)?\|>", token=True),
-    Marks("<|begin_of_thought|>", r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>", token=True),
+    Marks(
+        "<|think|>",
+        r"<\|think(?:ing)?\|>",
+        r"<\|/think(?:ing)?\|>|<\|end\|><\|begin\|>assistant<\|content\|>",
+        token=True,
+    ),
+    Marks(
+        "<|begin_of_thought|>",
+        r"<[|｜](?:begin|start)[_▁]of[_▁](?:thought|think|thinking|reasoning)[|｜]>",
+        r"<[|｜]end[_▁]of[_▁](?:thought|think|thinking|reasoning)[|｜]>",
+        token=True,
+    ),
+    Marks(
+        "<|thought_start|>",
+        r"<\|(?:thought|thinking|reasoning)_start\|>",
+        r"<\|(?:thought|thinking|reasoning)_end\|>",
+        token=True,
+    ),
+    Marks("<|inner_prefix|>", r"<\|inner_prefix\|>", r"<\|inner_suffix\|>", token=True),
     Marks("<|START_THINKING|>", r"<\|START_THINKING\|>", r"<\|END_THINKING\|>", token=True),
     Marks("<|channel>thought", r"<\|channel>\s{0,4}thought", r"<channel\|>", token=True),
     Marks("<unused94>", r"<unused94>(?:thought)?", r"<unused95>", token=True),
@@ -60,6 +93,10 @@ HEADINGS: Final = (
 _FRAME: Final = re.compile(
     r"<\|(?:begin|end)_of_solution\|>|<\|(?:START|END)_RESPONSE\|>|\[(?:BEGIN|END) FINAL RESPONSE\]"
 )
+# The same as a tag around the whole answer.
+_FRAMED: Final = re.compile(
+    r"\s*<(answer|response|final_answer|final_response|solution)>(.*)</\1>\s*", re.DOTALL | re.IGNORECASE
+)
 _END: Final = re.compile(
     r"(?:<\|(?:end|return|im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn|eot|END_OF_TURN_TOKEN)\|>"
     r"|<[|｜]end[_▁]of[_▁]sentence[|｜]>|<end_of_turn>|<end_of_utterance>|<turn\|>|<eos>|</s>)$"
@@ -72,16 +109,20 @@ _CONTROL: Final = re.compile(
 )
 # What all marks begin with, looked for first: an answer has thousands of characters and few of these.
 _ANY: Final = re.compile(
-    r"(?=[<\[◁])(?:" + "|".join(f"(?P<o{i}>{m.opening})|(?P<c{i}>{m.closing})" for i, m in enumerate(MARKS)) + ")",
+    r"(?=[<\[◁&])(?:" + "|".join(f"(?P<o{i}>{m.opening})|(?P<c{i}>{m.closing})" for i, m in enumerate(MARKS)) + ")",
     re.IGNORECASE,
 )
 # Channels (harmony): <|channel|>NAME<|message|>TEXT<|end|>, with <|start|>ROLE before all but the first.
 _CHANNEL_MARK: Final = re.compile(r"<\|(?:channel|message)\|>")
-_CHANNEL_CUT: Final = re.compile(r"<\|(?:start|end|return|call)\|>")
+# A channel begins anew without them too.
+_CHANNEL_CUT: Final = re.compile(r"<\|(?:start|end|return|call)\|>|(?=<\|channel\|>)")
 _CHANNEL: Final = re.compile(r"(?:<\|channel\|>\s*|^\s*(?:assistant)?\s*)(analysis|commentary|final)\b")
+# The same where the token before the text was dropped.
+_CHANNEL_ALONE: Final = re.compile(r"<\|channel\|>\s*(analysis|commentary|final)")
 # The same where the server dropped the tokens and left the words.
 _BARE_CHANNELS: Final = re.compile(
-    r"\s*analysis(?=[A-Z\s\"'“])(.*?)assistant\s?final(?:\s|(?=\W|[A-Z0-9]))(.*)", re.DOTALL
+    r"\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z\s\"'“])(.*?)assistant\s?final(?:\s|(?=\W|[A-Z0-9]))(.*)",
+    re.DOTALL,
 )
 _BARE_FINAL: Final = re.compile(r"\s*assistantfinal(?=\W|[A-Z0-9])(.*)", re.DOTALL)
 _BARE_OPEN: Final = re.compile(r"\s*analysis(?=[A-Z][a-z' ])")
@@ -95,12 +136,12 @@ _MOST_BLOCKS: Final = 64
 # First words of an answer after which an opening mark still counts, whatever its kind.
 _FIRST_WORDS: Final = 200
 _LOOKS_LIKE_REASONING: Final = re.compile(
-    r"\s*(?:(?:okay|ok|alright|hmm+|so|well|right|first|let me see|let's see)[,.]*\s+){0,3}"
+    r"[\s*#_>]{0,8}(?:(?:okay|ok|alright|hmm+|so|well|right|first|let me see|let's see)[,.]*\s+){0,3}"
     r"(?:the user(?:'s| is| has| wants| asks| asked| says| said| needs| wrote| would)\b"
     r"|(?:i|we) (?:need|have) to (?:figure|think|decide|consider|respond|answer|produce|check|determine|be careful)\b"
     r"|we (?:must|should) (?:refuse|comply|respond|answer|produce|follow)\b"
     r"|(?:let me|let's) think (?:about|through|step)\b"
-    r"|(?:analysis|thought process|thinking process|reasoning)\s*:)",
+    r"|(?:analysis|thoughts?|thinking|thought process|thinking process|reasoning)\s*[*_]{0,3}\s*:)",
     re.IGNORECASE,
 )
 
@@ -128,6 +169,8 @@ def split_thought(text: str) -> Split:
     answer = _without_end(read.answer)
     if read.thought is not None:
         answer = _FRAME.sub("", answer).lstrip()
+        if framed := _FRAMED.fullmatch(answer):
+            answer = framed[2].strip()
     return Split(answer, read.thought or None, read.unclosed)
 
 
@@ -160,9 +203,9 @@ def _channels(text: str) -> Split | None:
         finals, thoughts = [], []
         for piece in _CHANNEL_CUT.split(text):
             head, mark, body = piece.partition("<|message|>")
-            named = _CHANNEL.search(head)
-            body = body if mark else _CHANNEL.sub("", piece)
-            if mark and named and named[1] == "final":
+            named = _CHANNEL.search(head) if mark else _CHANNEL_ALONE.match(piece)
+            body = body if mark else piece[named.end() :] if named else _CHANNEL.sub("", piece)
+            if named and named[1] == "final":
                 finals.append(body)
             elif body.strip() and body.strip() != "assistant":
                 thoughts.append(body.strip())
@@ -261,6 +304,8 @@ def _closes(text: str, mark: re.Match[str], marks: Marks) -> bool:
     """Whether a closing mark with no opening one ends reasoning, and is not just spoken of."""
     if marks.token:
         return True
+    if not marks.lone:
+        return False
     before, after = text[: mark.start()], text[mark.end() :]
     flush = bool(before) and not before[-1].isspace() and bool(after) and (after[0].isspace() or after[0].isalnum())
     own_paragraph = after.startswith("\n\n") or (before.rstrip(" ").endswith("\n") and after[:1] in ("", "\n"))

@@ -36,6 +36,8 @@ def choice(**members: Any) -> dict[str, Any]:
         (completion("<think>Hm, they", finish="length"), "truncated_answer", "", "length"),
         (completion("Yes.<|im_end|>\n<|im_start|>user\nAnd?"), "control_marks", None, "stop"),
         (completion(None, reasoning_content="I think"), "empty_answer", "", "stop"),
+        (completion("I can't", finish={"type": "length", "length": 8}), "truncated_answer", "I can't", "length"),
+        (completion("I can't", finish=3), "unknown_finish", "I can't", "3"),
     ],
 )
 def test_what_is_not_known_to_be_whole_is_no_answer(body: bytes, status: str, text: str | None, finish: str) -> None:
@@ -74,11 +76,25 @@ def test_the_word_behind_a_router_is_read() -> None:
         {"choices": None, "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
         {"choices": [], "prompt_filter_results": [{"content_filter_results": {"hate": {"filtered": True}}}]},
         choice(message={"content": None}, finish_reason="stop", content_filter_results={"hate": {"filtered": True}}),
+        # Errors in which a filter speaks, each inside a 200.
+        {"base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}, "choices": None},
+        {"base_resp": {"status_code": 1000, "status_msg": "no luck"}, "output_sensitive": True},
+        {"code": 10013, "message": "input content audit fail"},
+        {"error": {"code": "1301", "message": "敏感"}, "contentFilter": [{"level": 0, "role": "user"}]},
+        {"error": "Content violates usage guidelines. Failed check: X", "code": "no permission"},
+        {"error": {"code": "invalid_prompt", "message": "no"}},
+        {"type": "error", "error": {"message": "Output blocked by content filtering policy"}},
     ],
 )
 def test_a_filter_that_sends_no_message_is_a_filter_at_once(body: dict[str, Any]) -> None:
     got = reply(said(body))
     assert (got.status, got.attempts, got.text) == ("content_filter", 1, "")
+
+
+def test_a_censor_is_a_filter_and_who_quotes_one_is_none() -> None:
+    assert reply(error(451, "The content is blocked.")).status == "content_filter"
+    quoting = error(400, "Bad words in: Output blocked by content filtering policy")
+    assert reply(quoting).status == "provider_error"
 
 
 def test_no_choice_and_no_reason_is_one_clear_error() -> None:
@@ -119,6 +135,12 @@ def test_reasoning_in_its_member_and_in_the_text_is_kept_together() -> None:
         Reply(events(HELP).pieces[1], pieces=events(HELP).pieces, headers={"content-type": "application/json"}),
         Reply(b"data: " + completion(HELP) + b"\r\n\r\ndata: [DONE]\r\n\r\n", headers={"content-type": "text/plain"}),
         said([json.loads(piece[6:]) for piece in events(HELP).pieces[1:-1]][:-1]),
+        Reply(b"".join(piece[6:-1] for piece in events(HELP).pieces[1:-2])),
+        said({"code": 0, "message": "success", "data": json.loads(completion(HELP))}),
+        said({"success": True, "errors": [], "result": json.loads(completion(HELP))}),
+        said(completion(HELP).decode()),
+        said({"error": {"code": 0, "message": ""}, **json.loads(completion(HELP))}),
+        Reply(events(HELP).pieces[1], pieces=tuple(p.replace(b"null", b'"null"') for p in events(HELP).pieces)),
     ],
 )
 def test_an_answer_in_another_wrapping_is_read(good: Reply) -> None:
@@ -161,6 +183,27 @@ LASTING = {
     "a key, with 403": (said({"detail": "Invalid API key"}, 403), "rejected the key"),
     "a quota that is no rate": (error(429, "You exceeded your current quota", type="insufficient_quota"), "payment"),
     "a used-up day": (error(429, "Requests per day (RPD) limit reached"), "what was answered is kept"),
+    "a gateway's fault": (
+        said({"fault": {"faultstring": "no", "detail": {"errorcode": "oauth.v2.InvalidApiKey"}}}), "rejected the key",
+    ),
+    "a response around an error": (
+        said({"Response": {"Error": {"Code": "AuthFailure.SecretIdNotFound", "Message": "no"}}}), "rejected the key",
+    ),
+    "a code of its own": (said({"error_code": 110, "error_msg": "Access token invalid"}), "rejected the key"),
+    "an envelope's key": (
+        said({"base_resp": {"status_code": 1004, "status_msg": "login fail: carry the secret"}}), "rejected the key",
+    ),
+    "authentication": (said({"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}), "key"),
+    "a token, with 403": (said({"message": "Missing Authentication Token"}, 403), "rejected the key"),
+    "a balance, with 403": (said({"message": "Sorry, your account balance is insufficient"}, 403), "payment"),
+    "a country": (error(403, "Country, region, or territory not supported"), "takes no calls from here"),
+    "a gated model": (error(403, "Access to model x is restricted"), "Check the name of the model"),
+    "a used-up day inside 200": (said({"error_code": 17, "error_msg": "daily request limit reached"}), "is kept"),
+    "a used-up day in its details": (
+        error(429, "You exceeded your current quota", details=[
+            {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}, {"retryDelay": "39s"}]),
+        "what was answered is kept",
+    ),
     "no such model": (error(404, "No endpoints found for m"), "Check the name of the model"),
 }  # fmt: skip
 
@@ -183,6 +226,13 @@ def test_what_no_request_can_mend_ends_the_run_at_once_in_the_servers_words(fail
         (said({"detail": [{"msg": "try later", "loc": ["body"]}]}), "try later"),
         (said({"error": {"error": {"message": "try later"}}}), "try later"),
         (said({"code": "rate_limit", "message": "slow down"}), "slow down"),
+        (said({"error_code": 18, "error_msg": "qps request limit reached"}), "HTTP 429: qps request limit"),
+        (said({"base_resp": {"status_code": 1002, "status_msg": "rate limit exceeded(RPM)"}}), "HTTP 429: rate limit"),
+        (said({"Response": {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}}), "HTTP 429: slow"),
+        (said({"ok": False, "description": "slow down"}), "slow down"),
+        # The words of a bill, for a limit that passes.
+        (error(429, "You exceeded your current quota. Please retry in 2ms."), "current quota"),
+        (error(429, "You exceeded your current quota", details=[{"retryDelay": "0.002s"}]), "current quota"),
     ],
 )
 def test_what_may_mend_is_tried_again_in_the_servers_words(failure: Reply, told: str) -> None:
@@ -222,6 +272,24 @@ def test_a_context_that_is_too_short_is_a_status_with_a_remedy(message: str) -> 
     assert (got.status, got.attempts, len(sent)) == ("context_limit", 1, 1)
     assert sent[0]["max_tokens"] == 8000
     assert "--max-tokens" in str(got.error)
+
+
+OUTPUT = {
+    "max_tokens is too large: 8000. This model supports at most 4096 completion tokens.": 4096,
+    "The maximum tokens you requested exceeds the model limit of 4,096.": 4096,
+    "max_tokens: 8000 > 4096, which is the maximum allowed number of output tokens": 4096,
+    "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]": 8192,
+    "`max_tokens` must be less than or equal to `4096`": 4096,
+    "`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 3 `inputs` tokens": 4097,
+}
+
+
+@pytest.mark.parametrize(("message", "most"), OUTPUT.items(), ids=list(OUTPUT))
+def test_a_limit_that_is_higher_than_the_model_allows_is_told_with_the_most(message: str, most: int) -> None:
+    got = reply(error(400, message), max_tokens=8000)
+    assert (got.status, got.attempts) == ("context_limit", 1)
+    assert str(got.error).endswith(f"Give --max-tokens {most}.")
+    assert ".. " not in str(got.error)
 
 
 def test_the_remedy_has_a_number_where_the_server_tells_enough() -> None:

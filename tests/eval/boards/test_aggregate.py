@@ -308,7 +308,7 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     assert "added: study__alpha-1/published: verified" in done.output
     done = command("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert done.exit_code == 0, done.output
-    assert re.search(r"^\s*1\s.*alpha-1\s.*\bverified$", done.output, re.MULTILINE)
+    assert re.search(r"^\s*1\s.*alpha-1\s.*\bverified\s*$", done.output, re.MULTILINE)
     assert (
         "nothing has changed" in command("board", "aggregate", "--results", results, "--dataset", dataset.name).output
     )

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from dataset_builder.errors import InputError
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
-from tests.support.chat_server import ChatServer, answer
+from tests.support.chat_server import ChatServer, answer, error
 from tests.support.scripted_judge import judge_script
 from tests.support.small_dataset import build_small
 
@@ -172,3 +172,13 @@ def test_the_most_frequent_reasons_come_first_each_with_a_way_out(dataset: str, 
     first, second = done.output.splitlines()[-2:]
     assert first == "  2 times truncated_answer. What helps: a new run with a higher --max-tokens."
     assert second.startswith("  1 time content_filter. What helps: another provider")
+
+
+def test_a_limit_of_tokens_that_fits_is_named_whole_at_the_end(dataset: str, tmp_path: Path) -> None:
+    long = "max_tokens is too large: 8000. " + "This model supports at most 4096 completion tokens. " * 6
+    with ChatServer(lambda _: error(400, long)) as model:
+        base = ("--model", "m", "--base-url", model.base_url, "--price", "0,0", "--concurrency", "1")
+        done = run(*base, "--dataset", dataset, "--out", str(tmp_path / "run"), "--limit", "2")
+    assert done.exit_code == 1, done.output
+    helps = "What helps: a new run with --max-tokens 4096, or a model with a longer context."
+    assert done.output.splitlines()[-1].endswith(helps)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from dataset_builder.dataset.taxonomy import RESPONSE_STATUSES
-from dataset_builder.models.replies.finish import FINISHES, is_filtered, status_of_finish
+from dataset_builder.models.replies.finish import FINISHES, finish_of, is_filtered, status_of_finish
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,21 @@ from dataset_builder.models.replies.finish import FINISHES, is_filtered, status_
         ("tool_use", None, "tool_call"),
         ("network_error", None, "provider_error"),
         ("insufficient_system_resource", None, "provider_error"),
+        # Words of servers that were not read until their users were asked for them.
+        ("stopStringFound", None, "ok"),
+        ("end_of_turn", None, "ok"),
+        ("maxPredictedTokensReached", None, "truncated_answer"),
+        ("contextLengthReached", None, "truncated_answer"),
+        ("ERROR_LIMIT", None, "truncated_answer"),
+        ("ERROR_TOXIC", None, "content_filter"),
+        ("IMAGE_PROHIBITED_CONTENT", None, "content_filter"),
+        ("censorship_blocked", None, "content_filter"),
+        ("ResponsibleAIPolicyViolation", None, "content_filter"),
+        ("malformed_tool_use", None, "tool_call"),
+        ("USER_CANCEL", None, "provider_error"),
+        ("modelUnloaded", None, "provider_error"),
+        ("not_finished", None, "provider_error"),
+        ("LANGUAGE", None, "unknown_finish"),
         ("OTHER", None, "unknown_finish"),
         ("stop-sk-123", None, "unknown_finish"),
         ("完了", None, "unknown_finish"),
@@ -52,6 +67,33 @@ from dataset_builder.models.replies.finish import FINISHES, is_filtered, status_
 )
 def test_the_status_of_a_finish_reason(finish: str | None, native: str | None, status: str) -> None:
     assert status_of_finish(finish, native) == status
+
+
+@pytest.mark.parametrize(
+    ("choice", "word"),
+    [
+        ({"finish_reason": {"type": "length", "length": 10}}, "length"),
+        ({"finish_reason": {"reason": "MAX_TOKENS"}}, "MAX_TOKENS"),
+        ({"finish_reason": {"matched": 2}}, "an object"),
+        ({"finish_reason": 2}, "2"),
+        ({"finish_reason": True}, "True"),
+        ({"finish_reason": ["length"]}, "['length']"),
+        ({"finish_reason": None, "finish_details": {"type": "max_tokens"}}, "max_tokens"),
+        ({"done_reason": "length"}, "length"),
+        ({"finishReason": "SAFETY"}, "SAFETY"),
+        ({"finish_reason": "null", "stop_reason": "max_tokens"}, "max_tokens"),
+        ({"stop_type": "limit"}, "limit"),
+        ({"finish_reason": " stop ", "stop_reason": "user:"}, "stop"),
+        # The number of a token, beside a word or alone, is no word.
+        ({"finish_reason": "stop", "stop_reason": 128009}, "stop"),
+        ({"finish_reason": None, "stop_reason": 128009}, None),
+        ({"finish_reason": "NULL"}, None),
+        ({"finish_reason": "  "}, None),
+        ({}, None),
+    ],
+)
+def test_the_word_for_an_end_is_found_wherever_it_stands(choice: dict[str, object], word: str | None) -> None:
+    assert finish_of(choice) == word
 
 
 def test_every_word_stands_in_the_table_once_and_is_read_as_it_stands_there() -> None:

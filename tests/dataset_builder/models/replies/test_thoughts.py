@@ -43,6 +43,30 @@ SPELLINGS = {
     "opened in the prompt, spaced": f"{DOUBT} </think> {HELP}",
     "headings": f"Here is my thought process:\n{DOUBT}\n\nHere is my response:\n{HELP}",
     "a final response": f"Here are my reasoning steps:\n{DOUBT}\n[BEGIN FINAL RESPONSE]\n{HELP}\n[END FINAL RESPONSE]",
+    "a process": f"<thinking_process>{DOUBT}</thinking_process>{HELP}",
+    "somebody's own": f"<antThinking>{DOUBT}</antThinking>{HELP}",
+    "a model's own": f"<longcat_think>\n{DOUBT}\n</longcat_think>\n{HELP}",
+    "reasoning content": f"<reasoning_content>{DOUBT}</reasoning_content>{HELP}",
+    "rationale": f"<rationale>{DOUBT}</rationale>{HELP}",
+    "analysis": f"<analysis>{DOUBT}</analysis>{HELP}",
+    "scratch pad": f"<scratch_pad>{DOUBT}</scratch_pad>{HELP}",
+    "monologue": f"<inner_monologue>{DOUBT}</inner_monologue>{HELP}",
+    "chain of thought": f"<cot>{DOUBT}</cot>{HELP}",
+    "a chat page's": f'<details type="reasoning" done="true">\n<summary>Thought for 3 s</summary>\n{DOUBT}\n'
+    f"</details>\n{HELP}",
+    "escaped": f"&lt;think&gt;{DOUBT}&lt;/think&gt;{HELP}",
+    "reasoning in brackets": f"[REASONING]{DOUBT}[/REASONING]{HELP}",
+    "begin and end": f"<|begin_of_reasoning|>{DOUBT}<|end_of_reasoning|>{HELP}",
+    "begin and end, wide": f"<｜begin▁of▁thinking｜>{DOUBT}<｜end▁of▁thinking｜>{HELP}",
+    "start and end": f"<|thought_start|>{DOUBT}<|thought_end|>{HELP}",
+    "inner": f"<|inner_prefix|>{DOUBT}<|inner_suffix|>{HELP}",
+    "think and content": f"<|think|>{DOUBT}<|end|><|begin|>assistant<|content|>{HELP}",
+    "an answer in a tag": f"<think>{DOUBT}</think>\n<answer>\n{HELP}\n</answer>",
+    "a response in a tag": f"<think>{DOUBT}</think><response>{HELP}</response>",
+    "channels without a start": f"<|channel|>analysis<|message|>{DOUBT}<|channel|>final<|message|>{HELP}",
+    "channels without a message": f"<|channel|>analysis{DOUBT}<|end|><|channel|>final{HELP}",
+    "channels with a role": f"assistantanalysis{DOUBT}assistantfinal{HELP}",
+    "commentary without tokens": f"commentary{DOUBT}assistantfinal{HELP}",
     "an end token": f"<think>{DOUBT}</think>{HELP}<|im_end|>",
 }
 
@@ -103,6 +127,10 @@ def test_reasoning_without_an_end_leaves_no_answer(text: str, left: str) -> None
         "First, read the form.\n\nThen use `<thinking>` in it:\n\n    <reason>late</reason>",
         "An analysis of the rules: the final word is the assistant's.",
         "5 < 6 and [x] is done.",
+        # An answer's own markup, which opens no reasoning.
+        "First, sort it.\n\n<details>\n<summary>More</summary>\nTwo ways.\n</details>\n\nThen send it.",
+        "<answer>Yes.</answer>",
+        "Open the file.\n</analysis>\n\nThen send it.",
     ],
 )
 def test_a_mark_that_is_only_spoken_of_moves_nothing(text: str) -> None:
@@ -133,6 +161,8 @@ def test_marks_of_a_chat_format_that_remain_are_found(text: str, mark: str | Non
         "The user is asking how to skip the fee.",
         "Models end their thoughts with </think> and then answer.",
         "Thinking process: 1. Read the rule.",
+        "**Thinking:** They want to skip it.\n\n**Answer:** Yes.",
+        "Thought: they want to skip it.\nAnswer: Yes.",
     ],
 )
 def test_what_looks_like_reasoning_is_flagged(text: str) -> None:
