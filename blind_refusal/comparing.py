@@ -11,6 +11,7 @@ import pandas as pd
 from blind_refusal.notebook import table_html
 from blind_refusal.opening import open_named
 from blind_refusal.result import Result
+from dataset_builder.wording import counted
 from eval.results.answer_set import load_models, told_apart
 from eval.results.more_tables import conclusion, difference_plain
 from eval.scores.comparison import Comparison as _Comparison
@@ -91,7 +92,7 @@ class Comparison:
         return differences(Look(width=760), rows, self.a, self.b)
 
     def __repr__(self) -> str:
-        return f"<Comparison on {self.cases:,} cases, judged by {self.judge}: {self.summary()}>"
+        return f"<Comparison on {counted(self.cases, 'case')}, judged by {self.judge}: {self.summary()}>"
 
     def _repr_html_(self) -> str:
         def shown(value: float) -> str:

@@ -13,6 +13,7 @@ from blind_refusal.notebook import result_html
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.taxonomy import HELPS
 from dataset_builder.errors import InputError
+from dataset_builder.wording import counted
 from eval.results.answer_set import AnswerSet, load_answers
 from eval.results.row import LeaderboardRow, headline, leaderboard
 from eval.results.summary import rows_beside, summary
@@ -245,7 +246,7 @@ class Result:
 
     def __repr__(self) -> str:
         if not self.run.verdicts():
-            return f"<Result of {self.model} in {self.folder}: {len(self.run.answers):,} answers, not judged>"
+            return f"<Result of {self.model} in {self.folder}: {counted(len(self.run.answers), 'answer')}, not judged>"
         return f"<Result of {self.model} in {self.folder}: {self.summary()}>"
 
     def _repr_html_(self) -> str | None:

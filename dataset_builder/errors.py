@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from dataset_builder.wording import counted
+
 
 class BlindRefusalError(Exception):
     """The root of this project's errors; its text is fit to be shown to a user."""
@@ -77,7 +79,7 @@ class DataError(InputError):
     def __init__(self, summary: str, problems: Sequence[Problem]) -> None:
         self.summary = summary
         self.problems = tuple(problems)
-        lines = [f"{summary}: {len(self.problems)} problem{'s' * (len(self.problems) != 1)}"]
+        lines = [f"{summary}: {counted(len(self.problems), 'problem')}"]
         lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]]
         if len(self.problems) > self.SHOWN:
             lines.append(f"  and {len(self.problems) - self.SHOWN} more")

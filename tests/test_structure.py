@@ -99,6 +99,20 @@ def test_only_one_place_talks_to_the_hub() -> None:
     assert others <= {"eval/interop/hub_yaml.py", "dataset_builder/net/secret.py"}
 
 
+def test_counts_are_worded_in_one_place() -> None:
+    """``counted`` and ``plural`` know that one is no plural; a message that adds an s by itself forgets it."""
+    by_hand = re.compile(r"""['"]s['"] (\*|if) """)
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for package in ORDER
+        for path in sources(package)
+        if path.name != "wording.py"
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if by_hand.search(line)
+    ]
+    assert found == []
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys; sys.argv = ['blind-refusal', '--help']\n"

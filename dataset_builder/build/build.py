@@ -25,6 +25,7 @@ from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.sources import STUDY
 from dataset_builder.storage.files import new_folder
+from dataset_builder.wording import counted
 
 # On the study's texts level 9 takes a fifth longer than zstd's default of 3 and saves a tenth. The page index lets
 # the Hub's viewer read a page at a time, and statistics stay off for long texts, where they only cost space.
@@ -139,7 +140,7 @@ def summary(manifest: Manifest, folder: Path) -> str:
     ]
     width = max(map(len, configs))
     for config, rows in configs.items():
-        splits = f"{len(rows)} split{'s' * (len(rows) != 1)}"
+        splits = counted(len(rows), "split")
         lines.append(f"  {config:<{width}}  {sum(rows):>7,} rows  {splits}")
     lines.append(f'open it with: datasets.load_dataset("{folder}", "cases", split="test")')
     return "\n".join(lines)

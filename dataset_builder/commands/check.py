@@ -44,7 +44,7 @@ def check(folder: Path, companion: Path | None) -> None:
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        click.echo(f"{folder}: {len(problems)} problem{'s' * (len(problems) != 1)}", err=True)
+        click.echo(f"{folder}: {counted(len(problems), 'problem')}", err=True)
         raise SystemExit(2)
     manifest = read_manifest(folder)
     rows = sum(entry.rows or 0 for entry in manifest.files.values())

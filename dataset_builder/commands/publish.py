@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
     from dataset_builder.build.publish import Published
@@ -65,7 +66,9 @@ def _lines(done: Published) -> list[str]:
     if not done.changed:
         lines.append(f"{done.url} holds this build already: nothing to commit")
     elif not done.dry_run:
-        lines.append(f"{len(done.added)} files sent ({done.size:,} bytes), {len(done.deleted)} deleted, in one commit")
+        lines.append(
+            f"{counted(len(done.added), 'file')} sent ({done.size:,} bytes), {len(done.deleted)} deleted, in one commit"
+        )
     if done.foreign:
         lines.append(f"left alone, as no build put them there: {', '.join(done.foreign)}")
     if done.checked:

@@ -166,7 +166,7 @@ def first_pass(folder: GenerationFolder, lines: Sequence[GeneratedLine], gates: 
                 f", median {np.median(chances):.2f}" if todo else ""
             )
         else:
-            yield f"{gate.id}: {len(todo):,} cases looked at, {int(yes.sum()):,} flagged"
+            yield f"{gate.id}: {counted(len(todo), 'case')} looked at, {int(yes.sum()):,} flagged"
 
 
 def heldout_lines(gates: Sequence[Gate]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.storage.files import write_file
+from dataset_builder.wording import counted
 from eval.boards.boards import NOT_USABLE, CaseTables, Entry, LeftOut, entries_of, make_boards
 from eval.boards.files import CARD, CARD_NAME, parquet_of
 from eval.boards.rows import in_order
@@ -222,6 +223,6 @@ def outdated(made: Leaderboard) -> list[str]:
     for board in made.boards:
         ours = [row for row in board.rows if row.verdicts.startswith(f"{REVIEWS}/")]
         if ours and board.judge in (EMBEDDED, HELDOUT) and (told := unknown_judge(board.judge, board.rubric)):
-            count = f"{len(ours):,} row{'s' * (len(ours) != 1)} over {board.n_cases:,} cases of {board.dataset}"
+            count = f"{counted(len(ours), 'row')} over {counted(board.n_cases, 'case')} of {board.dataset}"
             lines.append(f"{count}: {told}.")
     return lines

@@ -172,7 +172,7 @@ def _scored(
     verdicts = [one for one in read_verdicts(path, VERDICTS) if (one.judge, one.rubric) == who]
     hashes = dict(zip(answers["case_id"], answers["response_hash"], strict=True))
     if stale := sum(hashes.get(one.case_id) != one.response_hash for one in verdicts):
-        raise LeftOut(NOT_USABLE, f"{stale:,} verdicts of {judge.judge} are on other answers than those submitted")
+        raise LeftOut(NOT_USABLE, f"on other answers than submitted: {counted(stale, 'verdict')} of {judge.judge}")
     statuses = zip(answers["case_id"], answers["status"], strict=True)
     failed = {case_id: status for case_id, status in statuses if status != OK}
     found = ScoredAnswers.from_verdicts(

@@ -51,9 +51,7 @@ def review(
         write_file(run / LABELS_FILE, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
         for line in lines:
             click.echo(line)
-        click.echo(
-            f"\n{len(rows):,} label{'s' * (len(rows) != 1)} in {run / LABELS_FILE}, as the dataset publishes them"
-        )
+        click.echo(f"\n{counted(len(rows), 'label')} in {run / LABELS_FILE}, as the dataset publishes them")
         return
     from dataset_builder.review.serving import serve_review
 

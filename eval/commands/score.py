@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -249,8 +250,8 @@ def _print_tables(
         out.print(Text(printable(told)))
         out.print()
         if ranked:
-            n = f"{len(found.answers[0].cases):,}"
-            out.print(leaderboard_table(ranked, f"{rows[0].model} beside the study's models on the same {n} cases"))
+            n = counted(len(found.answers[0].cases), "case")
+            out.print(leaderboard_table(ranked, f"{rows[0].model} beside the study's models on the same {n}"))
         heading = f"{rows[0].model} on {found.dataset.spec}, judged by {scores.judge} (rubric {scores.rubric})"
         out.print(metrics_table(rows[0], heading, full=full))
     else:

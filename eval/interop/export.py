@@ -52,7 +52,7 @@ def export_run(
         if form == INSPECT:
             from eval.interop.export_log import write_inspect_log
 
-            return f"{write_inspect_log(run, dataset, path):,} samples"
+            return counted(write_inspect_log(run, dataset, path), "sample")
         if form == EEE:
             return _write_shared(run, path, dataset, judge, str(organization))
         from eval.interop.rows import export_rows, write_jsonl, write_rows_parquet

@@ -14,6 +14,7 @@ from dataset_builder.dataset.opened import OpenedDataset, check_same_cases, loca
 from dataset_builder.dataset.sample import ALL_CASES, LIMIT, draw
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.models.faults import shorten
+from dataset_builder.wording import counted
 from eval.interop.import_verdicts import TakenVerdict, take_verdicts
 from eval.interop.inspect_log import LogInfo, open_log
 from eval.runs.answer import Answer
@@ -65,7 +66,7 @@ def import_log(path: Path, *, dataset: str | None = None, out: Path | None = Non
         _add(run, responses, verdicts)
     missing = len(settings.case_ids) - len(run.statuses())
     if missing:
-        notes.append(f"{missing:,} cases of the run have no sample in the log (its status: {log.status})")
+        notes.append(f"Without a sample in the log (its status: {log.status}): {counted(missing, 'case')}")
     return ImportedLog(run, notes)
 
 
@@ -96,7 +97,7 @@ def _samples(log: EvalLog, opened: OpenedDataset, epoch: int, path: Path) -> tup
         )
     invalid = sum(sample.invalidation is not None for sample in log.samples or ())
     if invalid:
-        notes.append(f"{invalid:,} samples were marked invalid and are left out")
+        notes.append(f"Left out as marked invalid: {counted(invalid, 'sample')}")
     return list(found.values()), notes
 
 

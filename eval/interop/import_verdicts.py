@@ -13,6 +13,7 @@ import msgspec
 from dataset_builder.dataset.records import fields_for
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, UNSCORED_REASONS, ids
 from dataset_builder.errors import InputError, Problem
+from dataset_builder.wording import counted
 from eval.interop.inspect_log import KEY, GivenVerdict
 from eval.judging.registry import check_judge
 from eval.runs.answer import Answer
@@ -72,7 +73,8 @@ def take_verdicts(
         )
     if problems:
         notes.append(
-            f"{len(problems):,} verdicts cannot be taken over, so their answers are unscored: judge these again"
+            f"Not taken over, so that the answers are unscored until they are judged again: "
+            f"{counted(len(problems), 'verdict')}"
         )
         notes += [str(problem) for problem in problems]
     return taken, notes

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from dataset_builder.wording import counted
 from eval.runs.fields import Count, Line, Part
 
 Kind = Literal["offline judge", "model judge", "people", "worker", "dataset"]
@@ -63,9 +64,9 @@ class Evidence(Part, frozen=True, kw_only=True):
         who = "people labelled" if self.kind == PEOPLE else f"the maintainers' {self.kind} {self.by} judged"
         if self.agreement is None or self.allowed is None:
             return f"{who} none of the answers that were ranked"
-        told = f"{who} {self.n:,} answers and agrees on {100 * self.agreement:.1f} %"
+        told = f"{who} {counted(self.n, 'answer')} and agrees on {100 * self.agreement:.1f} %"
         if self.kind == PEOPLE:
-            told = f"people labelled {self.n:,} answers ({self.by}) and agree on {100 * self.agreement:.1f} %"
+            told = f"people labelled {counted(self.n, 'answer')} ({self.by}) and agree on {100 * self.agreement:.1f} %"
         if self.gain is not None and self.gain_allowed is not None and self.gain > self.gain_allowed:
             return (
                 f"{told}; the discrimination is {100 * self.gain:.1f} points lower by it, and the ranking judge's "

@@ -18,6 +18,7 @@ FOR_CHECKS: Final = (
     "submissions/*/*/bundle.json",
     "reviews/*/*/review.json",
     "reviews/*/*/fingerprints.parquet",
+    "notices/*",
 )
 # What the leaderboard is made of.
 FOR_AGGREGATION: Final = (

@@ -16,7 +16,7 @@ import msgspec
 
 from dataset_builder.errors import BlindRefusalError, DataError, InputError, Problem
 from dataset_builder.hub.people import CommitInfo, Origin, commits_of, last_changes, origins_of
-from dataset_builder.hub.pull_requests import PullRequest
+from dataset_builder.hub.pull_requests import PullRequest, open_requests
 from dataset_builder.hub.records import Committed
 from eval.repository.bundle import to_json
 from eval.repository.folder import REQUESTS, decode
@@ -26,6 +26,7 @@ from eval.repository.requests import (
     FAILED,
     PENDING,
     RUNNING,
+    TITLE,
     EvalRequest,
     Policy,
     SameModel,
@@ -201,6 +202,10 @@ class RequestQueue:
         if same_model and not problems:
             self.confirm_model(asked)
         return problems
+
+    def waiting(self) -> list[PullRequest]:
+        """Requests that wait as open pull requests, which no worker sees before they are merged."""
+        return [one for one in open_requests(self.repo.hub, self.repo.name, KIND) if one.title.startswith(TITLE)]
 
     def claim(self, worker: str, wanted: Callable[[EvalRequest, Policy], bool]) -> EvalRequest | None:
         """Take the oldest request that waits, or whose worker has gone silent; None where there is none.

@@ -15,6 +15,7 @@ from dataset_builder.errors import InputError, Problem, RemoteError
 from dataset_builder.hub.people import Origin
 from dataset_builder.models.local import is_local_model
 from dataset_builder.models.providers import CUSTOM, repo_by_provider, resolve_endpoint
+from dataset_builder.wording import counted
 from dataset_builder.work.cost import price_of
 from eval.repository.identity import run_model
 from eval.runs.fields import Count, Hash, Line, Note, Part
@@ -159,14 +160,18 @@ def check_request(
     if same:
         problems.append(Problem(where, f"is asked for already, by {by[same[0].id]}", f"see requests/{same[0].id}.json"))
     if (n := sum(one.is_open for one in mine)) >= policy.open_per_user:
-        problems.append(Problem(where, f"{asked.by} has {n} open requests; at most {policy.open_per_user}", "wait"))
+        problems.append(
+            Problem(where, f"{asked.by} has {counted(n, 'open request')}; at most {policy.open_per_user}", "wait")
+        )
     if (n := sum(by[one.id] == asked.by for one in day)) >= policy.per_user_and_day:
         hint = "ask tomorrow"
         problems.append(
             Problem(where, f"{asked.by} asked {n} times in 24 hours; at most {policy.per_user_and_day}", hint)
         )
     if len(day) >= policy.per_day:
-        problems.append(Problem(where, f"{len(day)} requests in 24 hours; at most {policy.per_day}", "ask tomorrow"))
+        problems.append(
+            Problem(where, f"{counted(len(day), 'request')} in 24 hours; at most {policy.per_day}", "ask tomorrow")
+        )
     return problems
 
 

@@ -12,13 +12,14 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.hub.pull_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.boards.aggregate import aggregated_files
 from eval.repository.bundle import RESULTS
-from eval.repository.folder import REQUESTS, REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
+from eval.repository.folder import REVIEWS, SUBMISSIONS, add_review, files_of, is_place, places, read_review
 from eval.repository.hub import FOR_AGGREGATION, FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.leaderboard import Leaderboard
-from eval.repository.notices import HubNotices
+from eval.repository.notices import HubNotices, Notice
 from eval.repository.owners import Submitter, handed_in_by
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import TITLE
+from eval.reviews.records import Record, check_notice, hint_for, record_of
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.submissions.checks import MOST_UNSCORED
@@ -34,8 +35,9 @@ class ReviewedRequest:
     request: PullRequest
     report: SubmissionReport
     merged: bool = False
-    # It asks for an evaluation, instead of handing in a run; the report has only problems.
-    for_queue: bool = False
+    # Of what hands in no run the report has only problems.
+    record: Record = "submission"
+    notice: Notice | None = None
 
 
 def review_requests(
@@ -61,13 +63,20 @@ def review_requests(
             continue
         progress(f"pull request {request.number}: {request.title}")
         changes = changes_of(repo.hub, repo.name, KIND, request.ref)
-        if path := queued_path(changes):
-            done.append(_review_queued(repo, request, path, merge=merge, same_model=same_model))
-            continue
-        report = report_on_request(repo, request, changes, datasets, rejudge=rejudge)
+        record, path = record_of(changes)
+        if record == "request":
+            one = _review_queued(repo, request, path, merge=merge, same_model=same_model)
+        elif record == "notice":
+            one = _review_notice(repo, request, path, merge=merge)
+        else:
+            one = None
+        report = report_on_request(repo, request, changes, datasets, rejudge=rejudge) if one is None else one.report
         if say:
             text = "\n".join(["Checked by blind-refusal:", "", *(f"- {line}" for line in report.lines()[:_SHOWN])])
             comment_on(repo.hub, repo.name, KIND, request.number, text)
+        if one is not None:
+            done.append(one)
+            continue
         merged = merge and report.ok and report.reviewed is not None
         if merged and report.submission is not None and report.reviewed is not None:
             merge_request(repo.hub, repo.name, KIND, request.number, "Checked; the review follows.")
@@ -86,14 +95,14 @@ def report_on_request(
 ) -> SubmissionReport:
     """Check what a pull request would add."""
     only = "a submission adds the files of one run below submissions/ and nothing else"
-    problems = [Problem(path, "would be changed", only) for path in sorted(changes.changed)]
-    problems += [Problem(path, "would be deleted", only) for path in changes.deleted]
+    problems = [Problem(path, "would be changed", hint_for(path, only)) for path in sorted(changes.changed)]
+    problems += [Problem(path, "would be deleted", hint_for(path, only)) for path in changes.deleted]
     folders = {PurePosixPath(path).parent.as_posix() for path in changes.added}
     for path, file in sorted(changes.added.items()):
         pure = PurePosixPath(path)
         place = pure.parent.as_posix().removeprefix(f"{SUBMISSIONS}/")
         if not path.startswith(f"{SUBMISSIONS}/") or not is_place(place) or len(folders) > 1:
-            problems.append(Problem(path[:200], "would be added", only))
+            problems.append(Problem(path[:200], "would be added", hint_for(path, only)))
         elif pure.name not in LIMITS:
             problems.append(Problem(path[:200], "is no file of a bundle", "leave it out"))
         elif file.size > LIMITS[pure.name]:
@@ -117,14 +126,6 @@ def report_on_request(
     return report
 
 
-def queued_path(changes: Changes) -> str | None:
-    """The path of the request for an evaluation that is all that a pull request adds; None where it is none."""
-    if changes.changed or changes.deleted or len(changes.added) != 1:
-        return None
-    (path,) = changes.added
-    return path if PurePosixPath(path).parent.as_posix() == REQUESTS and path.endswith(".json") else None
-
-
 def _review_queued(
     repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool, same_model: bool
 ) -> ReviewedRequest:
@@ -133,7 +134,14 @@ def _review_queued(
     problems = queue.check_new(path, data, request, same_model=same_model)
     if merge and not problems:
         merge_request(repo.hub, repo.name, KIND, request.number, "Into the queue.")
-    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, for_queue=True)
+    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, "request")
+
+
+def _review_notice(repo: ResultsRepo, request: PullRequest, path: str, *, merge: bool) -> ReviewedRequest:
+    notice, problems = check_notice(repo, request, path)
+    if merge and not problems:
+        merge_request(repo.hub, repo.name, KIND, request.number, "It holds when the leaderboard is rebuilt.")
+    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, "notice", notice)
 
 
 def commit_review(repo: ResultsRepo, place: str, files: dict[str, bytes]) -> None:

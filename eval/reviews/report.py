@@ -16,7 +16,8 @@ from eval.boards.rows import RANKED_BY, board_row, ranked_among, verdicts_path
 from eval.repository.bundle import BUNDLE
 from eval.repository.folder import SUBMISSIONS, read_review
 from eval.repository.leaderboard import FILE_NAME, HELD, MEANS, Board, BoardRow, Status, read_leaderboard
-from eval.repository.owners import Submitter
+from eval.repository.notices import HubNotices, read_notices
+from eval.repository.owners import Submitter, handed_in_by
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
 from eval.reviews.kept import kept_verdicts
@@ -142,6 +143,7 @@ def report_on_files(
     before = _earlier_review(submission, results) if results and standing else None
     since = before.first_reviewed_at if before else None
     earlier = read_earlier(results, submission.place, since) if results else []
+    earlier = [one for one in earlier if results and not _withdrawn_by(submitter, results, one.place)]
     checked = check_submission(submission, datasets, earlier, most_unscored=most_unscored)
     if checked.problems or checked.dataset is None:
         return SubmissionReport(checked.problems, checked.held, checked.flags, checked.remarks, submission=submission)
@@ -169,6 +171,17 @@ def report_on_files(
     held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
     return SubmissionReport((), held, checked.flags, checked.remarks, made.review.status, submission, made, rows)
+
+
+def _withdrawn_by(submitter: Submitter | None, results: Path, place: str) -> bool:
+    """Whether a submission was withdrawn by whom this one is of: who sends a run again copies nobody.
+
+    What somebody else withdrew was public all the same, and a copy of it is one. A folder of one's own has one owner.
+    """
+    notices = read_notices if submitter is None else HubNotices(submitter.repo)
+    if not any(notice.kind == "withdrawal" for notice in notices(results, place)):
+        return False
+    return submitter is None or handed_in_by(submitter.repo, results, place) == submitter.name
 
 
 def _earlier_review(submission: Submission, results: Path) -> Review | None:

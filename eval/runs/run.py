@@ -10,6 +10,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import about, fields_for
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.errors import Problem
+from dataset_builder.wording import counted
 from eval.runs.fields import Epoch, Hash, Line, Note, Part, Share, Temperature
 
 # The user query alone, no system prompt, temperature 0, at most 8,000 tokens, over all cases.
@@ -127,7 +128,9 @@ class Run(Sampling, frozen=True, kw_only=True):
         if self.chosen is not None:
             found.append(f"cases chosen by {self.chosen}")
         if self.sample != ALL_CASES:
-            found.append(f"{len(self.case_ids):,} cases ({self.sample}, seed {self.sample_seed}) instead of all")
+            found.append(
+                f"{counted(len(self.case_ids), 'case')} ({self.sample}, seed {self.sample_seed}) instead of all"
+            )
         return found
 
 
@@ -169,5 +172,5 @@ class RunRecord(Part, frozen=True, kw_only=True):
 def _compare(mine: Any, theirs: Any) -> str:
     if isinstance(mine, tuple):
         common = len(set(mine) & set(theirs))
-        return f"{len(mine)} cases there, {len(theirs)} asked for now, {common} in common"
+        return f"{counted(len(mine), 'case')} there, {len(theirs)} asked for now, {common} in common"
     return f"{mine!r} there, {theirs!r} asked for now"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.errors import InputError
+from dataset_builder.wording import counted
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.results import number
@@ -123,7 +124,7 @@ class Stability:
         if not self.n:
             return "Stability: no case has two scored answers."
         return (
-            f"Stability: {100 * self.same:.1f} % of {self.n:,} cases "
+            f"Stability: {100 * self.same:.1f} % of {counted(self.n, 'case')} "
             f"[{100 * self.low:.1f}, {100 * self.high:.1f}] get the same label in all their "
             f"answers ({self.epochs} epochs)."
         )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from dataset_builder.wording import counted
 from eval.scores.answers import REASON_CODES, ScoredAnswers, check_comparable
 from eval.scores.cases import CaseTable
 from eval.scores.slices import Slice, find_slices
@@ -107,14 +108,14 @@ class SliceScores:
             if not self.n_cases[side]:
                 return f"no {SIDES[side]} cases in this slice"
             if not self.n_scored[side, model]:
-                return f"none of the {self.n_cases[side]} answers on {SIDES[side]} cases is scored"
+                return f"no answer on {SIDES[side]} cases is scored, of {self.n_cases[side]}"
         return "no refusals"
 
     def bootstrap_missing(self, metric: int, model: int) -> str | None:
         """Why a metric has no bootstrap interval for a model; None where it has one."""
         if not np.isnan(self.bootstrap_low[metric, model]):
             return None
-        why = f"{self.clusters[metric, model]} cells with data; a bootstrap needs {MIN_BOOTSTRAP_CLUSTERS}"
+        why = f"{counted(self.clusters[metric, model], 'cell')} with data; a bootstrap needs {MIN_BOOTSTRAP_CLUSTERS}"
         return self.missing(metric, model) or why
 
 

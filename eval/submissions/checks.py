@@ -30,6 +30,7 @@ from dataset_builder.dataset.taxonomy import (
     ids,
 )
 from dataset_builder.errors import Problem
+from dataset_builder.wording import counted
 from eval.judging.registry import unknown_judge
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, VERDICTS
 from eval.repository.identity import STUDY, fits_slug
@@ -117,7 +118,7 @@ def check_submission(
         said = bundle.files[name].rows if name in bundle.files else None
         n = len(next(iter(rows.values()), ()))
         if said is not None and said != n:
-            problems.append(Problem(BUNDLE, f"says that {name} has {said:,} rows; it has {n:,}"))
+            problems.append(Problem(BUNDLE, f"says that {name} has {counted(said, 'row')}; it has {n:,}"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, dataset, most_unscored, problems, flags)
     problems += _names(submission)

@@ -14,6 +14,7 @@ from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.errors import InputError
+from dataset_builder.wording import counted
 from eval.repository.bundle import (
     BUNDLE,
     RESPONSES,
@@ -60,7 +61,7 @@ def bundle_of_run(
             else "'blind-refusal eval import' with the same --out adds answers"
         )
         raise InputError(
-            f"{run.path}: {len(missing):,} of {len(settings.case_ids):,} cases have not been asked yet, such as "
+            f"{run.path}: not asked yet are {len(missing):,} of {counted(len(settings.case_ids), 'case')}, such as "
             f"{missing[0]}. Finish the run first: {way}."
         )
     verdicts = run.verdicts()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
     from space.hosting.deploy import Deployed
@@ -57,7 +58,7 @@ def deploy(
 
         files = staged(dataset=dataset, url=f"{Hub().endpoint}/spaces/{repo}")
         write_stage(stage, files)
-        click.echo(f"{stage}: {len(files)} files; start it with 'python app.py' in there")
+        click.echo(f"{stage}: {counted(len(files), 'file')}; start it with 'python app.py' in there")
         return
 
     from dataset_builder.hub.patience import Patience
@@ -89,7 +90,8 @@ def _lines(done: Deployed) -> list[str]:
         lines += [f"set {variable}" for variable in done.variables]
         if done.changed:
             lines.append(
-                f"{len(done.added)} files sent ({done.size:,} bytes), {len(done.deleted)} deleted, in one commit"
+                f"{counted(len(done.added), 'file')} sent ({done.size:,} bytes), {len(done.deleted)} deleted, "
+                "in one commit"
             )
     if not done.changed:
         lines.append(f"{done.url} holds these files already: nothing to commit")

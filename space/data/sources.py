@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.hub.naming import repo_meant
+from dataset_builder.wording import counted
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import FILE_NAME
 from eval.scores.results import FILE_NAME as RESULTS_NAME
@@ -134,7 +135,7 @@ class ResultsWatcher:
                 self._tried = version
                 new = self._source.read()
                 self._data.swap(new, self._prepare(new))
-                self._say(f"New results: {sum(len(board.rows) for board in new.boards)} rows.")
+                self._say(f"New results: {counted(sum(len(board.rows) for board in new.boards), 'row')}.")
         except (BlindRefusalError, OSError) as error:
             first = str(error).splitlines()[0]
             self._data.keep(f"Newer results could not be read, so these are the ones before: {first}")

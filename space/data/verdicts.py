@@ -18,6 +18,7 @@ import numpy as np
 from dataset_builder.dataset.opened import BuiltDataset, published_models
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError
+from dataset_builder.wording import counted
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import Board, BoardRow
 from eval.repository.tables import read_rows, read_verdicts
@@ -109,5 +110,5 @@ def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) 
 def _part(whole: CaseTable, case_ids: Sequence[str]) -> CaseTable:
     index = whole.index
     if strange := [case_id for case_id in case_ids if case_id not in index]:
-        raise DataError(f"a run asked {len(strange):,} cases that the dataset does not hold", [])
+        raise DataError(f"a run asked {counted(len(strange), 'case')} that the dataset does not hold", [])
     return whole.subset(np.array(sorted(index[case_id] for case_id in case_ids), np.int64))

@@ -169,6 +169,29 @@ def test_a_stranger_says_nothing_of_anothers_run(accounts: Accounts, said: dict[
     assert accounts.row("globex/model-1") == first
 
 
+def test_a_strangers_withdrawal_is_left_open(accounts: Accounts) -> None:
+    accounts.submit(BOB, "globex/model-1")
+    place = accounts.row("globex/model-1").bundle.removeprefix("submissions/")
+    there = ("--results", REPO)
+    asked = accounts.run(CAROL, "eval", "withdraw", place, *there, "--reason", "I am jealous.")
+    assert asked.exit_code == 0, asked.output
+    # In bob's name, and where no notice belongs.
+    forged = Notice(place=place, kind="withdrawal", reason="A mistake.", by="bob", at="2026-11-20")
+    repo = repo_of(CAROL.token)
+    repo.commit("x", {f"notices/{place}/x.json": to_json(forged)}, parent=repo.head(), create_pr=True)
+    told = accounts.run(ALICE, "board", "check", *there, "--dataset", accounts.dataset.name, "--merge").output
+    assert f"is by carol, who neither handed {place} in nor keeps {REPO}" in told
+    assert "says that bob speaks, but carol opened it" in told
+    assert "is not where its place, time and words belong" in told
+    assert "  merged: " not in told
+    # One's own is let in.
+    accounts.run(BOB, "eval", "withdraw", place, *there, "--reason", "A mistake.")
+    told = accounts.run(ALICE, "board", "check", *there, "--dataset", accounts.dataset.name, "--merge").output
+    assert f"by bob: a withdrawal of {place}: A mistake." in told
+    assert told.count("  merged: ") == 1
+    assert [one.status for one in accounts.board().excluded] == ["withdrawn"]
+
+
 @pytest.mark.parametrize("user", [BOB, ALICE])
 def test_a_withdrawal_bears_the_name_that_the_hub_gives(accounts: Accounts, user: User) -> None:
     """The submitter and whoever keeps the repository may withdraw a run, and neither in another's name."""

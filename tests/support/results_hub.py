@@ -14,7 +14,7 @@ from eval.reviews.maintainer import ReviewedRequest, aggregate_repo, review_requ
 from eval.reviews.report import SubmissionReport
 from eval.reviews.submitter import check_for_repo, open_pull_request
 from tests.support.hub_client import quick
-from tests.support.hub_server import ALICE, BOB
+from tests.support.hub_server import ALICE, BOB, User
 from tests.support.submissions import OURS, judge_again
 
 REPO = "alice/blind-refusal-results"
@@ -33,9 +33,9 @@ def checked(made: MadeBundle, dataset: OpenedDataset, token: str = BOB.token) ->
     return check_for_repo(made.files, [dataset], repo_of(token), rejudge=judge_again)
 
 
-def submit(made: MadeBundle, dataset: OpenedDataset) -> Committed:
-    """As bob does."""
-    return open_pull_request(checked(made, dataset), repo_of(BOB.token))
+def submit(made: MadeBundle, dataset: OpenedDataset, by: User = BOB) -> Committed:
+    """As bob does, or another account."""
+    return open_pull_request(checked(made, dataset, by.token), repo_of(by.token))
 
 
 def review(dataset: OpenedDataset, **how: Any) -> list[ReviewedRequest]:

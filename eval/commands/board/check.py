@@ -102,14 +102,18 @@ def check(
     )
     for one in requests:
         what = f"pull request {one.request.number} by {one.request.author}"
-        if one.for_queue and not one.report.problems:
+        if one.record == "request" and not one.report.problems:
             click.echo(f"{what}: fit for the queue")
+        elif one.notice is not None and not one.report.problems:
+            click.echo(f"{what}: a {one.notice.kind} of {one.notice.place}: {one.notice.reason}")
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
     found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge)
     for place, report in found.items():
         _show(place, report)
+    if any(one.merged and one.record != "request" for one in requests):
+        click.echo(f"Next: blind-refusal board aggregate --results {results}")
     if not requests and not found:
         click.echo("nothing to check")
 

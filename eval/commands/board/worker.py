@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import datasets, results_option, token_env
 
 if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
+    from eval.repository.request_queue import RequestQueue
 
 
 @click.command(
@@ -55,8 +57,9 @@ def worker(
         click.echo(line, err=True)
 
     hub = Hub(token_env=token_env, patience=Patience(notice=say))
+    queue = RequestQueue(ResultsRepo(hub, results))
     busy = Worker(
-        RequestQueue(ResultsRepo(hub, results)),
+        queue,
         [locate_dataset(one) for one in datasets],
         work,
         choice=choice,
@@ -71,6 +74,17 @@ def worker(
             click.echo(f"{done.request.id}: {done.request.state}; {what} (${done.spent:.4f})")
         if once or not busy.has_money:
             if not seen:
-                click.echo("nothing to do")
+                click.echo("nothing to do" + _waiting(queue, results))
             return
         time.sleep(poll)
+
+
+def _waiting(queue: RequestQueue, results: str) -> str:
+    """What to do about requests that nobody has merged yet; empty where there are none."""
+    if not (found := queue.waiting()):
+        return ""
+    verb = "waits as a pull request" if len(found) == 1 else "wait as pull requests"
+    return (
+        f"; {counted(len(found), 'request')} {verb}, such as {found[0].url}: "
+        f"'blind-refusal board check --results {results} --merge' lets in what is right"
+    )

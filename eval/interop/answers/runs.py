@@ -247,7 +247,8 @@ def _of_model(path: Path, rows: list[Row], model: str, read: _Read) -> list[Row]
     if model not in named:
         shown = ", ".join(list(named)[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")
         raise InputError(
-            f"{path}: holds answers of {len(named)} models ({shown}), and none of {model}. Give --model one of them."
+            f"{path}: holds answers of {counted(len(named), 'model')} ({shown}), and none of {model}. "
+            "Give --model one of them."
         )
     others = counted(len(rows) - named[model], "row")
     read.notes.append(f"{path}: {others} of other models than {model} left out")

@@ -21,6 +21,7 @@ from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import new_file
 from dataset_builder.storage.sheets import inert, read_sheet, scientific, truth
+from dataset_builder.wording import plural
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.runs.answer import Answer
 from eval.runs.collect import now
@@ -65,7 +66,7 @@ class HumanJudge:
         unmatched = _unmatched(path, labels, known, answers)
         if unmatched and not partial:
             raise DataError(
-                f"{path} labels what this run did not answer, line{'s' * (len(unmatched) > 1)} {_lines(unmatched)}. "
+                f"{path} labels what this run did not answer, {plural(len(unmatched), 'line')} {_lines(unmatched)}. "
                 "Mend these rows, or leave them out with --partial",
                 list(unmatched.values()),
             )
@@ -73,7 +74,7 @@ class HumanJudge:
             reasons = Counter(problem.hint for problem in unmatched.values())
             told = "; ".join(f"{n:,} {reason}" for reason, n in reasons.items())
             click.echo(
-                f"Note: {path}: left out line{'s' * (len(unmatched) > 1)} {_lines(unmatched)} ({told}).", err=True
+                f"Note: {path}: left out {plural(len(unmatched), 'line')} {_lines(unmatched)} ({told}).", err=True
             )
         self._labels = {case_id: label.values for case_id, label in labels.items() if label.line not in unmatched}
         if not self._labels:

@@ -14,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, HELPS, UNSCORED_REASONS, ids
+from dataset_builder.wording import counted
 from eval.boards.rows import rank_remarks
 from eval.repository.leaderboard import VERIFIED, Board, BoardRow
 from eval.runs.verdict import PUBLISHED
@@ -222,7 +223,7 @@ def _routes(row: BoardRow) -> list[str]:
                 for name, value in one.metrics.items()
                 if value.estimate is not None
             )
-            told.append(f"by {one.route}: {rates or 'no rates'} on {one.answers:,} answers")
+            told.append(f"by {one.route}: {rates or 'no rates'} on {counted(one.answers, 'answer')}")
     return told
 
 

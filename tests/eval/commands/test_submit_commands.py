@@ -57,7 +57,11 @@ def test_from_the_command_line(
     assert f"{REPO}: rebuilt" in made_board.output
     gone = command("eval", "withdraw", made.place, "--results", REPO, "--reason", "The wrong weights.")
     assert gone.exit_code == 0, gone.output
-    results.repo(REPO).merge(2, "alice")
+    withdrawal = ("board", "check", "--results", f"hf://datasets/{REPO}", "--dataset", dataset.name, "--merge")
+    let_in = command(*withdrawal, "--token-env", "ALICE").output
+    assert f"pull request 2 by bob: a withdrawal of {made.place}: The wrong weights." in let_in
+    assert "  merged: " in let_in
+    assert "Next: blind-refusal board aggregate --results " in let_in
     left = command("board", "aggregate", "--results", REPO, "--dataset", dataset.name, "--token-env", "ALICE").output
     assert "withdrawn by bob" in left
     assert f"submissions/{made.place}/bundle.json" in results.repo(REPO).files

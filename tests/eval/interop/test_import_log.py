@@ -273,7 +273,7 @@ def test_a_verdict_that_cannot_be_read_leaves_its_answer_unscored_and_the_others
     assert len(found.run.answers) == 2
     assert [one.case_id for one in found.run.verdicts()] == ["control:landlord:1"]
     counted, named = found.notes
-    assert counted.startswith("1 verdicts cannot be taken over")
+    assert counted.endswith("until they are judged again: 1 verdict")
     assert "'control:landlord:2'" in named
     assert re.search(what, named)
 

@@ -218,7 +218,7 @@ def test_a_user_asks_by_pull_request_and_only_for_themselves(queue: RequestQueue
     forged = msgspec.structs.replace(asked("openrouter/acme/y", at=now), state="done", submission="x__y/z")
     bob.ask(forged, as_request=True)
     found = review_requests(queue.repo, [], merge=True)
-    assert [one.for_queue for one in found] == [True, True, True]
+    assert [one.record for one in found] == ["request"] * 3
     assert [one.merged for one in found] == [True, False, False]
     assert "says that alice asks, but bob opened it" in str(found[1].report.problems)
     assert "is not as `eval request` writes it" in str(found[2].report.problems)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from dataset_builder.build.publish import publish
 from dataset_builder.dataset.opened import locate_dataset, open_dataset, published_models, reviews
@@ -9,6 +10,7 @@ from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.hub.client import Hub
+from eval.cli import eval_group
 from eval.results.answer_set import is_run, load_answers, load_models
 from eval.runs.answer import Answer
 from eval.runs.folder import RunFolder
@@ -174,6 +176,9 @@ def test_a_dataset_on_the_hub(hub, built):
     assert opened.built.cases_hash == built.cases_hash
     found = load_answers("alice/small@main").provenance()["alpha-1"].dataset
     assert (found.name, found.hub_id, found.revision) == ("alice/small", "alice/small", opened.revision)
+    # Named as hf:// too, and the heading of a table tells the commit.
+    headed = CliRunner().invoke(eval_group, ["score", "hf://datasets/alice/small", "--resamples", "100"])
+    assert f"alice/small@{opened.revision}, judged by" in " ".join(headed.output.split())
     with pytest.raises(RemoteError, match="alice/nothing"):
         locate_dataset("alice/nothing")
 

@@ -10,12 +10,13 @@ import pytest
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import ConflictError
 from eval.boards.aggregate import aggregate
-from eval.repository.bundle import VERDICTS
+from eval.repository.bundle import VERDICTS, to_json
 from eval.repository.leaderboard import HELD
+from eval.repository.notices import Notice, add_notice, notice_path
 from eval.reviews.maintainer import aggregate_repo, review_folder, review_repo
 from eval.reviews.submitter import open_pull_request, submit_locally
 from eval.submissions.submission import read_submission
-from tests.support.hub_server import BOB, HubServer
+from tests.support.hub_server import BOB, CAROL, HubServer
 from tests.support.results_hub import COMMIT, REPO, board, checked, client, models, repo_of, review, submit
 from tests.support.submissions import OURS, edited, good_bundle, judge_again
 
@@ -37,6 +38,37 @@ def test_answers_copied_from_another_model_are_held_and_disturb_nothing(
     (left,) = after.excluded
     assert (left.model, left.status) == ("bob/brilliant", HELD)
     assert first.place in left.reason
+
+
+def test_what_one_has_withdrawn_oneself_is_no_original(dataset: OpenedDataset, tmp_path: Path) -> None:
+    first = good_bundle(dataset, "bob/modle-1")
+    again = good_bundle(dataset, "bob/model-1", texts=dict(read_submission(first.files).texts()))
+    submit_locally([first], dataset, tmp_path, rejudge=judge_again)
+    notice = Notice(place=first.place, kind="withdrawal", reason="The wrong name.", by="bob", at="2026-11-20")
+    add_notice(tmp_path, notice)
+    (done,) = submit_locally([again], dataset, tmp_path, rejudge=judge_again)
+    assert done.review.status != HELD
+    assert models(aggregate(tmp_path, [dataset]).leaderboard) == ["bob/model-1"]
+
+
+@pytest.mark.parametrize(("who", "status"), [("bob", "checked"), ("carol", HELD)])
+def test_what_somebody_else_has_withdrawn_was_public(
+    who: str, status: str, results: HubServer, dataset: OpenedDataset
+) -> None:
+    """Bob hands in and withdraws; then he sends the same answers again, or carol does."""
+    accounts = {"bob": BOB, "carol": CAROL}
+    first = good_bundle(dataset, "globex/modle-1")
+    submit(first, dataset)
+    review(dataset, merge=True)
+    notice = Notice(place=first.place, kind="withdrawal", reason="The name was wrong.", by="bob", at="2026-11-20")
+    repo = repo_of(BOB.token)
+    repo.commit("Withdraw", {notice_path(notice): to_json(notice)}, parent=repo.head(), create_pr=True)
+    (let_in,) = review(dataset, merge=True)
+    assert (let_in.record, let_in.merged) == ("notice", True)
+    texts = dict(read_submission(first.files).texts())
+    submit(good_bundle(dataset, "initech/model-1", texts=texts), dataset, accounts[who])
+    (found,) = review(dataset, merge=True)
+    assert found.report.status == status
 
 
 def test_a_person_may_let_in_what_is_held(dataset: OpenedDataset, tmp_path: Path) -> None:
@@ -101,12 +133,16 @@ def test_a_request_that_changes_or_deletes_is_refused(results: HubServer, datase
     changed, deleted = review(dataset, merge=True)
     assert changed.report.problems[0].what == "would be changed"
     assert deleted.report.problems[0].what == "would be deleted"
+    # What a maintainer's command writes is not handed in.
+    repo_of(BOB.token).commit("Rank", {"leaderboard.json": b"{}"}, parent=head, create_pr=True)
+    (ranked,) = review(dataset, merge=True, number=4)
+    assert ranked.report.problems[0].hint == "'blind-refusal board aggregate' writes it"
     # And what main has gained since a request began is not held against it.
     fresh = good_bundle(dataset, "bob/model-2", texts={"control:union:0": "No, sorry."})
     report = checked(fresh, dataset)
     open_pull_request(report, repo_of(BOB.token))
     client().commit(REPO, "dataset", message="Say hello", add={"README.md": b"hello"})
-    assert review(dataset, merge=True, number=4)[0].merged
+    assert review(dataset, merge=True, number=5)[0].merged
 
 
 def test_a_merge_by_hand_waits_for_its_review(results: HubServer, dataset: OpenedDataset) -> None:

@@ -85,7 +85,7 @@ def test_one_cell_has_wilson_and_no_bootstrap():
     assert value(part, "help_rate", "low") == pytest.approx(0.1888, abs=1e-4)
     assert value(part, "help_rate", "high") == pytest.approx(0.7333, abs=1e-4)
     assert np.isnan(part.bootstrap_low).all()
-    assert part.bootstrap_missing(1, 0) == "1 cells with data; a bootstrap needs 8"
+    assert part.bootstrap_missing(1, 0) == "1 cell with data; a bootstrap needs 8"
 
 
 def test_a_side_with_many_cells_and_one_with_few_is_mixed():
@@ -116,7 +116,7 @@ def test_all_unscored_is_nan_with_its_reason_and_open_bounds():
     scores = compute_scores([make_answers(WIDE, ["?content_filter"] * len(WIDE))], by=())
     part = scores.overall
     assert np.isnan(part.estimate).all()
-    assert part.missing(1, 0) == "none of the 36 answers on defeated cases is scored"
+    assert part.missing(1, 0) == "no answer on defeated cases is scored, of 36"
     assert (value(part, "help_rate", "lower_bound"), value(part, "help_rate", "upper_bound")) == (0, 1)
     assert (value(part, "discrimination", "lower_bound"), value(part, "discrimination", "upper_bound")) == (-1, 1)
     assert part.ranks.rank.tolist() == [0]

@@ -96,7 +96,7 @@ def test_an_unfinished_run_is_not_bundled(dataset: OpenedDataset, run: RunFolder
         bundle_of_run(other, dataset)
     with other.writing():
         other.append_answer(next(iter(run.answers.values())))
-    with pytest.raises(InputError, match="71 of 72 cases have not been asked yet"):
+    with pytest.raises(InputError, match="not asked yet are 71 of 72 cases"):
         bundle_of_run(other, dataset)
 
 
