@@ -65,6 +65,7 @@ class CascadeJudge:
 
     # One, as for the model judge: what was paid for is kept at once.
     batch_size = 1
+    languages = ("en",)
 
     def __init__(self, offline: Judge, model: ModelJudge, threshold: Threshold, target: float) -> None:
         self.name = f"{JUDGE}:{model.name.partition(':')[2]}"

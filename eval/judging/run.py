@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
+
+import click
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
 from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
 from dataset_builder.errors import BlindRefusalError
+from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import VERDICT_TOKENS
 from dataset_builder.work.session import USUAL, Conditions, Session
@@ -145,6 +149,27 @@ def judging_session(
     return Session(judge.name, total, choice, estimate, spent, conditions)
 
 
+def language_note(judge: Judge, languages: Mapping[str, int]) -> str:
+    """A line for the user where a judge is given requests in languages that it was never measured on; else empty.
+
+    ``languages`` counts the answers to be judged by the language of their requests. A judge says which languages it
+    knows by ``languages``; people, and verdicts that are there already, say nothing.
+    """
+    known: Sequence[str] | None = getattr(judge, "languages", None)
+    if known is None:
+        return ""
+    foreign = {name: n for name, n in sorted(languages.items()) if name not in known}
+    if not foreign:
+        return ""
+    listed = ", ".join(f"{name} {n:,}" for name, n in foreign.items())
+    return (
+        f"Note: {counted(sum(foreign.values()), 'answer')} to requests in languages that the judge {judge.name} was "
+        f"not measured on ({listed}; it knows {', '.join(known)}). How far its labels of these can be trusted is not "
+        "known, and it may leave them unscored: look at them apart with --by language, and have people label some "
+        "(--judge human:FILE)."
+    )
+
+
 class Judging:
     """What a judge has still to judge of some runs of one dataset: what it will take, and the work itself.
 
@@ -164,6 +189,10 @@ class Judging:
         self.judge = judge = self._judge_of(runs[0])
         self.pending = [pending_answers(run, options.dataset, judge, **which) for run in runs]
         self.given = Verdicts()
+        known = options.dataset.built.case_by_id
+        languages = Counter(known[case_id].language for pending in self.pending for case_id in pending.case_ids)
+        if note := language_note(judge, languages):
+            click.echo(note, err=True)
         tasks = (task for pending in self.pending for task in self._tasks(pending))
         total = sum(len(pending.case_ids) for pending in self.pending)
         spent = sum(v.cost or 0.0 for run in runs for v in run.verdicts(judge.name, judge.rubric))

@@ -47,6 +47,8 @@ class RunFolder:
         self.path = path
         self.record = record
         self._asked = frozenset(record.settings.case_ids)
+        # How many cases were added to those that run.json names; it is written with the first answer.
+        self.grown = 0
         self._answers = HeldRecordFile(path / RESPONSES, Answer, self._stray)
         self._verdicts = HeldRecordFile(path / VERDICTS, Verdict, self._stray)
 
@@ -80,7 +82,8 @@ class RunFolder:
     def create(cls, path: Path, record: RunRecord) -> Self:
         """A new run, or the one that is there if it has the same settings.
 
-        Raises InputError where the folder holds a run with other settings, each of which is listed,
+        Where the dataset has grown, and all cases are asked for as they were, the run that is there takes in the new
+        ones (``grown``). Raises InputError where the folder holds a run with other settings, each of which is listed,
         or anything that is no run, and where the record could not be read again.
         """
         try:
@@ -101,6 +104,10 @@ class RunFolder:
                     return run
         run = cls.open(path)
         different = run.record.differences(record)
+        if {problem.where for problem in different} == {"case_ids", "cases_hash"} and run.record.is_within(record):
+            grown = cls(path, run.record.grown_to(record))
+            grown.grown = len(record.settings.case_ids) - len(run.settings.case_ids)
+            return grown
         if different:
             raise DataError(
                 f"{path} holds a run with other settings, and answers to different questions must not be mixed. "
@@ -179,6 +186,9 @@ class RunFolder:
         Raises InputError where another one is. A cut-off last line is set aside before the first one is added.
         """
         with held(self.path, "this run"), self._answers.appending(), self._verdicts.appending():
+            if self.grown:
+                self._save()
+                self.grown = 0
             yield self
 
     def append_answer(self, answer: Answer) -> None:

@@ -87,7 +87,8 @@ class RunPlan:
             f"Model: {settings.model} at {settings.endpoint}",
             f"Dataset: {self.dataset.spec}, {counted(len(settings.case_ids), 'case')}"
             + (f" ({done:,} of them are in the run already)" if done else ""),
-            f"Run: {self.run.path}",
+            f"Run: {self.run.path}"
+            + (f", which takes in {counted(self.run.grown, 'new case')} of the dataset" if self.run.grown else ""),
             *(f"Departs from the study's protocol: {departure}" for departure in self.run.record.departures),
         ]
         if not self.queries:
@@ -112,6 +113,9 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
         raise InputError(f"{dataset.name}: holds no cases, so there is nothing to ask.")
     record = RunRecord.of(dataset, _settings(options, cases, sample), now())
     run = RunFolder.create(options.out or usual_folder(record), record)
+    if run.grown:
+        # A case that was asked already must be the case that it was.
+        run.check_dataset(dataset)
     asked = (Query(case.case_id, case.user_query) for case in cases)
     queries = tuple(outstanding(run, asked, retry_errors=options.retry_errors))
     estimate = options.choice.estimate((len(query.text) for query in queries), run.settings.token_limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from msgspec import field
+from msgspec import field, structs
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import about, fields_for
@@ -162,6 +162,17 @@ class RunRecord(Part, frozen=True, kw_only=True):
         pairs = {name: (getattr(self.settings, name), getattr(other.settings, name)) for name in Run.__struct_fields__}
         pairs["cases_hash"] = self.dataset.cases_hash, other.dataset.cases_hash
         return [Problem(name, _compare(*pair)) for name, pair in pairs.items() if pair[0] != pair[1]]
+
+    def is_within(self, other: RunRecord) -> bool:
+        """Whether this run asked all cases of its dataset, and ``other`` asks all of one that holds them and more."""
+        mine, theirs = self.settings, other.settings
+        return mine.sample == ALL_CASES == theirs.sample and set(mine.case_ids) < set(theirs.case_ids)
+
+    def grown_to(self, other: RunRecord) -> RunRecord:
+        """This record with the dataset and the cases of ``other``."""
+        return structs.replace(
+            self, source=other.source, dataset=other.dataset, settings=other.settings, departures=other.departures
+        )
 
     def judge(self, judge: str, rubric: str) -> JudgeRecord:
         """A judge with its settings; without any where this run does not record it."""

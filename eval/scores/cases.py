@@ -30,7 +30,12 @@ SLICE_FIELDS: Final = {
     "dual_use": "dual_use",
     "dual_use_category": "dual_use_category",
     **{dimension.id: dimension.id for dimension in DIMENSIONS},
+    "origin": "origin",
+    "batch": "batch",
+    "language": "language",
 }
+# Of an extended dataset; where all cases have one value, a slice would be all cases again.
+EXTENSION_FIELDS: Final = ("origin", "batch", "language")
 # Cases of these origins are never scored together: they answer different questions.
 _APART: Final = frozenset({"starter"})
 

@@ -19,7 +19,7 @@ from dataset_builder.dataset.taxonomy import (
     ids,
 )
 from dataset_builder.errors import InputError
-from eval.scores.cases import FLAGGED, NOT_ASSESSED, SLICE_FIELDS, UNFLAGGED, CaseTable
+from eval.scores.cases import EXTENSION_FIELDS, FLAGGED, NOT_ASSESSED, SLICE_FIELDS, UNFLAGGED, CaseTable
 
 OVERALL: Final = "overall"
 # Titles and order of the labels, where the taxonomy has them.
@@ -60,16 +60,17 @@ def find_slices(
 ) -> tuple[tuple[Slice, ...], tuple[NDArray[np.int64], ...]]:
     """The slices that have at least one case, and the rows of each, ascending.
 
-    The overall slice comes first, then those of each name in ``by`` (default: all) in
+    The overall slice comes first, then those of each name in ``by`` (default: all, but those of extended
+    datasets only where they tell cases apart) in
     taxonomy order; then the same again on the cases without the dual-use flag, except
     where the name is about dual use itself.
     """
-    names = check_by(tuple(SLICE_FIELDS) if by is None else by)
+    names = check_by([name for name in SLICE_FIELDS if _tells_apart(cases, name)] if by is None else by)
     labelled: list[tuple[str, str, NDArray[np.int64]]] = [(OVERALL, OVERALL, np.arange(len(cases)))]
     for name in names:
         labels = np.array([label if label is not None else "" for label in cases.labels[name]])
         present = set(labels.tolist()) - {""}
-        order = [value for value in _ORDER[name] if value in present]
+        order = [value for value in _ORDER.get(name, ()) if value in present]
         labelled += [(name, value, np.flatnonzero(labels == value)) for value in order + sorted(present - set(order))]
     unflagged = np.array([label == UNFLAGGED for label in cases.labels["dual_use"]], bool)
     slices = [Slice(name, value) for name, value, _ in labelled]
@@ -80,6 +81,10 @@ def find_slices(
             slices.append(Slice(name, value, without_dual_use=True))
             rows.append(kept)
     return tuple(slices), tuple(rows)
+
+
+def _tells_apart(cases: CaseTable, name: str) -> bool:
+    return name not in EXTENSION_FIELDS or len(set(cases.labels[name])) > 1
 
 
 def title(part: Slice) -> str:

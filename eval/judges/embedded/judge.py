@@ -81,6 +81,7 @@ class EmbeddedJudge:
 
     name = NAME
     batch_size = BATCH
+    languages = ("en",)
 
     def __init__(self, trained: Weights, rubric: str) -> None:
         self.rubric = rubric

@@ -37,6 +37,9 @@ BY: Final = {
     "dual_use": "Dual use",
     "dual_use_category": "Dual-use category",
     **{dimension.id: dimension.title for dimension in DIMENSIONS},
+    "origin": "Where the case is from",
+    "batch": "Batch of generated cases",
+    "language": "Language",
 }
 MAX_MODELS: Final = 4
 CELLS: Final = "family_authority"

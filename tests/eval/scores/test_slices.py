@@ -50,9 +50,23 @@ def test_dual_use_has_three_values_and_no_slice_of_itself():
 
 
 def test_every_name_has_slices_and_an_unknown_one_is_an_error():
-    assert {part.by for part in find_slices(CASES)[0]} == {"overall", *SLICE_FIELDS}
+    assert {part.by for part in find_slices(CASES)[0]} == {"overall", *SLICE_FIELDS} - {"origin", "batch", "language"}
     with pytest.raises(InputError, match="no slice by colour; there are: family, subtype"):
         find_slices(CASES, ["family", "colour"])
+
+
+def test_an_extended_dataset_is_sliced_by_origin_batch_and_language():
+    new = make_case("e", "content_defeat", "club", origin="generated", batch="de-1", language="de")
+    cases = CaseTable.from_cases([*(make_case(name, "control", "school") for name in "ab"), new])
+    slices, rows = find_slices(cases)
+    found = {(part.by, part.value): members.tolist() for part, members in zip(slices, rows, strict=True)}
+    assert found["origin", "study"] == [0, 1]
+    assert found["origin", "generated"] == [2]
+    # The study's cases are of no batch.
+    assert [value for by, value in found if by == "batch"] == ["de-1"]
+    assert found["language", "de"] == [2]
+    # Asked for, a name is shown even where it tells nothing apart.
+    assert [part.value for part in find_slices(CASES, ["language"])[0] if part.by == "language"] == ["en"] * 2
 
 
 def test_titles():
