@@ -20,64 +20,36 @@ from dataset_builder.storage.foreign import BOM, refuse_pointer
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 MOST_BYTES: Final = 256 * 1024 * 1024
+_FEWEST_BYTES: Final = 8
 _CSV_NAMES: Final = (".csv", ".tsv", ".tab")
 # Files that begin so are no text, whatever they are called.
 _PACKED: Final = {
     b"PK\x03\x04": "a workbook or a zip, and no text. Save it as 'CSV UTF-8', or unpack it",
     b"\xd0\xcf\x11\xe0": "an old workbook, and no text. Save it as 'CSV UTF-8'",
     b"\x1f\x8b": "is packed by gzip. Unpack it first",
+    b"%PDF": "a page to print, and no table. Save the table itself as 'CSV UTF-8'",
+    b"{\\rtf": "a text document, and no table. Save the table itself as 'CSV UTF-8'",
+    b"ID;P": "is in an old form of workbooks (SYLK). Save it as 'CSV UTF-8'",
 }
 _DELIMITERS: Final = (",", ";", "\t")
 # A spreadsheet takes a cell that begins so for a formula; the fullwidth ones some take, by their language.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
-# As spreadsheets write them in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Russian.
-_YES: Final = frozenset(
-    [
-        "true",
-        "yes",
-        "y",
-        "1",
-        "1.0",
-        "1,0",
-        "wahr",
-        "ja",
-        "vrai",
-        "oui",
-        "verdadero",
-        "sí",
-        "si",
-        "vero",
-        "verdadeiro",
-        "sim",
-        "waar",
-        "prawda",
-        "истина",
-        "да",
-    ]
-)
-_NO: Final = frozenset(
-    [
-        "false",
-        "no",
-        "n",
-        "0",
-        "0.0",
-        "0,0",
-        "falsch",
-        "nein",
-        "faux",
-        "non",
-        "falso",
-        "não",
-        "nao",
-        "onwaar",
-        "nee",
-        "fałsz",
-        "ложь",
-        "нет",
-    ]
-)
+# As spreadsheets write them in the languages of Europe, from English to Ukrainian; then as people do.
+# fmt: off
+_YES: Final = frozenset({
+    "true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "cert", "adevărat", "sant", "sann", "sand",
+    "tosi", "tõene", "teisinga", "pravda", "prawda", "istina", "igaz", "doğru", "αληθησ", "истина", "істина",
+    "yes", "y", "t", "1", "1.0", "1,0", "1,00", "1.00", "ja", "oui", "sí", "sì", "si", "sim", "ano", "tak", "да",
+})
+_NO: Final = frozenset({
+    "false", "falsch", "faux", "falso", "onwaar", "fals", "falskt", "usann", "falsk", "epätosi", "väär", "klaidinga",
+    "nepravda", "fałsz", "neistina", "hamis", "yanlış", "yanliş", "ψευδησ", "ложь", "хибність",
+    "no", "n", "f", "0", "0.0", "0,0", "0,00", "0.00", "nein", "non", "não", "nao", "nee", "nej", "nei", "нет",
+})
+# fmt: on
+# What trimming leaves at the edge of a cell, and nobody sees.
+_UNSEEN: Final = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 
 
 class Row(NamedTuple):
@@ -105,7 +77,11 @@ def read_sheet(path: Path, needed: Sequence[str], *, exact: Collection[str] = ()
     is_json = suffix in (*JSON_LINES, ".json") or (
         suffix not in _CSV_NAMES and data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
     )
-    text = decoded(path, data, utf_alone=is_json, whole=bool(exact))
+    text = decoded(path, data, utf_alone=is_json, whole=bool(exact)).lstrip("\ufeff")
+    if text.lstrip()[:1] == "<":
+        raise InputError(
+            f"{path}: is a page or XML (some programs call it .xls), and no table. Save it as 'CSV UTF-8'."
+        )
     problems: list[Problem] = []
     if suffix in JSON_LINES:
         rows = list(_json_lines(path, text, problems))
@@ -127,8 +103,12 @@ def decoded(path: Path, data: bytes, *, utf_alone: bool = False, whole: bool = F
     for mark, what in _PACKED.items():
         if data.startswith(mark):
             raise InputError(f"{path}: {what}.")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        encoding = "utf-32"
+    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
+    elif (wide := _wide_without_mark(data)) is not None:
+        encoding = wide
     elif data.startswith(b"\xef\xbb\xbf"):
         encoding = "utf-8-sig"
     else:
@@ -149,6 +129,16 @@ def decoded(path: Path, data: bytes, *, utf_alone: bool = False, whole: bool = F
         raise InputError(
             f"{path}: is neither UTF-8 nor Western European text (byte {error.start:,}). Save it as 'CSV UTF-8'."
         ) from None
+
+
+def _wide_without_mark(data: bytes) -> str | None:
+    """The kind of UTF-16 that a text is in, where it does not say so; every other byte of its beginning is 0."""
+    head = data[:64]
+    if len(head) < _FEWEST_BYTES or len(data) % 2:
+        return None
+    if not any(head[1::2]) and all(head[::2]):
+        return "utf-16-le"
+    return "utf-16-be" if not any(head[::2]) and all(head[1::2]) else None
 
 
 def read_text(file: Path, option: str) -> str:
@@ -198,7 +188,7 @@ def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) 
             if not any(cell.strip() for cell in cells):
                 continue
             if names is None:
-                names = [cell.strip().casefold() for cell in cells]
+                names = [_column(cell) for cell in cells]
                 missing = [name for name in needed if name not in names]
                 twice = sorted({name for name in names if name and names.count(name) > 1})
                 if missing:
@@ -229,7 +219,7 @@ def _delimiter(text: str, needed: Sequence[str]) -> str:
     header = next((line for line in text.split("\n") if line.strip()), "")
 
     def found(delimiter: str) -> int:
-        return len({cell.strip(' \r"').casefold() for cell in header.split(delimiter)} & set(needed))
+        return len({_column(cell.strip(' \r"')) for cell in header.split(delimiter)} & set(needed))
 
     return max(_DELIMITERS, key=found)
 
@@ -276,5 +266,13 @@ def _object(where: str, number: int, line: str, problems: list[Problem]) -> Iter
 
 
 def _trimmed(row: Mapping[str, Any], exact: Collection[str]) -> dict[str, Any]:
-    plain = ((name.strip().casefold(), value) for name, value in row.items())
-    return {name: value.strip() if isinstance(value, str) and name not in exact else value for name, value in plain}
+    plain = ((_column(name), value) for name, value in row.items())
+    return {
+        name: value.strip(_UNSEEN).strip() if isinstance(value, str) and name not in exact else value
+        for name, value in plain
+    }
+
+
+def _column(name: str) -> str:
+    """A column's name in one spelling: ``Case ID``, ``case-id`` and ``case_id`` are the same."""
+    return re.sub(r"[\s-]+", "_", name.strip(_UNSEEN).strip().casefold())

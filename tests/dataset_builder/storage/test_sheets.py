@@ -30,7 +30,7 @@ def csv_text(separator: str, *, end: str = "\r\n") -> str:
     return end.join(separator.join(map(cell, row)) for row in [header, *ROWS]) + end
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("told", [False, True])
 def test_every_way_of_saving_reads_alike(tmp_path: Path, encoding: str, separator: str, told: bool) -> None:
@@ -45,6 +45,12 @@ def test_header_case_blanks_and_empty_rows_mean_nothing(tmp_path: Path) -> None:
     text = "\n Case_ID , Response_Type,ENGAGES_WITH_DEFEAT,,\n a_1 ,\u00a0helps ,yes,,\n,,,,\n   \n"
     (row,) = read_sheet(written(tmp_path, text), NEEDED)
     assert row.values == {"case_id": "a_1", "response_type": "helps", "engages_with_defeat": "yes"}
+
+
+@pytest.mark.parametrize("header", ["Case ID,Response Type,Engages With Defeat", "case-id,response-type,CASE"])
+def test_words_of_a_header_may_be_joined_in_any_way(tmp_path: Path, header: str) -> None:
+    (row,) = read_sheet(written(tmp_path, f"\ufeff\ufeff{header}\na_1\u200b,\ufeffhelps,yes\n"), NEEDED[:2])
+    assert (row.values["case_id"], row.values["response_type"]) == ("a_1", "helps")
 
 
 @pytest.mark.parametrize("name", ["s.jsonl", "s.ndjson", "S.JSONL"])
@@ -81,6 +87,11 @@ def test_of_exact_columns_nothing_is_trimmed(tmp_path: Path) -> None:
         (b"\xff\xfea", "Save it as 'CSV UTF-8'"),
         (b"case_id\x00,\xff", "Save it as 'CSV UTF-8'"),
         (b"", "the file is empty"),
+        (b"<html><table><tr><td>case_id", "is a page or XML"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook/>", "is a page or XML"),
+        (b"ID;PWXL;N;E\nC;Y1;X1\n", "old form of workbooks"),
+        (b"%PDF-1.7", "no table"),
+        (b"case_id,case-ID,response_type,engages_with_defeat\n", "two columns are called case_id"),
         (b"case_id,text\nx,y\n", "no column response_type, engages_with_defeat (the columns found are case_id, text)"),
         (b"case_id|response_type\n", "expected commas, semicolons or tabs"),
         (b"case_id,case_id,response_type,engages_with_defeat\n", "two columns are called case_id"),
@@ -104,6 +115,10 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_yes_and_no_as_spreadsheets_write_them() -> None:
     assert [truth(v) for v in (True, "TRUE", " yes ", "1", "1.0", "WAHR", "VRAI", "Verdadero", "ИСТИНА")] == [True] * 9
+    assert [truth(v) for v in ("SANT", "TOSI", "IGAZ", "DOĞRU", "ΑΛΗΘΗΣ", "PRAVDA", "ІСТИНА", "1,00", "T")] == [
+        True
+    ] * 9
+    assert [truth(v) for v in ("FALSKT", "EPÄTOSI", "HAMIS", "YANLIŞ", "ΨΕΥΔΗΣ", "NEPRAVDA", "F")] == [False] * 7
     assert [truth(v) for v in (False, "FALSE", "no", "0", "0,0", "FALSCH", "FAUX", "НЕТ")] == [False] * 8
     assert [truth(v) for v in ("", None, "maybe", "2", 2)] == [None] * 5
 
