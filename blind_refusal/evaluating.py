@@ -22,10 +22,10 @@ from dataset_builder.work.stopping import StoppedEarlyError
 from eval.judges.interface import JudgeOptions
 from eval.judging.registry import DEFAULT_JUDGE, check_judge
 from eval.judging.run import Judging
-from eval.runs.failures import why_all_failed
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunOptions, collect_run, plan_run
 from eval.runs.published import copy_published, is_published
+from eval.runs.tally import why_all_failed
 
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
 _NOTHING: Final = 1e-9

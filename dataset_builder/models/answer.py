@@ -19,6 +19,7 @@ from dataset_builder.dataset.taxonomy import (
     TRUNCATED,
     UNKNOWN_FINISH,
 )
+from dataset_builder.models.anthropic import as_completion, is_message
 from dataset_builder.models.faults import (
     ProviderFault,
     Said,
@@ -113,7 +114,7 @@ def read_answer(
         data, whole = stream
     elif data is None and (lines := read_lines(body)) is not None:
         data, whole = lines
-    data, whole = _unwrapped(data, whole)
+    data, whole = _unwrapped(as_completion(data) if is_message(data) else data, whole)
     said = said_in(data)
     if said is not None and not (isinstance(data, str) and not said.message):
         raise fault_of(status_inside(said), said, wait, clean)

@@ -121,7 +121,7 @@ class ChatClient:
         self.timeouts = timeouts
         self.retries = retries
         self.max_body = max_body
-        self._key = ApiKey(endpoint.key_env) if endpoint.key_env else None
+        self._key = ApiKey(endpoint.key_env, endpoint.key_header) if endpoint.key_env else None
         self._secrets = (*((self._key,) if self._key else ()), *headers)
         self._logs = contextlib.ExitStack()
         for secret in self._secrets:
@@ -165,7 +165,7 @@ class ChatClient:
         try:
             answer: ChatAnswer = await retrying(self._attempt, request, call)
         except LastingFault as fault:
-            raise RemoteError(self._lasting_message(fault)) from None
+            raise RemoteError(lasting_message(fault, self.endpoint)) from None
         except ProviderFault as fault:
             answer = self._end_of(fault, call)
         return msgspec.structs.replace(
@@ -185,15 +185,6 @@ class ChatClient:
             call.lost_tries -= 1
             call.lost = call.lost_before
         return end_of(fault, asked)
-
-    def _lasting_message(self, fault: LastingFault) -> str:
-        where = self.endpoint.host
-        if not isinstance(fault, AccountFault):
-            return f"{where}: {sentence(fault.message)} {fault.remedy}"
-        if fault.payment:
-            return f"{where} wants payment ({fault.message}). Add credit to the account, then run the same command."
-        source = f"the environment variable {self._key.env}" if self._key else "--api-key-env (none was given)"
-        return f"{where} rejected the key ({fault.message}). Check {source}."
 
     def _give_up(self, call: _Call, state: RetryCallState) -> bool:
         fault = state.outcome.exception() if state.outcome else None
@@ -267,6 +258,7 @@ class ChatClient:
                 # Answers are small, and what is not packed cannot be a bomb.
                 "Accept-Encoding": "identity",
                 "Content-Type": "application/json",
+                **self.endpoint.provider.headers,
                 **{name: value for secret in self._secrets for name, value in secret.header().items()},
             },
         )
@@ -368,6 +360,17 @@ class ChatClient:
     def _describe(self, error: Exception) -> str:
         text = shorten(scrub_error(self._secrets, str(error)))
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def lasting_message(fault: LastingFault, endpoint: Endpoint) -> str:
+    """Why no request can succeed, and what to do, in words."""
+    where = endpoint.host
+    if not isinstance(fault, AccountFault):
+        return f"{where}: {sentence(fault.message)} {fault.remedy}"
+    if fault.payment:
+        return f"{where} wants payment ({fault.message}). Add credit to the account, then run the same command."
+    source = f"the environment variable {endpoint.key_env}" if endpoint.key_env else "--api-key-env (none was given)"
+    return f"{where} rejected the key ({fault.message}). Check {source}."
 
 
 def _told_cost(headers: httpx.Headers) -> float | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from dataset_builder.errors import InputError, RemoteError
+from dataset_builder.net.secret import AUTHORIZATION
 
+OPENAI_API, ANTHROPIC_API = "openai", "anthropic"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
@@ -31,6 +33,12 @@ class Provider:
     routes: bool = False
     # Whether each answer comes with its cost.
     tells_cost: bool = False
+    # What is spoken there: OpenAI's chat completions, or Anthropic's Messages API.
+    api: str = OPENAI_API
+    # Beside the key's.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # The variable that other clients read another address of it from, up to and without /v1.
+    address_env: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,6 +61,15 @@ PROVIDERS: Final = (
         "OPENAI_API_KEY",
         token_field="max_completion_tokens",  # noqa: S106
     ),
+    Provider(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+        api=ANTHROPIC_API,
+        headers={"anthropic-version": "2023-06-01"},
+        address_env="ANTHROPIC_BASE_URL",
+    ),
     Provider("hf", "Hugging Face router", "https://router.huggingface.co/v1", "HF_TOKEN"),
     Provider("vllm", "vLLM on this machine", "http://127.0.0.1:8000/v1"),
     Provider("ollama", "Ollama on this machine", "http://127.0.0.1:11434/v1"),
@@ -74,7 +91,17 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address that chat requests are posted to."""
-        return f"{self.provider.base_url}/chat/completions"
+        return f"{self.provider.base_url}/{'messages' if self.speaks_anthropic else 'chat/completions'}"
+
+    @property
+    def speaks_anthropic(self) -> bool:
+        """Whether the Messages API of Anthropic is spoken there."""
+        return self.provider.api == ANTHROPIC_API
+
+    @property
+    def key_header(self) -> str:
+        """The header that carries the key."""
+        return "x-api-key" if self.speaks_anthropic else AUTHORIZATION
 
     @property
     def host(self) -> str:
@@ -116,6 +143,8 @@ def resolve_endpoint(model: str, base_url: str | None = None, key_env: str | Non
             f"Model {model!r}: no telling where it runs. Expected a name that begins with one of {known}, "
             "or local/smollm2-135m; or give the server's address with --base-url."
         )
+    if provider.address_env and (elsewhere := os.environ.get(provider.address_env, "").strip()):
+        provider = replace(provider, base_url=f"{_checked(elsewhere, provider.address_env).removesuffix('/v1')}/v1")
     return Endpoint(provider, _named(rest, model), key_env or provider.key_env)
 
 
@@ -125,11 +154,11 @@ def _named(name: str, given: str) -> str:
     return name
 
 
-def _checked(base_url: str) -> str:
+def _checked(base_url: str, option: str = "--base-url") -> str:
     # A pasted address brings blanks along; inside, they are no part of one.
     base_url = base_url.strip()
     if any(c.isspace() or not c.isprintable() for c in base_url):
-        raise InputError(f"--base-url {base_url!r}: holds a blank or a character that is not seen. Give it without.")
+        raise InputError(f"{option} {base_url!r}: holds a blank or a character that is not seen. Give it without.")
     try:
         parts = urlsplit(base_url)
         port_is_sound = parts.port is None or parts.port > 0
@@ -137,12 +166,12 @@ def _checked(base_url: str) -> str:
         parts, port_is_sound = urlsplit(""), False
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound:
         raise InputError(
-            f"--base-url {base_url!r}: expected an address such as https://host/v1 or http://127.0.0.1:8000/v1."
+            f"{option} {base_url!r}: expected an address such as https://host/v1 or http://127.0.0.1:8000/v1."
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         # Not repeated in the message: it may hold a key.
         raise InputError(
-            "--base-url holds a user name, password, query or fragment, which would end up in the run's record. "
+            f"{option} holds a user name, password, query or fragment, which would end up in the run's record. "
             "Give the plain address, and the key in an environment variable named by --api-key-env."
         )
     return base_url.rstrip("/").removesuffix("/chat/completions")

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from dataset_builder.models.anthropic import anthropic_payload
 from dataset_builder.models.faults import LastingFault, ProviderFault
 from dataset_builder.models.providers import Endpoint
 
@@ -59,8 +60,13 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def encode(self, endpoint: Endpoint, dialect: Dialect) -> bytes:
         """The body of the HTTP request."""
+        if endpoint.speaks_anthropic:
+            payload = anthropic_payload(
+                self, endpoint.model, schema=dialect.takes_schema, temperature=dialect.takes_temperature
+            )
+            return json.dumps(payload).encode()
         provider = endpoint.provider
-        payload: dict[str, Any] = {
+        payload = {
             "model": endpoint.model,
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
             **provider.extra,

@@ -26,6 +26,7 @@ class ModelChoice:
     ``headers`` are names with the environment variables that hold their values; ``rpm`` and ``tpm`` are the server's
     limits on requests and tokens a minute;
     ``providers`` and ``excluded_providers`` are those that a router may ask, and may not;
+    ``batch`` says that it is asked through a batch queue, at that price;
     ``tells_cost`` says that each answer comes with its cost, where the provider is not known for that.
     ``prefix`` stands before the names of its options, as in ``--judge-base-url``.
     """
@@ -44,6 +45,7 @@ class ModelChoice:
     providers: tuple[str, ...] = ()
     excluded_providers: tuple[str, ...] = ()
     tells_cost: bool = False
+    batch: bool = False
     prefix: str = ""
 
     def of(self, model: str) -> Self:
@@ -106,7 +108,8 @@ class ModelChoice:
         if self.is_local:
             return FREE
         endpoint = self.endpoint
-        return None if endpoint.is_local and self.base_url is not None else price_of(endpoint)
+        price = None if endpoint.is_local and self.base_url is not None else price_of(endpoint)
+        return price.in_batches if price and self.batch else price
 
     @property
     def secret_headers(self) -> tuple[ApiKey, ...]:

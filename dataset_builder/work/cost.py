@@ -7,6 +7,7 @@ does not tell the cost of an answer; what a provider tells goes before it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -20,12 +21,23 @@ PRICES_DATED: Final = "2026-11-21"
 PRICES_SOURCE: Final = "the catalogue models.dev, section OpenRouter"
 
 
+# What OpenAI and Anthropic take for a request in a batch, as a share of the ordinary price (their price lists, at the
+# same date).
+BATCH_SHARE: Final = 0.5
+_DATE: Final = re.compile(r"-20[0-9]{6}$")
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars for a million tokens, of requests and of answers (reasoning counts as answer)."""
 
     input: float
     output: float
+
+    @property
+    def in_batches(self) -> Price:
+        """What the same takes through a batch queue."""
+        return Price(self.input * BATCH_SHARE, self.output * BATCH_SHARE)
 
     def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
         """US dollars for some tokens."""
@@ -63,6 +75,10 @@ def price_of(endpoint: Endpoint) -> Price | None:
         return FREE if endpoint.model.endswith(":free") else PRICES.get(endpoint.model)
     if endpoint.provider.id == "openai":
         return PRICES.get(f"openai/{endpoint.model}")
+    if endpoint.provider.id == "anthropic":
+        # It writes versions with a dash, and may put a date behind them.
+        model = _DATE.sub("", endpoint.model)
+        return next((price for name, price in PRICES.items() if name.replace(".", "-") == f"anthropic/{model}"), None)
     return None
 
 

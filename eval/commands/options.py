@@ -32,6 +32,30 @@ def datasets(what: str) -> Decorator:
     )
 
 
+def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a run is collected through a provider's batch queue."""
+    for option in (
+        click.option("--batch-fallback", is_flag=True, help="Ask what a batch failed at in the ordinary way."),
+        click.option("--batch-cancel", is_flag=True, help="End the run's batch, and keep what it has answered."),
+        click.option(
+            "--batch-poll",
+            type=click.FloatRange(0, min_open=True),
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How often to look whether the batch has ended.",
+        ),
+        click.option(
+            "--batch",
+            is_flag=True,
+            help="Through the provider's batch queue: at half the price, within a day. The laptop may be closed; the "
+            "same command goes on.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def judge_max_tokens(name: str = "max_tokens") -> Decorator:
     """``--judge-max-tokens``, for commands that may ask a model judge."""
     return click.option(

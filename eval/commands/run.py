@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
-from eval.commands.options import judge_max_tokens, request_options
+from eval.commands.options import batch_options, judge_max_tokens, request_options
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
     from dataset_builder.work.choice import ModelChoice
+    from dataset_builder.work.session import Conditions
+    from dataset_builder.work.stopping import Stop
     from eval.runs.folder import RunFolder
     from eval.runs.plan import RunOptions, RunPlan
+    from eval.runs.tally import Tally
     from eval.sets.collect import RunSet
     from eval.sets.file import Planned
 
@@ -48,8 +52,9 @@ class _Temperature(click.ParamType[float | None]):
     ),
 )
 @model_options(
-    model="With its provider first: openrouter/…, openai/…, hf/…, vllm/…, ollama/…, llamacpp/…, local/smollm2-135m "
-    "for a small model that comes with the extra `local`, or published/SLUG for answers that the dataset holds. "
+    model="With its provider first: openrouter/…, openai/…, anthropic/…, hf/…, vllm/…, ollama/…, llamacpp/…, "
+    "local/smollm2-135m for a small model that comes with the extra `local`, or published/SLUG for answers that the "
+    "dataset holds. "
     "With --base-url: as the server calls it.",
     router="",
 )
@@ -90,6 +95,7 @@ class _Temperature(click.ParamType[float | None]):
     metavar="K",
     help="Answers to each case, at a --temperature above 0: a run each, in one folder.",
 )
+@batch_options
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.pass_context
 def run(
@@ -111,19 +117,24 @@ def run(
     from dataset_builder.work.session import Conditions, confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge
-    from eval.runs.failures import why_all_failed
     from eval.runs.parameters import parameters
     from eval.runs.plan import RunOptions, collect_run, plan_run
     from eval.runs.published import copy_published, is_published
-    from eval.runs.tally import oddities_of, statuses_line
+    from eval.runs.tally import oddities_of, statuses_line, why_all_failed
 
     if judge != NO_JUDGE:
         check_judge(judge)
     timeout, epochs = given.pop("timeout"), given.pop("epochs")
-    options = RunOptions(**parameters(choice, given))
+    batch = {name: given.pop(f"batch_{name}") for name in ("poll", "cancel", "fallback")}
+    if batch["fallback"] and not given["batch"]:
+        raise click.UsageError("--batch-fallback belongs to --batch.")
+    by_batch = given.pop("batch") or batch["cancel"]
+    options = RunOptions(**parameters(replace(choice, batch=by_batch), given))
     choice = options.choice
     judge_choice = judge_choice.limited_as(choice)
     stopped = None
+    if by_batch and (epochs > 1 or is_published(choice.model) or choice.is_local):
+        raise click.UsageError("--batch is for one answer to each case of a model at a provider.")
     if epochs > 1:
         _run_epochs(ctx, options, epochs, judge, judge_choice, tokens_of_judge, timeout)
         return
@@ -138,11 +149,13 @@ def run(
         if judge != NO_JUDGE and _judge_is_paid(plan, judge, judge_choice):
             click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
             may_ask(yes=choice.yes)
-        confirm(plan.estimate, yes=choice.yes)
-        with stoppable("Every answer that came"):
-            sitting, stopped = collect_run(
-                plan, Conditions(timeouts=Timeouts.within(timeout) if timeout else Timeouts())
-            )
+        conditions = Conditions(timeouts=Timeouts.within(timeout) if timeout else Timeouts())
+        if by_batch:
+            sitting, stopped = _collect_by_batch(plan, options, conditions, **batch)
+        else:
+            confirm(plan.estimate, yes=choice.yes)
+            with stoppable("Every answer that came"):
+                sitting, stopped = collect_run(plan, conditions)
         click.echo(statuses_line(Counter(folder.statuses().values()), len(folder.settings.case_ids)))
         if sitting.done:
             click.echo(f"Tokens: {sitting.token_line()}. Cost: {sitting.cost_line()}.")
@@ -162,6 +175,59 @@ def run(
         judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
+def _collect_by_batch(
+    plan: RunPlan, options: RunOptions, conditions: Conditions, *, poll: float, cancel: bool, fallback: bool
+) -> tuple[Tally, Stop | None]:
+    """What ``collect_run`` does, through the provider's batch queue; with ``fallback``, then ask what it failed at."""
+    from dataset_builder.errors import InputError
+    from dataset_builder.models.batches.queues import queue_of
+    from dataset_builder.work.session import confirm, stoppable
+    from eval.runs.batches import BatchWork, open_batches
+    from eval.runs.plan import collect_run, plan_run
+    from eval.runs.tally import Tally
+
+    choice, folder = plan.choice, plan.run
+    tally, before = Tally(), sum(1 for _ in folder.every_answer())
+    waiting = {case_id for one in open_batches(folder) for case_id in one.case_ids}
+    if waiting:
+        click.echo(f"In a batch already: {counted(len(waiting), 'case')}")
+    new = [query for query in plan.queries if query.case_id not in waiting]
+    if cancel and not waiting:
+        click.echo("No batch of this run is open.")
+    estimate = choice.estimate((len(query.text) for query in new), folder.settings.token_limit)
+    if new and not cancel:
+        click.echo(f"Through the batch queue of {choice.endpoint.host}: answers come within a day")
+        left = None if choice.budget is None else choice.budget - _spent(folder)
+        most = estimate.cost[1] if estimate.cost else None
+        if left is not None and (most is None or most > left):
+            raise InputError(
+                f"--budget {choice.budget:g}: a batch cannot be stopped half-way, and this one may cost "
+                f"{'an unknown amount' if most is None else f'${most:,.2f}'}. Give a higher budget, or ask fewer cases."
+            )
+        confirm(estimate, yes=choice.yes)
+    with (
+        stoppable("The batch goes on at the provider, and what was taken in"),
+        queue_of(choice.endpoint, choice.secret_headers) as queue,
+    ):
+        texts = {query.case_id: query.text for query in plan.every_query()}
+        work = BatchWork(folder, queue, texts, choice.known_price, poll, tell=click.echo)
+        if cancel:
+            work.cancel()
+        else:
+            work.collect(plan.queries)
+    for number, answer in enumerate(folder.every_answer()):
+        if number >= before:
+            tally.add(answer)
+    if not fallback:
+        return tally, None
+    # At the ordinary price now.
+    again = plan_run(replace(options, choice=replace(options.choice, batch=False), retry_errors=True), plan.dataset)
+    click.echo(f"What the batch failed at, in the ordinary way: {counted(len(again.queries), 'case')}")
+    confirm(again.estimate, yes=choice.yes)
+    with stoppable("Every answer that came"):
+        return collect_run(again, conditions)
+
+
 def _run_epochs(
     ctx: click.Context,
     options: RunOptions,
@@ -177,9 +243,8 @@ def _run_epochs(
     from dataset_builder.output import report
     from dataset_builder.work.session import confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.runs.failures import why_all_failed
     from eval.runs.published import is_published
-    from eval.runs.tally import oddities_of, statuses_line
+    from eval.runs.tally import oddities_of, statuses_line, why_all_failed
     from eval.sets.collect import plan_epochs
 
     choice = options.choice

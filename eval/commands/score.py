@@ -132,8 +132,8 @@ def _ranked_beside(found: AnswerSet, beside: str, resamples: int, seed: int) -> 
 def _runs_with_answers(target: str) -> list[RunFolder]:
     """The run that is named, or its epochs; none for a dataset. Exits with 1 and the reasons where all of it failed."""
     from eval.results.answer_set import is_run
-    from eval.runs.failures import why_all_failed
     from eval.runs.folder import open_runs
+    from eval.runs.tally import why_all_failed
 
     if not is_run(target):
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from dataset_builder.work.cost import Estimate
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Stop
 from eval.runs.answer import Answer
+from eval.runs.batches import refuse_open_batches
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder, epoch_folder
 from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
@@ -79,6 +81,11 @@ class RunPlan:
     queries: tuple[Query, ...]
     estimate: Estimate
 
+    def every_query(self) -> Iterator[Query]:
+        """The queries of all cases of the run, answered or not."""
+        cases = self.dataset.built.case_by_id
+        return (Query(case_id, cases[case_id].user_query) for case_id in self.run.settings.case_ids)
+
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
         settings = self.run.settings
@@ -106,6 +113,7 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
     # Better now than after the confirmation.
     options.choice.check()
     options.choice.check_route()
+    _check_api(options)
     dataset = dataset or locate_dataset(options.dataset)
     cases = chosen_cases(dataset.built.cases(), options.chosen, dataset.name)
     cases = draw(cases, sample, options.sample_seed, lambda case: case.cell)
@@ -116,10 +124,21 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
     if run.grown:
         # A case that was asked already must be the case that it was.
         run.check_dataset(dataset)
+    if not options.choice.batch:
+        refuse_open_batches(run)
     asked = (Query(case.case_id, case.user_query) for case in cases)
     queries = tuple(outstanding(run, asked, retry_errors=options.retry_errors))
     estimate = options.choice.estimate((len(query.text) for query in queries), run.settings.token_limit)
     return RunPlan(run, dataset, options.choice, queries, estimate)
+
+
+def _check_api(options: RunOptions) -> None:
+    """Raise InputError for an option that the server's API does not have."""
+    used = [
+        name for name, given in (("--seed", options.seed is not None), ("--stream", options.choice.stream)) if given
+    ]
+    if used and not options.choice.is_local and options.choice.endpoint.speaks_anthropic:
+        raise InputError(f"{' and '.join(used)}: not with {options.choice.model}; Anthropic's API is asked without.")
 
 
 def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:

@@ -20,11 +20,10 @@ from dataset_builder.work.cost import FREE, Estimate
 from dataset_builder.work.session import Conditions, Limits, Session
 from dataset_builder.work.stopping import Budget, Stop, StopKind
 from eval.runs.collect import asking
-from eval.runs.failures import why_all_failed
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunOptions, RunPlan, Sitting, plan_run
 from eval.runs.published import copy_published, is_published
-from eval.runs.tally import statuses_line
+from eval.runs.tally import statuses_line, why_all_failed
 from eval.sets.file import PLAIN, Planned
 
 

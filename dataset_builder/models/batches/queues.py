@@ -1,0 +1,274 @@
+"""The batch queues of OpenAI, of servers that speak its API, and of Anthropic, behind one interface.
+
+A batch is handed in once and looked at until it has ended; its output is read line by line. Written from the APIs'
+documentation. Nothing here waits: ``eval.batches`` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol, Self
+from urllib.parse import quote, urlsplit
+
+from dataset_builder.errors import InputError, RemoteError
+from dataset_builder.models.answer import ChatAnswer
+from dataset_builder.models.batches.calls import BatchHttp
+from dataset_builder.models.batches.lines import NAME, anthropic_line, openai_line
+from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.request import ChatRequest, Dialect
+from dataset_builder.net.secret import ApiKey
+
+# What a batch of OpenAI is marked with, so that one whose hand-in was cut off is found again.
+MARK: Final = "blind_refusal"
+_ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled", "canceled", "ended"})
+# A clock may be off by so many seconds.
+_SLACK_S: Final = 300.0
+
+
+class BatchState(NamedTuple):
+    """How a batch stands: the server's word for it, whether it has ended, requests done and in all, and what is wrong.
+
+    ``outputs`` are where its output is, once there is any.
+    """
+
+    id: str
+    status: str
+    ended: bool
+    done: int
+    total: int
+    problem: str | None = None
+    outputs: tuple[str, ...] = ()
+
+
+class HandedIn(NamedTuple):
+    """What is known of a batch before its id is: its mark, how many requests it has, and when it was handed in."""
+
+    mark: str
+    requests: int
+    since: float
+
+
+class BatchQueue(Protocol):
+    """A provider's queue, open for as long as its ``with`` block. All methods raise RemoteError where it fails."""
+
+    most_requests: int
+    most_bytes: int
+
+    def __enter__(self) -> Self:
+        """Open its connection."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        ...
+
+    def line(self, name: str, request: ChatRequest) -> bytes:
+        """One request of that name in the queue's form, without a line end."""
+        ...
+
+    def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Hand requests in as one batch; returns its id. Raises NotMadeError where the server said no."""
+        ...
+
+    def find(self, known: HandedIn) -> str | None:
+        """The id of a batch whose hand-in was cut off, None where there is none."""
+        ...
+
+    def look(self, batch: str) -> BatchState:
+        """How a batch stands."""
+        ...
+
+    def answers(self, state: BatchState) -> Iterator[tuple[str, ChatAnswer]]:
+        """The name of each request in the output so far, and its answer."""
+        ...
+
+    def cancel(self, batch: str) -> None:
+        """Ask for a batch to end."""
+        ...
+
+
+class _Queue:
+    """What both queues share."""
+
+    def __init__(self, endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> None:
+        self._endpoint = endpoint
+        self._http = BatchHttp(endpoint, headers, **waiting)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self._http)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        dialect = Dialect(self._endpoint.provider.token_field)
+        body: dict[str, Any] = json.loads(request.encode(self._endpoint, dialect))
+        # A batch is never a stream.
+        body.pop("stream", None)
+        return body
+
+
+class OpenAIQueue(_Queue):
+    """Files and batches as OpenAI has them; vLLM, Groq, Together and others speak the same."""
+
+    most_requests = 50_000
+    most_bytes = 190 * 2**20
+
+    def line(self, name: str, request: ChatRequest) -> bytes:
+        """One request as a line of the input file."""
+        url = "/v1/chat/completions"
+        return json.dumps({NAME: name, "method": "POST", "url": url, "body": self._body(request)}).encode()
+
+    def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Upload the file, then make the batch."""
+        content = b"\n".join(lines) + b"\n"
+        file = self._http.upload("/files", {"purpose": "batch"}, f"{MARK}-{mark}.jsonl", content)
+        made = self._http.post(
+            "/batches",
+            {
+                "input_file_id": _id(file),
+                "endpoint": "/v1/chat/completions",
+                "completion_window": "24h",
+                "metadata": {MARK: mark},
+            },
+        )
+        return _id(made)
+
+    def find(self, known: HandedIn) -> str | None:
+        """The batch with the mark."""
+        listed = self._http.get("/batches?limit=100").get("data")
+        found = [one for one in _objects(listed) if _object(one.get("metadata")).get(MARK) == known.mark]
+        return _id(found[0]) if found else None
+
+    def look(self, batch: str) -> BatchState:
+        """Its state, with the first errors of its validation."""
+        told = self._http.get(f"/batches/{quote(batch, safe='')}")
+        counts = _object(told.get("request_counts"))
+        errors = _objects(_object(told.get("errors")).get("data"))
+        problem = "; ".join(str(one.get("message") or one.get("code")) for one in errors[:3]) or None
+        status = str(told.get("status") or "")
+        return BatchState(
+            batch,
+            status,
+            status in _ENDED,
+            _count(counts.get("completed")) + _count(counts.get("failed")),
+            _count(counts.get("total")),
+            None if problem is None else self._http.clean(problem),
+            tuple(str(told[name]) for name in ("output_file_id", "error_file_id") if told.get(name)),
+        )
+
+    def answers(self, state: BatchState) -> Iterator[tuple[str, ChatAnswer]]:
+        """The lines of the output file and of the file of errors."""
+        for file in state.outputs:
+            for line in self._http.lines(f"/files/{quote(file, safe='')}/content"):
+                yield _named(line, openai_line)
+
+    def cancel(self, batch: str) -> None:
+        """Ask for the batch to be cancelled."""
+        self._http.post(f"/batches/{quote(batch, safe='')}/cancel", {})
+
+
+class AnthropicQueue(_Queue):
+    """Message Batches of Anthropic."""
+
+    most_requests = 100_000
+    most_bytes = 250 * 2**20
+
+    def line(self, name: str, request: ChatRequest) -> bytes:
+        """One request of the batch."""
+        return json.dumps({NAME: name, "params": self._body(request)}).encode()
+
+    def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Make the batch."""
+        return _id(self._http.post_bytes("/messages/batches", b'{"requests":[' + b",".join(lines) + b"]}"))
+
+    def find(self, known: HandedIn) -> str | None:
+        """The one batch of as many requests that was made since; None where there is none.
+
+        A batch carries no mark here; the names of its requests do, which the output shows. Raises RemoteError where
+        several are alike.
+        """
+        listed = _objects(self._http.get("/messages/batches?limit=100").get("data"))
+        alike = [
+            _id(one)
+            for one in listed
+            if sum(map(_count, _object(one.get("request_counts")).values())) == known.requests
+            and _time(one.get("created_at")) >= known.since - _SLACK_S
+        ]
+        if len(alike) > 1:
+            raise RemoteError(
+                f"{self._endpoint.host} has {len(alike)} batches that may be the one whose hand-in was cut off: "
+                f"{', '.join(alike)}. Cancel those that are not wanted in its console."
+            )
+        return alike[0] if alike else None
+
+    def look(self, batch: str) -> BatchState:
+        """Its state; it has ended once all its requests have, one way or another."""
+        told = self._http.get(f"/messages/batches/{quote(batch, safe='')}")
+        counts = {name: _count(n) for name, n in _object(told.get("request_counts")).items()}
+        status, url = str(told.get("processing_status") or ""), str(told.get("results_url") or "")
+        total = sum(counts.values())
+        return BatchState(
+            batch, status, status in _ENDED, total - counts.get("processing", 0), total, outputs=(url,) if url else ()
+        )
+
+    def answers(self, state: BatchState) -> Iterator[tuple[str, ChatAnswer]]:
+        """The lines of the results. Raises RemoteError where they are said to be on another host, which gets no key."""
+        for url in state.outputs:
+            base = urlsplit(self._endpoint.provider.base_url)
+            place = urlsplit(url)
+            if place.netloc and (place.scheme, place.netloc) != (base.scheme, base.netloc):
+                raise RemoteError(f"{base.netloc} says that the results of batch {state.id} are on another host.")
+            for line in self._http.lines(f"/messages/batches/{quote(state.id, safe='')}/results"):
+                yield _named(line, anthropic_line)
+
+    def cancel(self, batch: str) -> None:
+        """Ask for the batch to be cancelled."""
+        self._http.post(f"/messages/batches/{quote(batch, safe='')}/cancel", {})
+
+
+def queue_of(endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> BatchQueue:
+    """The batch queue at an endpoint. Raises InputError where the provider is known to have none."""
+    if endpoint.provider.id in ("openrouter", "hf", "ollama", "llamacpp"):
+        raise InputError(f"--batch: {endpoint.provider.title} has no batch queue. Leave --batch out.")
+    kind = AnthropicQueue if endpoint.speaks_anthropic else OpenAIQueue
+    return kind(endpoint, headers, **waiting)
+
+
+def _named(line: Mapping[str, Any], read: Any) -> tuple[str, ChatAnswer]:
+    name = line.get(NAME)
+    try:
+        return (name if isinstance(name, str) else ""), read(line)
+    except InputError as error:
+        raise RemoteError(f"a line of the batch's output {error}") from None
+
+
+def _id(told: Mapping[str, Any]) -> str:
+    found = told.get("id")
+    if not isinstance(found, str) or not 0 < len(found) <= 200 or not found.isprintable():
+        raise RemoteError("the server gave no id for what it made")
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _time(value: Any) -> float:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return 0.0
