@@ -25,8 +25,8 @@ from dataset_builder.models.providers import CUSTOM, Endpoint, Provider, resolve
 from dataset_builder.work.asking import Client
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import FREE, Price
+from eval.runs.run import THIS_PROCESS
 
-_HERE: Final = "this process"
 _NOWHERE: Final = "a client of the caller's"
 
 
@@ -69,7 +69,7 @@ class OwnModel(ModelChoice):
     def place(self) -> str:
         """Where it answers, as a run records it."""
         if self.free:
-            return _HERE
+            return THIS_PROCESS
         return _NOWHERE if self.base_url is None else self.endpoint.host
 
     @property

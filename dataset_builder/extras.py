@@ -31,7 +31,10 @@ def needed_extras() -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
             raise
-        extra = EXTRAS[missing]
-        raise InputError(
-            f"This needs the extra `{extra}` ({missing} is not installed): pip install 'blind-refusal[{extra}]'"
-        ) from None
+        raise InputError(missing_extra(missing)) from None
+
+
+def missing_extra(module: str) -> str:
+    """What to tell who lacks a module of an extra, in a sentence."""
+    extra = EXTRAS[module]
+    return f"This needs the extra `{extra}` ({module} is not installed): pip install 'blind-refusal[{extra}]'"

@@ -39,6 +39,12 @@ def is_quiet() -> bool:
     return _quiet.get()
 
 
+def tell(line: str) -> None:
+    """How far the work is: a line on standard error, or nothing where nobody wants to see it."""
+    if not is_quiet():
+        click.echo(line, err=True)
+
+
 def report(**facts: Any) -> None:
     """What a program wants to know of what a command did, for ``--json``: values that JSON can hold, and paths."""
     held = _reported.get()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from dataset_builder.cli import LazyGroup
 from dataset_builder.defaults import read_defaults
 from dataset_builder.errors import InputError
 from dataset_builder.helping import Examples, folded
+from dataset_builder.output import spoken
 from space.cli import command
 from tests.support.chat_server import ChatServer, answer
 
@@ -142,6 +144,18 @@ def test_a_run_as_json_quietly_and_with_what_it_asks(server: ChatServer, monkeyp
     assert quiet.output == ""
     # Its own data is an answer, and no talk.
     assert json.loads(run("eval", "score", "run", "--json", "--quiet", "--resamples", "100").stdout)["slices"]
+
+
+def test_what_is_shown_of_an_address_holds_nothing_private() -> None:
+    @click.command()
+    def ask() -> None:
+        for name in ("httpx", "httpx2"):
+            line = 'HTTP Request: GET https://me:hunter2@hub.test/a/b?sig=abc&key=sk-1 "HTTP/1.1 200 OK"'
+            logging.getLogger(name).info(line)
+
+    done = CliRunner().invoke(spoken(ask, "ask"), ["-v"])
+    assert done.stderr == 'GET https://hub.test/a/b "HTTP/1.1 200 OK"\n' * 2
+    assert CliRunner().invoke(spoken(ask, "ask"), []).output == ""
 
 
 def test_defaults_from_a_file_and_from_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,10 +44,7 @@ def publish(
     from dataset_builder.build.publish import publish as publish_folder
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
-    from dataset_builder.output import report
-
-    def tell(step: str) -> None:
-        click.echo(step, err=True)
+    from dataset_builder.output import report, tell
 
     hub = Hub(token_env=token_env, patience=Patience(notice=tell))
     done = publish_folder(

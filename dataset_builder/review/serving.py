@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 from dataset_builder.errors import InputError
+from dataset_builder.extras import needed_extras
 from dataset_builder.review.sheet import Item, Labels, Question
 
 
@@ -32,12 +33,8 @@ def serve_review(
     except OSError:
         raise taken from None
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    try:
+    with needed_extras():
         from dataset_builder.review.page import build_page
-    except ModuleNotFoundError as error:
-        if error.name != "gradio":
-            raise
-        raise InputError("The review page needs Gradio. Install it with: pip install 'blind-refusal[space]'") from None
     page = build_page(title, items, questions, labels, reviewers)
     assets = files("dataset_builder.review")
     script = assets.joinpath("page.js").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -104,6 +105,21 @@ def note_on(judge: str) -> str | None:
 def is_in_sample(judge: str) -> bool:
     """Whether a judge learned from the study's answers, so that agreement on them says nothing."""
     return judge == _EMBEDDED
+
+
+def has_learned_from(judge: str, hashes: Mapping[str, str]) -> bool:
+    """Whether a judge learned from any of these answers, given the hash of each by its case.
+
+    Published answers of another dataset than the study's are as new to it as anybody's.
+    """
+    if not is_in_sample(judge):
+        return False
+    from eval.judges.embedded.held_out import learned_from
+
+    try:
+        return learned_from(hashes) is not None
+    except FileNotFoundError:
+        return True
 
 
 # Whose board verdicts stand on, and how good a judge is at its worst.

@@ -14,6 +14,8 @@ from eval.commands.options import judge_max_tokens
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dataset_builder.dataset.opened import OpenedDataset
     from dataset_builder.work.choice import ModelChoice
     from eval.runs.folder import RunFolder
@@ -95,7 +97,7 @@ def judge_answers(
     from dataset_builder.output import report
     from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.agreement.known import is_in_sample
+    from eval.agreement.known import has_learned_from
     from eval.judges.interface import JudgeOptions
     from eval.judging.registry import check_judge
     from eval.judging.run import Judging
@@ -122,7 +124,7 @@ def judge_answers(
     )
     if meaning := judge.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
-    if is_in_sample(judge.name) and is_published(settings.model):
+    if is_published(settings.model) and has_learned_from(judge.name, _hashes(folders)):
         click.echo(
             "Note: the weights of this judge learned from these very answers; --judge heldout has not seen them."
         )
@@ -139,6 +141,10 @@ def judge_answers(
     if stopped:
         raise StoppedEarlyError(stopped)
     return judge.name
+
+
+def _hashes(folders: Sequence[RunFolder]) -> dict[str, str]:
+    return {one.case_id: one.response_hash for folder in folders for one in folder.every_answer()}
 
 
 def _make_sheet(folder: RunFolder, dataset: OpenedDataset, path: Path, which: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from eval.commands.options import batch_options, judge_max_tokens, request_optio
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
+    from dataset_builder.dataset.opened import OpenedDataset
     from dataset_builder.work.choice import ModelChoice
     from dataset_builder.work.session import Conditions
     from dataset_builder.work.stopping import Stop
@@ -396,7 +397,7 @@ def run_set(
     opened = locate_dataset(name)
     with tempfile.TemporaryDirectory() as nowhere:
         planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
-        _refuse_in_sample(judge, planned)
+        _refuse_in_sample(judge, planned, opened)
         if dry_run:
             # What is there counts, and nothing is made.
             planned = [one if one.is_begun else one.at(Path(nowhere) / one.name) for one in planned]
@@ -428,15 +429,23 @@ def run_set(
     _show_set(runs, name_of_judge, full=full, as_json=as_json)
 
 
-def _refuse_in_sample(judge: str, planned: Sequence[Planned]) -> None:
+def _refuse_in_sample(judge: str, planned: Sequence[Planned], dataset: OpenedDataset) -> None:
     """Raise InputError where a judge would stand by verdicts on answers that its weights learned from."""
     from dataset_builder.errors import InputError
-    from eval.agreement.known import is_in_sample
-    from eval.runs.published import is_published
+    from eval.agreement.known import has_learned_from, is_in_sample
+    from eval.runs.published import PREFIX, is_published, published_rows
 
-    if is_in_sample(judge) and (seen := next((p for p in planned if is_published(p.options.choice.model)), None)):
+    if not is_in_sample(judge):
+        return
+    for one in planned:
+        model = one.options.choice.model
+        if not is_published(model):
+            continue
+        rows = published_rows(dataset.built, model.removeprefix(PREFIX))
+        if not has_learned_from(judge, {row.case_id: row.response_hash or "" for row in rows}):
+            continue
         raise InputError(
-            f"{seen.model}: the weights of {judge} learned from these very answers, so it cannot stand beside other "
+            f"{one.model}: the weights of {judge} learned from these very answers, so it cannot stand beside other "
             "models. Leave it out, and compare with `eval compare RUN MODEL` or `eval score RUN --beside study`, "
             "which take verdicts by weights that had not seen it."
         )

@@ -55,7 +55,7 @@ def submit(
     To a repository it is checked as the maintainers will, you are shown what will be public, and a pull
     request is opened.
     """
-    from dataset_builder.output import report
+    from dataset_builder.output import report, tell
     from eval.repository.hub import results_repo
     from eval.reviews.submitter import bundles_of, submit_locally
 
@@ -63,7 +63,7 @@ def submit(
         raise click.UsageError("Where to? Give --results DIR or --results NS/NAME; --dry-run needs neither.")
     repo = results_repo(results) if results is not None else None
     folder = Path(results) if results is not None else None
-    found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note)
+    found, bundles = bundles_of(target, dataset, model_repo=model_repo, note=note, progress=tell)
     if repo is not None:
         for made in bundles:
             _send(made, found, repo, model_repo, dataset_id, token_env, dry_run=dry_run, yes=yes)
@@ -72,7 +72,7 @@ def submit(
         _check(bundles, found, folder)
         return
     assert folder is not None  # noqa: S101 - without --dry-run it was given
-    done = submit_locally(bundles, found, folder, progress=lambda place: click.echo(f"checking {place}", err=True))
+    done = submit_locally(bundles, found, folder, progress=tell)
     report(submissions=[{"place": one.made.place, "status": one.review.status, "new": one.new} for one in done])
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
@@ -119,7 +119,7 @@ def _send(
     from dataset_builder.errors import DataError, InputError
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
-    from dataset_builder.output import is_quiet
+    from dataset_builder.output import is_quiet, tell
     from eval.repository.hub import ResultsRepo
     from eval.reviews.submitter import (
         check_for_repo,
@@ -129,7 +129,7 @@ def _send(
         public_lines,
     )
 
-    hub = Hub(token_env=token_env, patience=Patience(notice=lambda step: click.echo(step, err=True)))
+    hub = Hub(token_env=token_env, patience=Patience(notice=tell))
     repo = ResultsRepo(hub, name)
     account = hub.whoami()
     if model_repo:

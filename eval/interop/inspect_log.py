@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.extras import missing_extra
 from eval.runs.fields import Hash
 from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
@@ -76,7 +77,6 @@ _LEFT_OUT: Final = frozenset({"events", "events_data", "store", "timelines", "er
 OLDEST: Final = "0.3.275"
 _HEAD: Final = 2**20
 _MADE_WITH: Final = re.compile(rb'"inspect_ai"\s*:\s*"(\d{1,6}(?:\.\d{1,6}){1,3})')
-EXTRA: Final = "This needs the extra `inspect`: pip install 'blind-refusal[inspect]'."
 
 
 def need_inspect() -> None:
@@ -84,7 +84,7 @@ def need_inspect() -> None:
     import importlib.util
 
     if importlib.util.find_spec("inspect_ai") is None:
-        raise InputError(EXTRA)
+        raise InputError(missing_extra("inspect_ai"))
 
 
 def open_log(path: Path) -> tuple[Any, LogInfo]:

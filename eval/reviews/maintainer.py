@@ -158,11 +158,12 @@ def review_repo(
     again: bool = False,
     only: str | None = None,
     rejudge: Rejudge = maintainers_verdicts,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, SubmissionReport]:
     """Review the submissions on main that have no review, as after a merge by hand; see ``review_folder``."""
     # With the settings of judges that are not asked again.
     copy, _ = repo.copy((*FOR_AGGREGATION, *FOR_CHECKS, f"{REVIEWS}/*/{RESULTS}"))
-    found = _review(copy, datasets, accept or {}, again=again, only=only, repo=repo, rejudge=rejudge)
+    found = _review(copy, datasets, accept or {}, again=again, only=only, repo=repo, rejudge=rejudge, progress=progress)
     for place, report in found.items():
         if report.reviewed is not None:
             commit_review(repo, place, report.reviewed.files)
@@ -177,6 +178,7 @@ def review_folder(
     again: bool = False,
     only: str | None = None,
     rejudge: Rejudge = maintainers_verdicts,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, SubmissionReport]:
     """Review the submissions of a folder of one's own that have no review, or with ``again`` all of them.
 
@@ -186,7 +188,9 @@ def review_folder(
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; expected one that 'blind-refusal eval submit --results' made.")
-    found = _review(results, datasets, accept or {}, again=again, only=only, repo=None, rejudge=rejudge)
+    found = _review(
+        results, datasets, accept or {}, again=again, only=only, repo=None, rejudge=rejudge, progress=progress
+    )
     for place, report in found.items():
         if report.reviewed is not None:
             add_review(results, place, report.reviewed.files)
@@ -228,6 +232,7 @@ def _review(
     only: str | None,
     repo: ResultsRepo | None,
     rejudge: Rejudge,
+    progress: Callable[[str], None],
 ) -> dict[str, SubmissionReport]:
     """Review what stands in a folder: one's own, or the copy of a repository."""
     found = {}
@@ -246,6 +251,7 @@ def _review(
             except DataError:
                 # A spoilt review is made again.
                 pass
+        progress(f"checking {place}")
         found[place] = report_on_files(
             files_of(results / SUBMISSIONS / place),
             datasets,

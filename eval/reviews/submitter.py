@@ -43,7 +43,12 @@ class Submitted:
 
 
 def bundles_of(
-    target: str, dataset: str | None = None, *, model_repo: str | None = None, note: str | None = None
+    target: str,
+    dataset: str | None = None,
+    *,
+    model_repo: str | None = None,
+    note: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[OpenedDataset, list[MadeBundle]]:
     """The bundles of a run, of a dataset's published answers, or one that stands in a folder or zip; and the dataset.
 
@@ -62,7 +67,7 @@ def bundles_of(
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
-    return found, list(bundles_of_dataset(found).values())
+    return found, list(bundles_of_dataset(found, progress).values())
 
 
 def is_bundle(target: str) -> bool:
@@ -83,9 +88,9 @@ def submit_locally(
     A bundle that stands there with its review is left alone. Raises InputError where another
     submission has its place, DataError with all problems where one is not fit to be submitted.
     """
-    done = []
-    for made in bundles:
-        progress(made.place)
+    done, wanted = [], list(bundles)
+    for number, made in enumerate(wanted, start=1):
+        progress(f"checking {made.place}" + (f" ({number} of {len(wanted)})" if len(wanted) > 1 else ""))
         folder = results / SUBMISSIONS / made.place
         review = read_review(results, made.place) if folder.is_dir() else None
         if review is not None and not add_submission(results, made):

@@ -15,6 +15,8 @@ from eval.runs.fields import Epoch, Hash, Line, Note, Part, Share, Temperature
 
 # The user query alone, no system prompt, temperature 0, at most 8,000 tokens, over all cases.
 PROTOCOL_TEMPERATURE: Final = 0.0
+# The endpoint of what no server answers: a function of a user's own.
+THIS_PROCESS: Final = "this process"
 PROTOCOL_MAX_TOKENS: Final = 8000
 # Of run.json.
 FORMAT: Final = 1
@@ -104,7 +106,9 @@ class Run(Sampling, frozen=True, kw_only=True):
         found = []
         if self.system_prompt is not None:
             found.append("a system prompt goes before each query (the study sent none)")
-        if self.temperature is None and self.package_version is None:
+        if self.temperature is None and self.endpoint == THIS_PROCESS:
+            found.append(f"the temperature is not known (the study's was {PROTOCOL_TEMPERATURE:g})")
+        elif self.temperature is None and self.package_version is None:
             found.append(
                 f"the temperature is not known or the server's default (the study's was {PROTOCOL_TEMPERATURE:g})"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from msgspec.structs import asdict
@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
+from dataset_builder.wording import counted
 from eval.repository.bundle import MadeBundle
 from eval.repository.identity import published_model
 from eval.results.answer_set import AnswerSet
@@ -23,19 +24,22 @@ from eval.scores.scores import compute_scores
 from eval.submissions.make import make_bundle
 
 
-def bundles_of_dataset(dataset: OpenedDataset) -> Mapping[str, MadeBundle]:
+def bundles_of_dataset(
+    dataset: OpenedDataset, progress: Callable[[str], None] = lambda _: None
+) -> Mapping[str, MadeBundle]:
     """A bundle for each model whose answers came with the dataset, by place, with the published verdicts.
 
-    Kept for the next call on the same dataset. Raises InputError for a dataset without answers.
+    Kept for the next call on the same dataset. ``progress`` hears what is done, which takes a while.
+    Raises InputError for a dataset without answers.
     """
-    return _made(_Key(dataset))
+    return _made(_Key(dataset, progress))
 
 
 class _Key:
     """A dataset as a key: equal manifests hold equal answers, whatever the folder."""
 
-    def __init__(self, dataset: OpenedDataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: OpenedDataset, progress: Callable[[str], None]) -> None:
+        self.dataset, self.progress = dataset, progress
         self._identity = (dataset.name, dataset.revision, dataset.built.manifest.to_json())
 
     def __hash__(self) -> int:
@@ -47,13 +51,18 @@ class _Key:
 
 @lru_cache(maxsize=1)
 def _made(key: _Key) -> Mapping[str, MadeBundle]:
-    dataset = key.dataset
+    dataset, progress = key.dataset, key.progress
+    progress(f"reading the answers that came with {dataset.name}")
     found = AnswerSet(dataset, published_answers(dataset.built))
+    progress(f"scoring {counted(len(found.answers), 'model')}")
     scores = compute_scores(found.answers)
     results = build_results(
         scores, found.provenance(), corrected=found.corrected(), judge_agreement=found.judge_agreement()
     )
-    made = [_bundle(dataset, one) for one in results]
+    made = []
+    for one in results:
+        progress(f"packing {one.provenance.model.name}")
+        made.append(_bundle(dataset, one))
     return {one.place: one for one in made}
 
 

@@ -62,10 +62,8 @@ def deploy(
         return
 
     from dataset_builder.hub.patience import Patience
+    from dataset_builder.output import tell
     from space.hosting.deploy import deploy as deploy_space
-
-    def tell(step: str) -> None:
-        click.echo(step, err=True)
 
     done = deploy_space(
         repo,

@@ -250,7 +250,7 @@ def test_a_submitters_own_second_judge_is_no_evidence(
 def test_published_answers_under_another_name_are_held(study_dataset: Path, tmp_path: Path) -> None:
     dataset, results = locate_dataset(study_dataset), tmp_path / "results"
     run = tmp_path / "run"
-    done("run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
+    done("eval", "run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
     made = stolen(run, dataset)
     told = done("eval", "submit", written(tmp_path / "bundle", made), "--results", results, "--dataset", study_dataset)
     assert HELD in told
@@ -263,9 +263,9 @@ def test_published_answers_under_another_name_are_held(study_dataset: Path, tmp_
 def test_the_studys_models_stand_by_the_held_out_weights(study_dataset: Path, tmp_path: Path) -> None:
     dataset, results = locate_dataset(study_dataset), tmp_path / "results"
     run = tmp_path / "run"
-    done("run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
+    done("eval", "run", "--model", "published/glm-5", "--dataset", study_dataset, "--out", run)
     # Verdicts of the weights that learned from these answers.
-    done("judge", run, "--judge", "embedded", "--dataset", study_dataset)
+    done("eval", "judge", run, "--judge", "embedded", "--dataset", study_dataset)
     told = done("eval", "submit", run, "--results", results, "--dataset", study_dataset)
     assert "the study's own answers, run again from the dataset" in told
     done("board", "aggregate", "--results", results, "--dataset", study_dataset)

@@ -49,6 +49,7 @@ def test_a_function(result: Result) -> None:
     # Nobody knows how a function samples, and nothing is claimed.
     assert (result.run.settings.temperature, result.run.settings.max_tokens) == (None, None)
     assert result.run.settings.endpoint == "this process"
+    assert "the temperature is not known (the study's was 0)" in result.run.record.departures
 
 
 def test_the_sentence_and_the_rates_are_those_of_the_command(result: Result) -> None:

@@ -72,6 +72,7 @@ def check(
     Of a repository the open pull requests are checked, and what was merged unchecked.
     """
     from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.output import tell
     from eval.repository.hub import ResultsRepo, results_repo
     from eval.reviews.maintainer import review_folder, review_repo, review_requests
     from eval.reviews.verdicts import maintainers_verdicts
@@ -86,7 +87,9 @@ def check(
     opened = [locate_dataset(one) for one in datasets]
     rejudge = _rejudge_by(spec, judge_choice, max_tokens, sample) if spec else maintainers_verdicts
     if results_repo(results) is None:
-        found = review_folder(Path(results), opened, accept=accepted, again=again, only=only, rejudge=rejudge)
+        found = review_folder(
+            Path(results), opened, accept=accepted, again=again, only=only, rejudge=rejudge, progress=tell
+        )
         for place, report in found.items():
             _show(place, report)
         if not found:
@@ -98,7 +101,9 @@ def check(
     requests = (
         []
         if only
-        else review_requests(repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge)
+        else review_requests(
+            repo, opened, number=number, merge=merge, say=say, same_model=same_model, rejudge=rejudge, progress=tell
+        )
     )
     for one in requests:
         what = f"pull request {one.request.number} by {one.request.author}"
@@ -109,7 +114,7 @@ def check(
         else:
             _show(what, one.report)
         click.echo(f"  {'merged' if one.merged else 'left open'}: {one.request.url}")
-    found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge)
+    found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge, progress=tell)
     for place, report in found.items():
         _show(place, report)
     if any(one.merged and one.record != "request" for one in requests):

@@ -49,21 +49,19 @@ def worker(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.patience import Patience
+    from dataset_builder.output import tell
     from eval.repository.hub import ResultsRepo
     from eval.repository.request_queue import RequestQueue
     from eval.reviews.worker import Worker
 
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
-    hub = Hub(token_env=token_env, patience=Patience(notice=say))
+    hub = Hub(token_env=token_env, patience=Patience(notice=tell))
     queue = RequestQueue(ResultsRepo(hub, results))
     busy = Worker(
         queue,
         [locate_dataset(one) for one in datasets],
         work,
         choice=choice,
-        say=say,
+        say=tell,
         name=name or "",
     )
     while True:

@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils.extmath import randomized_svd
 
 from dataset_builder.dataset.taxonomy import HELPS
 from eval.judges.embedded.features import Hashes, answer_blocks, answer_words, normalise, split_words
@@ -88,6 +86,8 @@ def fit_space(examples: Examples, rows: NDArray[np.bool_], found: Occurrences) -
     vectors = np.zeros((len(chosen), DIMENSIONS), np.float32)
     size = min(DIMENSIONS, len(chosen) - 1, total - 1)
     if size > 0:
+        from sklearn.utils.extmath import randomized_svd
+
         table = sp.csr_array(counts[:, chosen].T)
         table.data = np.log1p(table.data)
         left, spread, _ = randomized_svd(sp.csr_array(table.multiply(rarity[:, None])), size, n_iter=3, random_state=0)
@@ -133,6 +133,8 @@ def fit_gates(looks: Sequence[Looks]) -> Gates:
     mean, scale = measures[known].mean(axis=0), np.maximum(measures[known].std(axis=0), 1e-6)
     gates = Gates(mean, scale, np.zeros((len(GATES), len(MEASURES))), np.ones(len(GATES)))
     usual = gates.usual(measures)
+    from sklearn.linear_model import LogisticRegression
+
     for number, (names, kinds, outside) in enumerate(GATES):
         columns = [MEASURES.index(name) for name in names]
         rows = np.flatnonzero(helps | np.isin(kind, kinds))

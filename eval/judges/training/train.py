@@ -24,6 +24,7 @@ import numpy as np
 
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import BlindRefusalError
+from dataset_builder.extras import needed_extras
 from dataset_builder.sources import STUDY, read_source
 from dataset_builder.storage.files import write_file
 from eval.judges.embedded import features, judge, second_look, topic
@@ -65,9 +66,11 @@ def main(dataset: str | None, source: str, out: Path | None, heldout: Path | Non
     from eval.judges.embedded.judge import MANIFEST_FILE, WEIGHTS_FILE
 
     try:
+        with needed_extras():
+            import sklearn  # noqa: F401 - to be told before the work begins
         trained = train(_records(dataset, source), heldout=heldout, told=click.echo)
     except BlindRefusalError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     folder = out or WEIGHTS_FILE.parent
     # The manifest names the others' hashes, so whoever opens a part of them is told.

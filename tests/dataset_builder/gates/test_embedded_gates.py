@@ -67,7 +67,7 @@ def test_the_trainer_names_a_source_that_is_not_there(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dataset_builder.gates.train", "--source", str(tmp_path / "no.tar.gz")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: ")
+    assert done.stderr.startswith("error: ")
     assert "no such file or folder" in done.stderr
 
 

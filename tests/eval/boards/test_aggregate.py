@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -306,6 +307,15 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     done = command("eval", "submit", dataset.name, "--results", results)
     assert done.exit_code == 0, done.output
     assert "added: study__alpha-1/published: verified" in done.output
+    # What takes long is told of from the start.
+    told = done.stderr.splitlines()
+    assert told[-2:] == [f"checking study__{name}/published ({n} of 2)" for n, name in ((1, "alpha-1"), (2, "beta-2"))]
+    told.clear()
+    bundles_of_dataset(dataclasses.replace(dataset, name="elsewhere"), told.append)
+    assert told[:2] == ["reading the answers that came with elsewhere", "scoring 2 models"]
+    assert told[2:] == ["packing alpha-1", "packing beta-2"]
+    quiet = command("eval", "submit", dataset.name, "--results", results, "-q")
+    assert (quiet.exit_code, quiet.output) == (0, "")
     done = command("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert done.exit_code == 0, done.output
     assert re.search(r"^\s*1\s.*alpha-1\s.*\bverified\s*$", done.output, re.MULTILINE)

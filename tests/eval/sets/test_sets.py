@@ -152,11 +152,23 @@ def test_a_limit_of_no_server_is_named(dataset: OpenedDataset, tmp_path: Path) -
         assert server.requests == []
 
 
-def test_no_judge_stands_by_verdicts_on_answers_that_it_learned_from(dataset: OpenedDataset, tmp_path: Path) -> None:
+def test_published_answers_of_another_dataset_are_new_to_the_judge(dataset: OpenedDataset, tmp_path: Path) -> None:
     file = tmp_path / "set.yaml"
     file.write_text("models:\n  - model: published/alpha-1\n")
-    assert "learned from these very answers" in str(command(file, dataset).exception)
+    # They are of another dataset than the study's, and as new to it as anybody's.
+    assert command(file, dataset).exit_code == 0
     assert command(file, dataset, "--judge", "published").exit_code == 0
+
+
+@pytest.mark.study
+def test_the_studys_answers_are_refused_to_the_judge_that_learned_from_them(
+    study_dataset: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "set.yaml"
+    file.write_text("models:\n  - model: published/grok-4-fast\n")
+    study = locate_dataset(study_dataset)
+    assert "the weights of embedded learned from these very answers" in str(command(file, study).exception)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_judge_that_costs_is_told_of_before_anything_is_asked(dataset: OpenedDataset, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,32 +16,49 @@ from tests.support.small_dataset import build_small
 ROOT = Path(__file__).resolve().parents[3]
 # Python refuses to import what is None here, as if it were not installed.
 _WITHOUT = """
-import sys
+import runpy, sys
 for name in {missing!r}:
     sys.modules[name] = None
 from space.cli import main
-main()
+for words in {lines!r}:
+    try:
+        if words[0] == "-m":
+            sys.argv = words[1:]
+            runpy.run_module(words[1], run_name="__main__")
+        else:
+            sys.argv = ["blind-refusal", *words]
+            main()
+    except SystemExit as ended:
+        print(ended.code)
 """
 
 
-def without(missing: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-c", _WITHOUT.format(missing=missing), *arguments]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_a_command_without_its_extra(tmp_path: Path) -> None:
+def test_a_command_without_its_extra_says_so_in_one_sentence(tmp_path: Path) -> None:
     path = str(build_small(tmp_path / "small").path)
-    served = without(["gradio", "plotly", "starlette"], "space", "serve", "--dataset", path, "--port", "65111")
-    assert (served.returncode, served.stdout) == (2, "")
-    (line,) = served.stderr.splitlines()
-    assert line.startswith("error: This needs the extra `space` (")
-    assert line.endswith("pip install 'blind-refusal[space]'")
+    run = str(tmp_path / "run")
     log = tmp_path / "log.eval"
     log.write_bytes(b"")
-    imported = without(["inspect_ai"], "eval", "import", str(log))
-    assert imported.returncode == 2
-    assert "Traceback" not in imported.stderr
-    assert "pip install 'blind-refusal[inspect]'" in imported.stderr
+    lines = {
+        f"eval run --model published/alpha-1 --dataset {path} --judge none --out {run} -q": None,
+        f"space serve --dataset {path} --port 65111": "space",
+        f"eval review {run} --port 65112": "space",
+        f"eval import {log}": "inspect",
+        f"eval export {run} --format inspect --out {tmp_path / 'x.eval'}": "inspect",
+        "-m dataset_builder.gates.train": "train",
+        "-m eval.judges.training.train": "train",
+    }
+    missing = ["gradio", "plotly", "starlette", "inspect_ai", "sklearn"]
+    code = _WITHOUT.format(missing=missing, lines=[words.split() for words in lines])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    expected = [extra for extra in lines.values() if extra]
+    told = done.stderr.splitlines()
+    assert len(told) == len(expected), done.stderr
+    assert re.findall(r"^\d$", done.stdout, re.MULTILINE) == ["0", *["2"] * len(expected)]
+    for line, extra in zip(told, expected, strict=True):
+        assert re.fullmatch(
+            rf"error: This needs the extra `{extra}` \(\w+ is not installed\): pip install 'blind-refusal\[{extra}\]'",
+            line,
+        )
 
 
 @pytest.mark.parametrize("name", EXTRAS)
