@@ -77,7 +77,7 @@ def random_cases(n: int = 1290) -> CaseTable:
         ids,
         is_defeated,
     )
-    from eval.scores.cases import FLAGGED, UNFLAGGED
+    from eval.scores.cases import EXTENSION_FIELDS, FLAGGED, UNFLAGGED
 
     random = np.random.default_rng(1)
     families, authorities = zip(*(POPULATED_CELLS[i % len(POPULATED_CELLS)] for i in range(n)), strict=True)
@@ -94,6 +94,8 @@ def random_cases(n: int = 1290) -> CaseTable:
         "dual_use": tuple(FLAGGED if flag else UNFLAGGED for flag in flagged),
         "dual_use_category": tuple(c if flag else None for c, flag in zip(categories, flagged, strict=True)),
         **{d.id: tuple(random.choice(ids(d.values), n).tolist()) for d in DIMENSIONS},
+        # As where nothing was added to the study's.
+        **dict.fromkeys(EXTENSION_FIELDS, ("study",) * n),
     }
     return CaseTable(
         tuple(f"case-{i:04}" for i in range(n)),

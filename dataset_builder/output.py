@@ -134,7 +134,9 @@ def _in_json(path: str, run: Callable[[], Any]) -> None:
         result = _reported.get() or {}
         _quiet.reset(before)
         _reported.reset(held)
-    _print(path, code, error, result, printed.getvalue().splitlines())
+    # At newlines alone: a name may hold another sign that ends a line for Python.
+    text = printed.getvalue().removesuffix("\n")
+    _print(path, code, error, result, text.split("\n") if text else [])
     if code:
         sys.exit(code)
 

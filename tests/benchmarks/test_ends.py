@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.scores import random_cases
 from dataset_builder.sources import STUDY_VARIABLE
+from eval.scores.cases import SLICE_FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +39,10 @@ def test_a_benchmark_of_answers_needs_some(tmp_path: Path) -> None:
     done = _benchmark(tmp_path, "judge", "starter")
     assert done.returncode == 2
     assert "no answers" in done.stderr
+
+
+def test_the_answers_at_random_can_be_scored_on_every_slice() -> None:
+    assert set(random_cases(40).labels) == set(SLICE_FIELDS)
 
 
 def _benchmark(folder: Path, name: str, *arguments: str, archive: str = "") -> subprocess.CompletedProcess[str]:

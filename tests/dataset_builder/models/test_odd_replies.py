@@ -148,6 +148,19 @@ def test_an_answer_in_another_wrapping_is_read(good: Reply) -> None:
     assert (got.status, got.text, got.attempts, got.error) == ("ok", HELP, 1, None)
 
 
+def test_of_several_choices_the_first_by_its_number_is_taken_in_a_stream_too() -> None:
+    two = [{"index": n, "message": {"content": text}, "finish_reason": "stop"} for n, text in ((1, "No."), (0, HELP))]
+    assert reply(said({"choices": two})).text == HELP
+    unnumbered = [{"message": {"content": text}, "finish_reason": "stop"} for text in (HELP, "No.")]
+    assert reply(said({"choices": unnumbered})).text == HELP
+    pieces = [
+        {"choices": [{"index": n, "delta": {"content": text}, "finish_reason": end}]}
+        for n, text, end in ((1, "No.", None), (0, HELP, None), (1, "", "length"), (0, "", "stop"))
+    ]
+    got = reply(said(pieces))
+    assert (got.text, got.finish_reason) == (HELP, "stop")
+
+
 def test_a_stream_tells_all_that_a_completion_does() -> None:
     got = reply(events(HELP, reasoning_content="Hm."))
     assert (got.reasoning, got.served_model, got.finish_reason) == ("Hm.", "test-model-0", "stop")
