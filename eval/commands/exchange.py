@@ -37,7 +37,8 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
     """Write a RUN in a form that others read.
 
     inspect: a log that Inspect reads, by the name .eval or .json, and `eval import` takes back.
-    eee: an Every Eval Ever record of the rates. jsonl, parquet: a row for each answer with its
+    eee: a folder as the datastore of Every Eval Ever has it, a record of the rates and a line for
+    each answer beside it. jsonl, parquet: a row for each answer with its
     verdict, in the columns of the dataset's config `responses`.
     """
     from dataset_builder.dataset.opened import locate_dataset

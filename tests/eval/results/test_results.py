@@ -12,7 +12,7 @@ from huggingface_hub import parse_eval_result_entries
 
 from dataset_builder.build.eval_yaml import eval_yaml
 from dataset_builder.errors import DataError, InputError
-from eval.interop.eval_ever import eval_ever_json, eval_ever_record
+from eval.interop.eval_ever.record import eval_ever_json, eval_ever_record
 from eval.interop.export import folder_name, write_results
 from eval.interop.hub_yaml import eval_results_yaml
 from eval.results.answer_set import AnswerSet, load_answers

@@ -13,6 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from dataset_builder.errors import InputError
+from dataset_builder.models.providers import PROVIDER_BY_ID
+from eval.judges.model.judge import JUDGE as MODEL_JUDGE
+from eval.judges.model.rubric import rubric_text
 from eval.scores.results import MetricValue, Results
 from eval.stats.intervals import LEVEL
 from eval.stats.metrics import METRICS, Metric
@@ -54,22 +57,38 @@ def eval_ever_record(
             "evaluator_relationship": relationship,
         },
         "eval_library": {"name": BENCHMARK, "version": provenance.package_version},
-        "model_info": {
-            "name": provenance.model.name,
-            "id": provenance.model.id,
-            "additional_details": {
-                "deployment_type": "unknown",
-                "model_availability": availability,
-                **({"endpoint": provenance.model.endpoint} if provenance.model.endpoint else {}),
-            },
-        },
+        "model_info": _model(provenance.model.id, provenance.model.name, availability, provenance.model.endpoint),
         "evaluation_results": [_result(results, m, values[m.id]) for m in METRICS if m.id in values],
     }
     if provenance.collected_at is not None:
         record["evaluation_timestamp"] = provenance.collected_at
-    if "/" in provenance.model.id:
-        record["model_info"]["developer"] = provenance.model.id.split("/")[0]
     return record
+
+
+def _model(model: str, name: str, availability: str = "unknown", endpoint: str | None = None) -> dict[str, Any]:
+    """A model as ``DEVELOPER/NAME``; the provider that was asked for it is a field of its own."""
+    first, _, rest = model.partition("/")
+    provider = PROVIDER_BY_ID.get(first) if rest else None
+    known = rest if provider else model
+    info: dict[str, Any] = {
+        "name": name,
+        "id": known,
+        "additional_details": {
+            "deployment_type": "unknown",
+            "model_availability": availability,
+            **({"endpoint": endpoint} if endpoint else {}),
+        },
+        "developer": known.partition("/")[0] if "/" in known else "unknown",
+    }
+    return info | ({"inference_platform": provider.title} if provider else {})
+
+
+def _llm_scoring(judge: str) -> dict[str, Any]:
+    """The judge, where it is a model with our rubric."""
+    kind, _, model = judge.partition(":")
+    if kind != MODEL_JUDGE or not model:
+        return {}
+    return {"llm_scoring": {"judges": [{"model_info": _model(model, model)}], "input_prompt": rubric_text()}}
 
 
 def eval_ever_json(record: dict[str, Any]) -> bytes:
@@ -129,6 +148,7 @@ def _result(results: Results, metric: Metric, value: MetricValue) -> dict[str, A
             "min_score": -1.0 if metric.defeated is None else 0.0,
             "max_score": 1.0,
             "additional_details": {"judge": judge.judge, "rubric": judge.rubric},
+            **_llm_scoring(judge.judge),
         },
         "score_details": score,
         **({"generation_config": {"generation_args": arguments}} if arguments else {}),
