@@ -47,8 +47,7 @@ class LazyGroup(Examples, click.Group):
             raise TypeError(f"{target.path} is not a click command")
         if isinstance(command, click.Group):
             return command
-        # Without the name of the program, which a test may call anything.
-        path = " ".join([*ctx.command_path.split()[1:], cmd_name]) if ctx.parent else f"{self.name} {cmd_name}"
+        path = " ".join([*_names(ctx), cmd_name]) if ctx.parent else f"{self.name} {cmd_name}"
         command = spoken(command, path)
         with_variables(command, path)
         if ctx.default_map and cmd_name in ctx.default_map:
@@ -57,7 +56,7 @@ class LazyGroup(Examples, click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples before all else."""
-        self.show_examples(formatter)
+        self.show_examples(ctx, formatter)
         super().format_help(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,6 +65,11 @@ class LazyGroup(Examples, click.Group):
             with formatter.section(section):
                 some = [(name, one.help) for name, one in self.targets.items() if one.section == section]
                 formatter.write_dl(some)
+
+
+def _names(ctx: click.Context) -> list[str]:
+    """The names of the groups on the way here, without that of the program, which may be called anything."""
+    return [*_names(ctx.parent), str(ctx.info_name)] if ctx.parent else []
 
 
 _AT = "dataset_builder.commands."

@@ -41,7 +41,7 @@ _SECTION_OF: Final = {name: section for section, names in SECTIONS.items() for n
 # A limit that goes without saying, as click notes it.
 _PLAIN_LIMITS: Final = re.compile(r"(?:; |(?<=\[))(?:x>=1|x>=0|x>0)(?=\])|\[(?:x>=1|x>=0|x>0)\]")
 _KINDS: Final = (("INTEGER RANGE", "N"), ("INTEGER", "N"), ("FLOAT RANGE", "NUMBER"), ("FLOAT", "NUMBER"))
-_PROGRAM: Final = "blind-refusal"
+PROGRAM: Final = "blind-refusal"
 
 
 class Examples:
@@ -49,14 +49,17 @@ class Examples:
 
     examples: Sequence[str] = ()
 
-    def show_examples(self, formatter: click.HelpFormatter) -> None:
+    def show_examples(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each on a line of its own, folded as a shell takes it where the terminal is narrower."""
         if not self.examples:
             return
+        # As an extension of the Hub's command it is called `hf blind-refusal`.
+        root = ctx.find_root().info_name or ""
+        program = root if root.endswith(PROGRAM) else PROGRAM
         formatter.write_text("Examples:")
         formatter.indent()
         for line in self.examples:
-            for part in folded(f"{_PROGRAM} {line}", formatter.width - formatter.current_indent):
+            for part in folded(f"{program} {line}", formatter.width - formatter.current_indent):
                 formatter.write(f"{'':>{formatter.current_indent}}{part}\n")
         formatter.dedent()
         formatter.write_paragraph()
@@ -88,7 +91,7 @@ class Helpful(Examples, click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples before all else."""
-        self.show_examples(formatter)
+        self.show_examples(ctx, formatter)
         super().format_help(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

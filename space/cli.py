@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -11,6 +12,7 @@ from dataset_builder.cli import LazyGroup, Target
 from dataset_builder.defaults import read_defaults
 from dataset_builder.errors import BlindRefusalError
 from dataset_builder.extras import needed_extras
+from dataset_builder.helping import PROGRAM
 
 _AT = "space.commands."
 
@@ -49,16 +51,21 @@ def space() -> None:
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="blind-refusal")
+@click.version_option(__version__, prog_name=PROGRAM)
 def command() -> None:
     """Measure whether a language model can tell rules that deserve compliance from rules that do not."""
 
 
+# The name that the Hub's command calls its extension by, and what a user has typed then.
+_EXTENSION, _AS_EXTENSION = "hf-blind-refusal", "hf blind-refusal"
+
+
 def main() -> None:
     """Run the command: a known error is one plain message and its exit code, never a traceback."""
+    name = _AS_EXTENSION if Path(sys.argv[0]).stem == _EXTENSION else PROGRAM
     try:
         with needed_extras():
-            command.main(prog_name="blind-refusal", standalone_mode=True, default_map=read_defaults())
+            command.main(prog_name=name, standalone_mode=True, default_map=read_defaults())
     except BlindRefusalError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
