@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 7860
 
-.PHONY: help demo test check lint types wheel bench card clean
+.PHONY: help demo test check lint types wheel bench card docs clean
 
 help:  ## List what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ bench: $(STAMP)  ## Print the speed and memory figures that the README quotes.
 card: $(STAMP)  ## Renew DATASET_CARD.md from the study's archive (BLIND_REFUSAL_STUDY, or fetched).
 	$(BIN)/blind-refusal dataset build --source study --out build/dataset
 	cp build/dataset/README.md DATASET_CARD.md
+
+docs: $(STAMP)  ## Build the docs site in build/site; a link that leads nowhere stops it.
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:  ## Remove what was made here.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,8 +1,8 @@
-"""The README's commands are run and their output compared with what it shows.
+"""The commands of the README, and of the pages that go on from it, are run and their output compared with theirs.
 
 A ``console`` block that follows ``<!-- runs -->`` is run; ``<!-- runs: study -->`` needs the study's
 archive, ``<!-- runs: local_model -->`` the small local model. ``...`` in the output stands for anything,
-as in a doctest. The blocks of one kind run in order, in one folder.
+as in a doctest. The blocks of one kind run in order, page after page, in one folder.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# In the order in which they build on each other.
+PAGES = ("README.md", "docs/dataset.md", "docs/evaluating.md", "docs/scores.md", "docs/leaderboard.md")
 BLOCK = re.compile(r"<!-- runs(?:: (?P<needs>\w+))? -->\n```console\n(?P<body>.*?)```", re.DOTALL)
 # A guard against a command that hangs, on a machine however busy.
 PATIENCE_S = 1200
@@ -27,15 +29,21 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Step(NamedTuple):
-    """A command of the README and the output it shows."""
+    """A command of a page and the output that the page shows."""
 
+    page: str
     line: int
     command: str
     output: str
 
 
 def steps(needs: str | None) -> Iterator[Step]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        yield from _steps_of(page, needs)
+
+
+def _steps_of(page: str, needs: str | None) -> Iterator[Step]:
+    text = (ROOT / page).read_text(encoding="utf-8")
     for block in BLOCK.finditer(text):
         if block["needs"] != needs:
             continue
@@ -45,13 +53,13 @@ def steps(needs: str | None) -> Iterator[Step]:
             while command.endswith("\\"):
                 more, _, output = output.partition("\n")
                 command = f"{command[:-1]} {more.removeprefix('>').strip()}"
-            yield Step(line, command, output)
+            yield Step(page, line, command, output)
 
 
 def run_all(needs: str | None, folder: Path, **more: str) -> None:
     checker = doctest.OutputChecker()
     todo = list(steps(needs))
-    assert todo, f"the README has no block that runs with {needs}"
+    assert todo, f"no page has a block that runs with {needs}"
     env = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "COLUMNS")}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "110", **more}
     for step in todo:
@@ -66,9 +74,9 @@ def run_all(needs: str | None, folder: Path, **more: str) -> None:
             timeout=PATIENCE_S,
             check=False,
         )
-        shown = f"README.md line {step.line}: $ {step.command}\n"
+        shown = f"{step.page} line {step.line}: $ {step.command}\n"
         if not checker.check_output(step.output, done.stdout, FLAGS):
-            pytest.fail(f"{shown}--- the README shows\n{step.output}\n--- it prints\n{done.stdout}")
+            pytest.fail(f"{shown}--- the page shows\n{step.output}\n--- it prints\n{done.stdout}")
 
 
 @pytest.mark.timeout(PATIENCE_S)

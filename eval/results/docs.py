@@ -26,6 +26,7 @@ from eval.scores.results import (
     Results,
     SideCount,
     SliceResult,
+    StabilityValue,
     Statistics,
 )
 from eval.stats.metrics import METRICS
@@ -46,6 +47,7 @@ _PARTS: Final[tuple[type[Part], ...]] = (
     MetricValue,
     CorrectedValue,
     JudgeAgreement,
+    StabilityValue,
 )
 
 
@@ -63,6 +65,8 @@ def page() -> str:
     """The page that documents every field and every metric."""
     lines = [
         "# results.json",
+        "",
+        "*For people who read scores by program.*",
         "",
         f"The scores of one model with what decided them, schema version {SCHEMA_VERSION}. Written by",
         "`blind-refusal eval score … --out DIR`; read with `eval.scores.results.read_results`. The JSON Schema is in",

@@ -11,7 +11,7 @@ from gradio.events import api
 
 from dataset_builder.dataset.taxonomy import DIMENSION_BY_ID
 from eval.repository.leaderboard import Board
-from eval.scores.cases import UNFLAGGED
+from eval.scores.cases import EXTENSION_FIELDS, UNFLAGGED
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.figures.look import Look
@@ -198,10 +198,15 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
     return [
         gr.update(choices=board_titles(now.boards), value=board.id if board else None),
         _models(now, state),
-        state[SLICE],
+        gr.update(choices=[(title, name) for name, title in BY.items() if _is_told(now, name)], value=state[SLICE]),
         gr.update(choices=rates, value=state[METRIC]),
         state[PLAIN],
     ]
+
+
+def _is_told(now: Snapshot, by: str) -> bool:
+    """Whether a breakdown is worth offering: those of extended datasets only where some results have them."""
+    return by not in EXTENSION_FIELDS or any(key.by == by for table in now.slices.values() for key in table.keys)
 
 
 def _models(now: Snapshot, state: Mapping[str, Value]) -> Any:
