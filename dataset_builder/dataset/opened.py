@@ -146,6 +146,7 @@ def locate_dataset(spec: str | Path) -> OpenedDataset:
         raise InputError(
             f"{spec}: {what}; expected a folder that 'blind-refusal dataset build' made, or NAMESPACE/NAME[@REVISION] "
             "on the Hugging Face Hub (hf://NAMESPACE/NAME where NAMESPACE is a folder here)"
+            + ("" if folder.exists() else ". 'blind-refusal dataset build --source starter' makes build/dataset")
         )
     path, commit = _snapshot(repo.name, repo.revision or _MAIN)
     return OpenedDataset(BuiltDataset.open(path), repo.name, commit)

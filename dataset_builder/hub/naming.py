@@ -10,6 +10,9 @@ from dataset_builder.hub.records import is_repo_at_revision
 
 SCHEME: Final = "hf://"
 # How huggingface_hub's own addresses go on.
+# Where `dataset build` puts a dataset unless it is told otherwise: never a stranger's repository of that name.
+BUILT: Final = "build/dataset"
+_FILES: Final = frozenset({".parquet", ".csv", ".json", ".jsonl", ".gz", ".zip", ".yaml"})
 _KIND: Final = "datasets/"
 
 
@@ -29,8 +32,9 @@ def repo_meant(spec: str) -> NamedRepo | None:
     """The repository that is meant; None where it is a folder of this machine, which need not be there yet.
 
     ``hf://NAMESPACE/NAME[@REVISION]`` and ``hf://datasets/…`` always mean a repository. Without ``hf://`` it is one
-    unless that is a file or folder here, or NAMESPACE is a folder here and no revision is named: ``build/results``
-    beside a folder ``build`` is a path. Raises InputError for an ``hf://`` that names none.
+    unless that is a file or folder here, is called like a file or as our own builds are, or NAMESPACE is a folder here
+    and no revision is named: ``build/results`` beside a folder ``build`` is a path. Raises InputError for an ``hf://``
+    that names none.
     """
     named = without_scheme(spec)
     if not is_repo_at_revision(named):
@@ -38,6 +42,7 @@ def repo_meant(spec: str) -> NamedRepo | None:
             raise InputError(f"{spec}: names no repository; expected hf://NAMESPACE/NAME[@REVISION].")
         return None
     name, _, revision = named.partition("@")
-    if spec == named and (Path(spec).exists() or (not revision and Path(name).parent.is_dir())):
+    looks_like_a_path = name == BUILT or Path(name).suffix.lower() in _FILES
+    if spec == named and (looks_like_a_path or Path(spec).exists() or (not revision and Path(name).parent.is_dir())):
         return None
     return NamedRepo(name, revision or None)

@@ -26,6 +26,7 @@ from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer, Usage, end_of, read_answer
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.faults import AccountFault, LastingFault, ProviderFault, sentence, shorten
+from dataset_builder.models.first import FirstRequest, near_names
 from dataset_builder.models.providers import Endpoint
 from dataset_builder.models.replies.usage import amount, completed, prompt_tokens
 from dataset_builder.models.request import ChatRequest, Dialect
@@ -131,6 +132,7 @@ class ChatClient:
         self._sleep = sleep
         self._verify: ssl.SSLContext | None = None
         self._idle: list[httpx.AsyncClient] = []
+        self._first = FirstRequest(endpoint)
         self._dialect = self._plain = Dialect(endpoint.provider.token_field, stream=stream)
         self._backoff = wait_random_exponential(multiplier=retries.first_wait_s, max=retries.longest_wait_s)
 
@@ -165,9 +167,13 @@ class ChatClient:
         try:
             answer: ChatAnswer = await retrying(self._attempt, request, call)
         except LastingFault as fault:
+            if fault.unknown_model and not self._first.answered:
+                fault.remedy = await self._near_names() or fault.remedy
+            self._first.ended(fault)
             raise RemoteError(lasting_message(fault, self.endpoint)) from None
         except ProviderFault as fault:
             answer = self._end_of(fault, call)
+        self._first.ended()
         return msgspec.structs.replace(
             answer,
             attempts=call.attempts,
@@ -205,7 +211,17 @@ class ChatClient:
         # Spread out, so that not all come back in the same instant.
         return asked + random.uniform(0, 0.1 * asked + self.retries.first_wait_s / 2)  # noqa: S311
 
+    async def _near_names(self) -> str | None:
+        client = self._open()
+        try:
+            found = await near_names(client, self.endpoint, self.timeouts.connect)
+        finally:
+            await client.aclose()
+        return scrub(self._secrets, found) if found else None
+
     async def _attempt(self, request: ChatRequest, call: _Call) -> ChatAnswer:
+        if not call.attempts:
+            await self._first.wait()
         started = await self.concurrency.acquire()
         try:
             await self._sleep_until_due(request)
@@ -286,6 +302,9 @@ class ChatClient:
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise ProviderFault(self._describe(error), retryable=False) from None
         except (httpx.HTTPError, OSError) as error:
+            refused = self._first.unreachable(self._describe(error)) if isinstance(error, httpx.ConnectError) else None
+            if refused is not None:
+                raise refused from None
             raise ProviderFault(self._describe(error), retryable=True) from None
         return self._interpret(response, body, request, dialect, call)
 
@@ -321,9 +340,12 @@ class ChatClient:
                 call.lost += completed(Usage(), request.chars, len(body))
             adapted = dialect.adapted(request, fault, call.attempts)
             if adapted is None:
+                if lasting := self._first.meant(request, fault):
+                    raise lasting from None
                 raise
             call.dialect = adapted
             raise ProviderFault(fault.message, retryable=True, http_status=fault.http_status, wait=0.0) from None
+        self._first.answered = True
         if call.dialect is not None:
             self._dialect = call.dialect
         pause = exhausted_for(headers, now)

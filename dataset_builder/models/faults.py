@@ -105,6 +105,11 @@ _AGAIN_SAID: Final = re.compile(
     r"(?:(\d{1,4}(?:\.\d{1,9})?) ?(ms|s|seconds?|m(?:in(?:utes?)?)?)\b|(\d{1,3})m(\d{1,2})s)",
     re.IGNORECASE,
 )
+_TEMPLATE_SAID: Final = re.compile(r"\bchat[ _]template\b", re.IGNORECASE)
+_NO_TEMPLATE: Final = (
+    "A base model has no chat template: name one that was made for chat, or give the server a template "
+    "(vLLM: --chat-template FILE)."
+)
 _COUNTRY_SAID: Final = re.compile(r"\b(?:country|region|territory|location)\b.{0,40}\bnot supported\b", re.IGNORECASE)
 _OUTPUT_FIELD: Final = re.compile(
     r"\bmax_(?:completion_|output_|new_)?tokens\b|\bmaximum tokens\b|\bmaxTokens\b", re.IGNORECASE
@@ -177,9 +182,13 @@ class ProviderFault(Exception):  # noqa: N818 - its children are named for what 
 class LastingFault(ProviderFault):
     """No request of this run can succeed; ``remedy`` says what the user can do."""
 
-    def __init__(self, message: str, *, remedy: str = "", http_status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", http_status: int | None = None, unknown_model: bool = False
+    ) -> None:
         super().__init__(message, retryable=False, http_status=http_status)
         self.remedy = remedy
+        # Whether it is the model's name that the server does not know.
+        self.unknown_model = unknown_model
 
 
 class AccountFault(LastingFault):
@@ -383,7 +392,11 @@ def fault_of(
         message = f"{sentence(described)} {context_remedy(text)}"
         return ProviderFault(message, retryable=False, http_status=http_status, context=True)
     if http_status in (400, 403, 404, 422, 500) and (said.has(_MODEL_MARKS) or _MODEL_SAID.search(start)):
-        return LastingFault(described, remedy="Check the name of the model.", http_status=http_status)
+        return LastingFault(
+            described, remedy="Check the name of the model.", http_status=http_status, unknown_model=True
+        )
+    if http_status in (400, 422, 500) and _TEMPLATE_SAID.search(start):
+        return LastingFault(described, remedy=_NO_TEMPLATE, http_status=http_status)
     if http_status == 403 and _COUNTRY_SAID.search(start):
         return LastingFault(described, remedy="That server takes no calls from here.", http_status=http_status)
     if http_status == TOO_MANY and (

@@ -18,7 +18,9 @@ NEW_TOKEN_FIELD: Final = "max_completion_tokens"  # noqa: S105 - the name of a f
 # What is written down of a request that went out without the temperature that it was to have.
 NO_TEMPERATURE: Final = "no temperature"
 _UNSUPPORTED: Final = re.compile(
-    r"\b(?:unsupported|not supported|instead|unrecogni[sz]ed|unknown|deprecated)\b", re.IGNORECASE
+    r"\b(?:unsupported|not supported|instead|unrecogni[sz]ed|unknown|deprecated|not permitted|unexpected"
+    r"|not allowed)\b",
+    re.IGNORECASE,
 )
 
 
@@ -100,6 +102,25 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
         payload |= self.extra
         # Escaped to ASCII, so that a lone surrogate in a text can be sent as it is.
         return json.dumps(payload).encode()
+
+
+def refused_option(request: ChatRequest, fault: ProviderFault) -> str | None:
+    """The option of the command whose field a server does not take, by what it says of that field; None for no such."""
+    if fault.http_status not in (400, 422) or fault.filtered or fault.context:
+        return None
+    optional = {
+        "seed": ("--seed", request.seed),
+        "top_p": ("--top-p", request.top_p),
+        "stop": ("--stop", request.stop or None),
+        "reasoning_effort": ("--reasoning", request.reasoning),
+        "reasoning": ("--reasoning", request.reasoning),
+        **{name: ("--extra-body", value) for name, value in request.extra.items()},
+    }
+    for name, (option, value) in optional.items():
+        quoted = re.search(rf"(?<![\w.])['\"`]?{re.escape(name)}['\"`]?(?!\w)", fault.message)
+        if value is not None and (fault.parameter == name or (quoted and _UNSUPPORTED.search(fault.message))):
+            return option
+    return None
 
 
 # A server that takes calls for an event stream alone, in the words of several.

@@ -151,6 +151,8 @@ class Breaker:
         self._last = ""
         # Whether the same command can bring more; a context that is too short stays so.
         self._mends = True
+        # Whether the server refused the request, so that something has to be mended first.
+        self._refused = False
 
     def note(self, answer: ChatAnswer) -> None:
         """Take the end of one request into account."""
@@ -158,6 +160,7 @@ class Breaker:
             self._row += 1
             self._last = answer.error or "no reason given"
             self._mends = answer.status != CONTEXT_LIMIT
+            self._refused = answer.http_status is not None and 400 <= answer.http_status < 500 and answer.attempts == 1
         else:
             self.answered = self.answered or answer.status == OK
             self._row = 0
@@ -169,4 +172,5 @@ class Breaker:
             return None
         last = self._last.rstrip(".")
         reason = f"the last {self._row} requests all failed, the last one with: {last}"
-        return Stop(StopKind.SERVER, reason, self._remedy if self._mends else "")
+        remedy = f"Mend what it says. {self._remedy}" if self._refused else self._remedy
+        return Stop(StopKind.SERVER, reason, remedy if self._mends else "")

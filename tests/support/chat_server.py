@@ -152,6 +152,8 @@ class ChatServer:
         self.attempts: Counter[str] = Counter()
         self.under_way = self.most_under_way = self.connections = 0
         self.port = 0
+        # What it lists, which need not be what it answers for.
+        self.models: tuple[str, ...] = ()
         self._keep = keep
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -209,6 +211,9 @@ class ChatServer:
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        if head[0].startswith("GET "):
+            listing = {"data": [{"id": name} for name in self.models]}
+            return await self._send(Reply(json.dumps(listing).encode()), writer)
         path = head[0].split(" ")[1]
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
         body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))

@@ -89,7 +89,7 @@ def test_what_failed_is_asked_again_only_when_told_to(dataset: str, tmp_path: Pa
 
 
 def test_a_server_that_is_gone_does_not_cost_the_whole_run(dataset: str, tmp_path: Path) -> None:
-    with ChatServer(lambda r: error(404, "nothing here")) as server:
+    with ChatServer(lambda r: error(403, "nothing here")) as server:
         _, stopped = collect(server, dataset, tmp_path / "run", concurrency=2)
         asked = len(server.requests)
     assert "nothing here" in str(stopped)

@@ -1,0 +1,97 @@
+"""The first request of a client: it goes alone for a moment, and what no request can mend shows there.
+
+A wrong address, key or name of a model, a field that the server does not take, a server that is not running:
+each is told in one sentence with its remedy, before a case is spent on it. Once a server has answered, the
+same failures are those of single requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+from typing import Final
+
+import httpx
+
+from dataset_builder.models.faults import LastingFault, ProviderFault, shorten
+from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.request import ChatRequest, refused_option
+from dataset_builder.wording import counted
+
+# How long it goes alone.
+_ALONE_S: Final = 1.0
+# Of the models that a server lists, how many with a name like the one asked for are offered, and how like they are.
+_NEAR, _LIKENESS = 3, 0.5
+_NO_SUCH_PAGE: Final = (404, 405)
+
+
+class FirstRequest:
+    """Lets the first request of a client go ahead of the others. Used from one event loop."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._began = False
+        self._over = asyncio.Event()
+        self._lasting: LastingFault | None = None
+        # Whether the server has answered at all.
+        self.answered = False
+
+    async def wait(self) -> None:
+        """Wait until the first request has come back or a moment has passed; raises what it came to, if that lasts."""
+        if self._over.is_set():
+            return
+        if self._began:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ALONE_S):
+                    await self._over.wait()
+            self._over.set()
+            if self._lasting is not None and not self.answered:
+                raise self._lasting
+        self._began = True
+
+    def ended(self, lasting: LastingFault | None = None) -> None:
+        """Let the others go, or have them come to the same."""
+        self._lasting = self._lasting or lasting
+        self._over.set()
+
+    def unreachable(self, error: str) -> LastingFault | None:
+        """What a connection that was refused means: nothing runs on this machine that could be waited for."""
+        if self.answered or not self._endpoint.is_local:
+            return None
+        where = self._endpoint.provider.base_url
+        return LastingFault(f"nothing listens at {where} ({error})", remedy="Start the server, or mend the address.")
+
+    def meant(self, request: ChatRequest, fault: ProviderFault) -> LastingFault | None:
+        """What a failure means where nothing was answered yet and no request can mend it; None for any other."""
+        base = self._endpoint.provider.base_url
+        below = "" if "/v1" in base else f" Most servers answer below /v1: --base-url {base}/v1"
+        # A page where an answer should be says little, unless there is an address that is more likely.
+        a_page = fault.unreadable and below
+        if self.answered or isinstance(fault, LastingFault) or (fault.retryable and not a_page):
+            return None
+        if option := refused_option(request, fault):
+            remedy = f"Leave out {option}, or ask a server that takes it."
+        elif a_page or (fault.http_status in _NO_SUCH_PAGE and not fault.filtered):
+            remedy = f"Is the address right? Asked was {self._endpoint.url}.{below}"
+        else:
+            return None
+        return LastingFault(fault.message, remedy=remedy, http_status=fault.http_status)
+
+
+async def near_names(client: httpx.AsyncClient, endpoint: Endpoint, patience_s: float) -> str | None:
+    """What to do about a model that a server does not know, by the models that it lists; None where it lists none."""
+    try:
+        async with asyncio.timeout(patience_s):
+            response = await client.get(f"{endpoint.provider.base_url}/models")
+            listed = [one["id"] for one in response.raise_for_status().json()["data"]]
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
+        return None
+    names = [name for name in listed if isinstance(name, str)]
+    last = endpoint.model.rpartition("/")[2].lower()
+    holding = [name for name in names if last in name.lower()]
+    near = holding or difflib.get_close_matches(endpoint.model, names, _NEAR, _LIKENESS) or names
+    if not near:
+        return None
+    told = ", ".join(shorten(name) for name in near[:_NEAR])
+    return f"It lists {counted(len(names), 'model')}, {'nearest' if len(names) > _NEAR else 'namely'} {told}."
