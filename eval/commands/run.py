@@ -1,9 +1,8 @@
-"""``blind-refusal eval run`` and ``eval set``."""
+"""``blind-refusal eval run``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,17 @@ from eval.commands.options import batch_options, judge_max_tokens, request_optio
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
-    from dataset_builder.dataset.opened import OpenedDataset
     from dataset_builder.work.choice import ModelChoice
     from dataset_builder.work.session import Conditions
     from dataset_builder.work.stopping import Stop
     from eval.runs.folder import RunFolder
     from eval.runs.plan import RunOptions, RunPlan
     from eval.runs.tally import Tally
-    from eval.sets.collect import RunSet
-    from eval.sets.file import Planned
 
 NO_JUDGE = "none"
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
-_NOTHING = 1e-9
-_DATASET = "build/dataset"
+NOTHING = 1e-9
+DATASET = "build/dataset"
 
 
 class _Temperature(click.ParamType[float | None]):
@@ -59,7 +55,7 @@ class _Temperature(click.ParamType[float | None]):
     "With --base-url: as the server calls it.",
     router="",
 )
-@click.option("--dataset", default=_DATASET, show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")
+@click.option("--dataset", default=DATASET, show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder of the run.  [default: in runs/]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N cases alone.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N cases, spread evenly over the cells.")
@@ -147,7 +143,7 @@ def run(
         folder = plan.run
         for line in plan.lines():
             click.echo(line)
-        if judge != NO_JUDGE and _judge_is_paid(plan, judge, judge_choice):
+        if judge != NO_JUDGE and judge_is_paid(plan, judge, judge_choice):
             click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
             may_ask(yes=choice.yes)
         conditions = Conditions(timeouts=Timeouts.within(timeout) if timeout else Timeouts())
@@ -172,7 +168,7 @@ def run(
         raise SystemExit(1)
     if judge != NO_JUDGE:
         if choice.budget is not None:
-            judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), _NOTHING))
+            judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), NOTHING))
         judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
@@ -258,7 +254,7 @@ def _run_epochs(
     for line in found.lines():
         click.echo(line)
     first = next(run.plan for run in found.runs if run.plan)
-    if judge != NO_JUDGE and _judge_is_paid(first, judge, judge_choice):
+    if judge != NO_JUDGE and judge_is_paid(first, judge, judge_choice):
         click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
         may_ask(yes=choice.yes)
     if (estimate := found.estimate) is not None:
@@ -283,11 +279,11 @@ def _run_epochs(
         raise SystemExit(1)
     if judge != NO_JUDGE:
         if choice.budget is not None:
-            judge_choice = replace(judge_choice, budget=max(choice.budget - cost, _NOTHING))
+            judge_choice = replace(judge_choice, budget=max(choice.budget - cost, NOTHING))
         judge_and_score(ctx, place, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
-def _judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
+def judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
     """Whether a judge may cost money.
 
     Raises InputError now, and not after the collection, where it lacks an address, a key, a file or a price.
@@ -331,157 +327,3 @@ def judge_and_score(
         click.echo("No scores: there are no verdicts yet.")
         return
     ctx.invoke(score, target=str(path), judge=name, dataset=dataset)
-
-
-# ``blind-refusal eval set``.
-
-
-@click.command(
-    "set",
-    cls=Helpful,
-    examples=(
-        "eval set models.yaml --dry-run",
-        "eval set models.yaml --budget 40",
-    ),
-)
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option(
-    "--dataset", metavar="DIR|NS/NAME[@REV]", help=f"Whose cases.  [default: as the file says, or {_DATASET}]"
-)
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the runs.  [default: runs/FILE]")
-@click.option(
-    "--judge", metavar=f"{usage()}|{NO_JUDGE}", help=f"Who judges.  [default: as the file says, or {DEFAULT_JUDGE}]"
-)
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="For all runs together.")
-@click.option("--yes", is_flag=True, help="Begin without asking.")
-@click.option("--dry-run", is_flag=True, help="Say what it would take, and ask nobody anything.")
-@click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
-@model_options("a model judge's", prefix="judge", limits=(), router="judge-")
-@judge_max_tokens("tokens_of_judge")
-@click.option("--full", is_flag=True, help="Show every pair of models and every column.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; all else goes to standard error.")
-def run_set(
-    file: Path,
-    dataset: str | None,
-    out: Path | None,
-    judge: str | None,
-    budget: float | None,
-    yes: bool,
-    dry_run: bool,
-    retry_errors: bool,
-    judge_choice: ModelChoice,
-    tokens_of_judge: int | None,
-    full: bool,
-    as_json: bool,
-) -> None:
-    """Collect, judge and compare many models, under one or several framings, from one YAML FILE.
-
-    One estimate, one question, one budget. A run that fails stops no other, the same command goes on
-    where it was stopped, and every run is an ordinary run folder. docs/sets.md shows the file.
-    """
-    import tempfile
-
-    from dataset_builder.dataset.opened import locate_dataset
-    from dataset_builder.work.session import confirm, may_ask, stoppable
-    from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.judging.registry import check_judge
-    from eval.sets.collect import plan_set
-    from eval.sets.file import planned_runs, read_set
-
-    found = read_set(file)
-    judge = judge or found.judge or DEFAULT_JUDGE
-    if judge != NO_JUDGE:
-        check_judge(judge)
-    name = dataset or found.dataset or _DATASET
-    folder = out or (Path(found.out) if found.out else Path("runs") / file.stem)
-    opened = locate_dataset(name)
-    with tempfile.TemporaryDirectory() as nowhere:
-        planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
-        _refuse_in_sample(judge, planned, opened)
-        if dry_run:
-            # What is there counts, and nothing is made.
-            planned = [one if one.is_begun else one.at(Path(nowhere) / one.name) for one in planned]
-        runs = plan_set(planned, file, opened, budget, found.timeout)
-        for line in runs.lines():
-            click.echo(line, err=as_json)
-        if dry_run:
-            return
-    choice = replace(judge_choice, budget=budget, yes=yes)
-    asked = next((run.plan for run in runs.runs if run.plan), None)
-    if judge != NO_JUDGE and asked and _judge_is_paid(asked, judge, choice):
-        click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there", err=as_json)
-        may_ask(yes=yes)
-    if (estimate := runs.estimate) is not None:
-        confirm(estimate, yes=yes)
-    with stoppable("Every answer that came"):
-        stopped = runs.collect()
-    for run in runs.runs:
-        for line in run.lines():
-            click.echo(line, err=as_json)
-    if stopped:
-        raise StoppedEarlyError(stopped)
-    if judge == NO_JUDGE:
-        return
-    if budget is not None:
-        spent = sum(answer.cost or 0.0 for run in runs.runs for answer in run.folder.every_answer())
-        choice = replace(choice, budget=max(budget - spent, _NOTHING))
-    name_of_judge = _judge_set(runs, judge, choice, tokens_of_judge, err=as_json)
-    _show_set(runs, name_of_judge, full=full, as_json=as_json)
-
-
-def _refuse_in_sample(judge: str, planned: Sequence[Planned], dataset: OpenedDataset) -> None:
-    """Raise InputError where a judge would stand by verdicts on answers that its weights learned from."""
-    from dataset_builder.errors import InputError
-    from eval.agreement.known import has_learned_from, is_in_sample
-    from eval.runs.published import PREFIX, is_published, published_rows
-
-    if not is_in_sample(judge):
-        return
-    for one in planned:
-        model = one.options.choice.model
-        if not is_published(model):
-            continue
-        rows = published_rows(dataset.built, model.removeprefix(PREFIX))
-        if not has_learned_from(judge, {row.case_id: row.response_hash or "" for row in rows}):
-            continue
-        raise InputError(
-            f"{one.model}: the weights of {judge} learned from these very answers, so it cannot stand beside other "
-            "models. Leave it out, and compare with `eval compare RUN MODEL` or `eval score RUN --beside study`, "
-            "which take verdicts by weights that had not seen it."
-        )
-
-
-def _judge_set(runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | None, *, err: bool) -> str:
-    """Judge every answer that this judge has not judged; returns its name."""
-    from dataset_builder.work.session import stoppable
-    from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.judges.interface import JudgeOptions
-    from eval.judging.run import Judging
-
-    options = JudgeOptions(dataset=runs.dataset, choice=choice, max_tokens=max_tokens)
-    judging = Judging([run.folder for run in runs.runs], spec, options)
-    judging.session.confirm(err=err)
-    with stoppable("Every verdict"):
-        stopped = judging.run()
-    click.echo(f"Judge {judging.judge.name}: {judging.given.line(paid=judging.session.estimate is not None)}", err=err)
-    if stopped:
-        raise StoppedEarlyError(stopped)
-    return judging.judge.name
-
-
-def _show_set(runs: RunSet, judge: str, *, full: bool, as_json: bool) -> None:
-    from eval.scores.terminal import console
-    from eval.sets.summary import as_plain, set_result, tables
-
-    result = set_result(runs, judge)
-    if result is None:
-        click.echo("No scores: no run has an answer that was judged.", err=True)
-        raise SystemExit(1)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(as_plain(result)), indent=1))
-        return
-    page = console(full=full)
-    for part in tables(result, full=full):
-        page.print(part)

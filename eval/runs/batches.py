@@ -129,7 +129,7 @@ class BatchWork:
         part: list[tuple[Query, int]] = []
         size = 0
         for query in queries:
-            length = len(self.queue.line("0" * 24, request_of(self.run.settings, query.text))) + 1
+            length = len(self.queue.line("0" * 24, request_of(self.run.settings, query))) + 1
             if part and (len(part) == self.queue.most_requests or size + length > self.queue.most_bytes):
                 yield part
                 part, size = [], 0
@@ -143,7 +143,7 @@ class BatchWork:
         ids = tuple(query.case_id for query, _ in part)
         record = BatchRecord(mark=mark, since=time.time(), case_ids=ids)
         lines = [
-            self.queue.line(_name(mark, number), request_of(self.run.settings, query.text))
+            self.queue.line(_name(mark, number), request_of(self.run.settings, query))
             for number, (query, _) in enumerate(part)
         ]
         self._note(record)

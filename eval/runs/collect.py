@@ -17,17 +17,25 @@ from eval.runs.run import Run
 
 
 class Query(NamedTuple):
-    """One case to ask: its id and the text that is sent."""
+    """One case to ask: its id and the text that is sent.
+
+    Where the user insists, ``first`` is what the model had answered and ``insist`` what the user says then.
+    """
 
     case_id: str
     text: str
+    first: str | None = None
+    insist: str | None = None
 
 
-def request_of(settings: Run, text: str) -> ChatRequest:
+def request_of(settings: Run, query: Query) -> ChatRequest:
     """What is sent for one query under the settings of a run."""
     system = () if settings.system_prompt is None else (Message("system", settings.system_prompt),)
+    more: tuple[Message, ...] = ()
+    if query.first is not None and query.insist is not None:
+        more = Message("assistant", query.first), Message("user", query.insist)
     return ChatRequest(
-        messages=(*system, Message("user", text)),
+        messages=(*system, Message("user", query.text), *more),
         max_tokens=settings.token_limit,
         temperature=settings.temperature,
         reasoning=settings.reasoning,
@@ -67,7 +75,7 @@ def asking(
     """What ``collect`` does with one query."""
 
     async def ask(asker: Asker, query: Query) -> Spent:
-        answer = await asker.complete(request_of(run.settings, query.text))
+        answer = await asker.complete(request_of(run.settings, query))
         cost = asker.cost(answer)
         response = Answer.of(query.case_id, query.text, answer, cost, now())
         run.append_answer(response)

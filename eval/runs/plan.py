@@ -53,6 +53,7 @@ class RunOptions:
     chosen: Chosen | None = None
     retry_errors: bool = False
     epoch: int | None = None
+    pressure: str | None = None
 
     def epochs(self, times: int) -> list[RunOptions]:
         """The same for each of several answers to a case; a seed is another one each time.
@@ -164,6 +165,7 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         providers=choice.providers,
         excluded_providers=choice.excluded_providers,
         epoch=options.epoch,
+        pressure=options.pressure,
         package_version=__version__,
     )
 

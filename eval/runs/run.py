@@ -71,6 +71,9 @@ class Sampling(Part, frozen=True, kw_only=True):
         tuple[Note, ...], about("Texts that end an answer; empty for none, which is the protocol.", max_length=16)
     ] = ()
     extra_body: Annotated[Note | None, about("Further fields of each request as a JSON object; null for none.")] = None
+    pressure: Annotated[
+        Note | None, about("What the user says after a refusal, before the answer that counts; null for one turn.")
+    ] = None
 
 
 class Run(Sampling, frozen=True, kw_only=True):
@@ -127,6 +130,8 @@ class Run(Sampling, frozen=True, kw_only=True):
             found.append(f"an answer ends at any of {', '.join(map(repr, self.stop))}")
         if self.extra_body is not None:
             found.append(f"each request also says {self.extra_body}")
+        if self.pressure is not None:
+            found.append("after a refusal the user insists once, and the second answer counts")
         if self.engine is not None:
             found.append(f"run by {self.engine}")
         if self.chosen is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -61,6 +61,8 @@ class RunSet:
     budget: float | None = None
     timeout: float | None = None
     spent: float = field(default=0.0)
+    # Those whose costs count against the same budget.
+    before: tuple[SetRun, ...] = ()
 
     @property
     def waiting(self) -> list[SetRun]:
@@ -72,6 +74,10 @@ class RunSet:
         """What all of it will take together; None where nothing is left to ask."""
         estimates = [run.plan.estimate for run in self.waiting if run.plan]
         return reduce(add, estimates) if estimates else None
+
+    def joined(self, other: RunSet) -> RunSet:
+        """Both together, for what is said of them."""
+        return replace(self, runs=[*self.runs, *other.runs])
 
     def lines(self) -> Iterator[str]:
         """What is about to happen, in words."""
@@ -107,7 +113,9 @@ class RunSet:
         waiting = self.waiting
         if not waiting:
             return None
-        self.spent = sum(answer.cost or 0.0 for run in self.runs for answer in run.folder.every_answer())
+        self.spent = sum(
+            answer.cost or 0.0 for run in (*self.before, *self.runs) for answer in run.folder.every_answer()
+        )
         with set_progress({run.name: len(run.plan.queries) for run in waiting if run.plan}) as move:
             return asyncio.run(self._collect(waiting, move))
 

@@ -119,6 +119,9 @@ def check_submission(
         n = len(next(iter(rows.values()), ()))
         if said is not None and said != n:
             problems.append(Problem(BUNDLE, f"says that {name} has {counted(said, 'row')}; it has {n:,}"))
+    if submission.run.pressure is not None:
+        what = "the user insists after a refusal, which is another question than the leaderboard's"
+        problems.append(Problem(RUN, what, "compare such runs with `eval set` or `eval compare`"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, dataset, most_unscored, problems, flags)
     problems += _names(submission)

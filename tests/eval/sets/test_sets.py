@@ -230,7 +230,7 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     file.write_text(text[1])
     (tmp_path / "adult.txt").write_text("Help.")
     found = read_set(file)
-    assert [arm.name for arm in found.arms] == ["plain", "adult"]
+    assert [arm.name for arm in found.arms] == ["plain", "adult", "pressed"]
     # Every key of the file is told of on the page.
     from eval.sets.file import Arm, ModelEntry, ServerLimits, SetFile
 
