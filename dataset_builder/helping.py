@@ -11,36 +11,46 @@ import click
 # Below so many options they stand in one list.
 _FEW: Final = 10
 _OTHERS: Final = "Options"
+_MODEL: Final = "Model"
+_JUDGE: Final = "Judge"
 _OUTPUT: Final = "Output"
 # Which options belong together, whatever command has them.
 SECTIONS: Final = {
+    _OTHERS: (),
     "Cases": (
         "--dataset", "--targets", "--cell", "--all", "--count", "--limit", "--sample", "--controls", "--sample-seed",
         "--where", "--cases", "--epoch", "--language", "--existing", "--force", "--only",
     ),
-    "Model": (
+    _MODEL: (
         "--model", "--base-url", "--api-key-env", "--price", "--system-prompt", "--temperature", "--max-tokens",
-        "--reasoning", "--seed", "--top-p", "--stop", "--extra-body", "--header", "--provider",
+        "--reasoning", "--epochs", "--seed", "--top-p", "--stop", "--extra-body", "--header", "--provider",
         "--exclude-provider", "--stream",
     ),
-    "Judge": (
-        "--judge", "--judge-base-url", "--judge-api-key-env", "--judge-price", "--judge-max-tokens", "--show-reasoning",
-        "--offline-floor", "--correct", "--labels", "--partial",
+    _JUDGE: (
+        "--judge", "--judge-base-url", "--judge-api-key-env", "--judge-price", "--judge-provider",
+        "--exclude-judge-provider", "--judge-max-tokens", "--show-reasoning", "--offline-floor", "--correct",
+        "--labels", "--partial",
     ),
     "Gates": ("--gate", "--gate-model", "--gate-base-url", "--gate-api-key-env", "--gate-price", "--gate-max-tokens"),
     "Limits": (
-        "--concurrency", "--rpm", "--tpm", "--timeout", "--budget", "--rounds", "--yes", "--dry-run", "--resume",
+        "--concurrency", "--rpm", "--tpm", "--timeout", "--budget", "--rounds", "--batch", "--batch-poll",
+        "--batch-cancel",
+        "--batch-fallback", "--yes", "--dry-run", "--resume",
         "--retry-errors",
     ),
-    _OTHERS: (),
     _OUTPUT: (
         "--out", "--build", "--full", "--csv", "--json", "--quiet", "--verbose", "--resamples", "--help",
     ),
 }  # fmt: skip
+_ADDRESS: Final = frozenset({"--base-url", "--api-key-env", "--price"})
 _SECTION_OF: Final = {name: section for section, names in SECTIONS.items() for name in names}
 # A limit that goes without saying, as click notes it.
+_LIMITS: Final = ((re.compile(r"(\d+)<=x<=(\d+)"), r"\1 to \2"), (re.compile(r"x>=(\d+)"), r"at least \1"))
 _PLAIN_LIMITS: Final = re.compile(r"(?:; |(?<=\[))(?:x>=1|x>=0|x>0)(?=\])|\[(?:x>=1|x>=0|x>0)\]")
 _KINDS: Final = (("INTEGER RANGE", "N"), ("INTEGER", "N"), ("FLOAT RANGE", "NUMBER"), ("FLOAT", "NUMBER"))
+# A word of a command, or an option with its value, which stay on one line.
+_VALUE: Final = r"""(?:'[^']*'|"[^"]*"|[^\s'"]+)"""
+_PARTS: Final = re.compile(rf"--[a-z-]+ (?!--){_VALUE}|{_VALUE}")
 PROGRAM: Final = "blind-refusal"
 
 
@@ -72,7 +82,7 @@ def folded(line: str, width: int) -> list[str]:
         return [line]
     lines = [f"# {remark}"] if mark else []
     here = ""
-    for word in command.split(" "):
+    for word in _PARTS.findall(command):
         longer = f"{here} {word}" if here else word
         if here.strip() and len(longer) + 2 > width:
             lines.append(f"{here} \\")
@@ -99,11 +109,15 @@ class Helpful(Examples, click.Command):
         sections: dict[str, list[tuple[str, str]]] = {name: [] for name in SECTIONS}
         params = self.get_params(ctx)
         few = len(params) <= _FEW
+        # Where no model is asked but the judge's, its address is the judge's too.
+        asks_model = any("--model" in param.opts for param in params)
         for param in params:
             record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
             if record is None:
                 continue
             known = next((_SECTION_OF[name] for name in param.opts if name in _SECTION_OF), _OTHERS)
+            if known == _MODEL and not asks_model:
+                known = _JUDGE if _ADDRESS.intersection(param.opts) else _OTHERS
             sections[_OTHERS if few else known].append(_readable(record))
         for name, rows in sections.items():
             if name not in (_OTHERS, _OUTPUT) and len(rows) == 1:
@@ -122,4 +136,7 @@ def _readable(record: tuple[str, str]) -> tuple[str, str]:
         if name.endswith(f" {kind}"):
             name = f"{name.removesuffix(kind)}{word}"
             break
-    return name, _PLAIN_LIMITS.sub("", told).rstrip()
+    told = _PLAIN_LIMITS.sub("", told)
+    for pattern, words in _LIMITS:
+        told = pattern.sub(words, told)
+    return name, told.rstrip()

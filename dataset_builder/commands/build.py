@@ -21,9 +21,9 @@ from dataset_builder.helping import Helpful
     "--source",
     default="study",
     show_default=True,
-    metavar="study|starter|generated:DIR|PATH|URL",
-    help="The study's published archive (or the one that BLIND_REFUSAL_STUDY names), the bundled starter cases, "
-    "or an archive or folder of the study's layout.",
+    metavar="SOURCE",
+    help="study: its published archive, or the one that BLIND_REFUSAL_STUDY names; starter: the bundled cases; "
+    "generated:DIR; or an archive or folder of the study's layout, by path or URL.",
 )
 @click.option(
     "--out",

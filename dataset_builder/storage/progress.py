@@ -94,7 +94,7 @@ def run_progress(title: str, total: int, *, console: Console | None = None) -> I
     """
     console = console or Console(stderr=True)
     pace = Pace(total)
-    if is_quiet():
+    if is_quiet() or not total:
         yield lambda detail: None
         return
     if console.is_terminal:

@@ -25,6 +25,7 @@ from eval.stats.intervals import Floats
 from eval.stats.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE, RESPONSE_CODES, Metric
 
 ROGAN_GLADEN, PPI = "rogan_gladen", "ppi++"
+METHOD_TITLES = {ROGAN_GLADEN: "Rogan-Gladen", PPI: "PPI++"}
 _LABELS: Final = FIELDS["response_type"]
 _HELPS: Final = 0
 

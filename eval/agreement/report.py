@@ -14,7 +14,7 @@ from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import refuse_pointer
 from dataset_builder.wording import counted
-from eval.agreement.corrected import CorrectedRate, corrected_rates
+from eval.agreement.corrected import METHOD_TITLES, CorrectedRate, corrected_rates
 from eval.agreement.ranking import RankingAgreement, ranking_agreement, ranking_tables
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import Verdict, VerdictKey
@@ -37,18 +37,20 @@ def corrected_table(rows: Sequence[CorrectedRate], title: str) -> FittedTable:
     """Raw and corrected rates side by side."""
     columns = [
         Column("Rate", words=True),
-        Column("Method", rank=2, words=True),
+        Column("Method", words=True),
         Column("Against", rank=1, words=True),
         Column("Labelled", rank=3),
-        Column("Raw"),
+        Column("Raw", rank=2),
         Column("Corrected [95%]"),
     ]
     table = FittedTable(title, columns)
     for row in rows:
         value = Value(percent(row.estimate), bounds(row.low, row.high)) if row.reason is None else "–"
-        table.add_row(row.metric.title, row.method, row.against, str(row.n_labelled), percent(row.raw), value)
+        table.add_row(
+            row.metric.title, METHOD_TITLES[row.method], row.against, str(row.n_labelled), percent(row.raw), value
+        )
         if row.reason is not None:
-            table.notes.append(f"{row.metric.title}, {row.method} against {row.against}: {row.reason}.")
+            table.notes.append(f"{row.metric.title}, {METHOD_TITLES[row.method]} against {row.against}: {row.reason}.")
     return table
 
 

@@ -75,7 +75,7 @@ def compare(
     from eval.scores.terminal import console
 
     out = console(full=full)
-    out.print(comparison_table(found))
+    out.print(comparison_table(found, full=full))
     for line in discordant_lines(found, cases):
         out.print(line)
     for one in answers:

@@ -78,7 +78,9 @@ def export(run: Path, form: str, out: Path, judge: str | None, dataset: str | No
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @click.option("--epoch", type=click.IntRange(1), help="Of several answers to a case only these.  [default: all]")
 @click.option("--partial", is_flag=True, help="Leave out rows whose case the dataset does not have.")
-@click.option("--judge", metavar=usage(), help="Judge the answers then, and print the scores.  [default: not]")
+@click.option(
+    "--judge", metavar="JUDGE", help=f"Judge the answers then, and print the scores: {usage()}.  [default: not]"
+)
 @model_options("a model judge's", prefix="judge", router="judge-")
 @judge_max_tokens("tokens_of_judge")
 @click.pass_context

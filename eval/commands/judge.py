@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar=usage(), help="Who judges.")
+@click.option("--judge", default=DEFAULT_JUDGE, show_default=True, metavar="JUDGE", help=f"Who judges: {usage()}.")
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N answers, spread evenly over the cells.")
 @click.option("--controls", type=click.IntRange(0), metavar="M", help="With --sample: M of the N are controls.")
@@ -137,7 +137,8 @@ def judge_answers(
         run=path, judge=judge.name, rubric=judge.rubric, given=judging.given.count, unscored=judging.given.unscored,
         judge_cost=judging.given.cost,
     )  # fmt: skip
-    click.echo(judging.given.line(paid=judging.session.estimate is not None))
+    line = judging.given.line(paid=judging.session.estimate is not None)
+    click.echo(line if waiting else "Nothing is left to judge.")
     if stopped:
         raise StoppedEarlyError(stopped)
     return judge.name

@@ -79,8 +79,9 @@ class _Temperature(click.ParamType[float | None]):
     "--judge",
     default=DEFAULT_JUDGE,
     show_default=True,
-    metavar=f"{usage()}|{NO_JUDGE}",
-    help="Who judges the answers afterwards. All else about judging: --judge none, then `eval judge RUN`.",
+    metavar="JUDGE",
+    help=f"Who judges the answers afterwards: {usage()}, or {NO_JUDGE}. All else about judging: --judge none, then "
+    "`eval judge RUN`.",
 )
 @model_options("a model judge's", prefix="judge", limits=(), router="judge-")
 @judge_max_tokens("tokens_of_judge")

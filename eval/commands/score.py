@@ -219,10 +219,8 @@ def _print_tables(
     method: str | None,
     full: bool,
 ) -> None:
-    from rich.text import Text
-
     from dataset_builder.output import report
-    from eval.agreement.known import caveat, is_in_sample
+    from eval.agreement.known import caveat, has_learned_from
     from eval.agreement.ranking import ranking_lines
     from eval.agreement.report import corrected_table
     from eval.judges.model.rubric import RESPONSE_TYPE
@@ -238,7 +236,7 @@ def _print_tables(
         slices_table,
     )
     from eval.scores.slices import OVERALL, Slice, title
-    from eval.scores.terminal import console, printable
+    from eval.scores.terminal import Sentence, console
     from eval.stats.metrics import METRIC_BY_ID
 
     rows = leaderboard(scores)
@@ -247,7 +245,7 @@ def _print_tables(
         out = console(full=full, option="--full" if full else f"blind-refusal eval score {place} --full")
         told = summary(rows[0], ranked) if ranked else summary_of(found, rows[0])
         report(summary=told, discrimination=rows[0].metrics["discrimination"].estimate)
-        out.print(Text(printable(told)))
+        out.print(Sentence(told))
         out.print()
         if ranked:
             n = counted(len(found.answers[0].cases), "case")
@@ -269,10 +267,10 @@ def _print_tables(
         for line in ranking_lines(rankings):
             out.print(line)
     if found.run is not None and (beside := found.beside_study()):
-        seen = (
-            " Its weights learned from these very answers: see --judge heldout." if is_in_sample(scores.judge) else ""
-        )
-        out.print(beside.line() + seen)
+        hashes = {one.case_id: one.response_hash for one in found.run.answers.values()}
+        seen = has_learned_from(scores.judge, hashes)
+        told = " Its weights learned from these very answers: see --judge heldout." if seen else ""
+        out.print(beside.line() + told)
     if more := caveat(scores.judge):
         out.print(more)
     out.print()

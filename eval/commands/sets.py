@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help=f"Whose cases.  [default: as the file says, or {DATASET}]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the runs.  [default: runs/FILE]")
 @click.option(
-    "--judge", metavar=f"{usage()}|{NO_JUDGE}", help=f"Who judges.  [default: as the file says, or {DEFAULT_JUDGE}]"
+    "--judge",
+    metavar="JUDGE",
+    help=f"Who judges: {usage()}, or {NO_JUDGE}.  [default: as the file says, or {DEFAULT_JUDGE}]",
 )
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="For all runs together.")
 @click.option("--yes", is_flag=True, help="Begin without asking.")

@@ -36,8 +36,8 @@ DEFAULT_JUDGE: Final = "embedded"
 
 
 def usage() -> str:
-    """The names as they are typed: ``embedded|model:ID|…``."""
-    return "|".join(name + (f":{entry.argument}" if entry.argument else "") for name, entry in JUDGES.items())
+    """The names as they are typed: ``embedded, model:ID, …``."""
+    return ", ".join(name + (f":{entry.argument}" if entry.argument else "") for name, entry in JUDGES.items())
 
 
 def check_judge(spec: str) -> tuple[str, str]:

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 
 from dataset_builder.wording import counted
 from eval.results.reproduction import AGREES, BROKEN_DOWN, DIFFERS, EXPLAINED, NOT_AT_HAND, ReproducedFigure
+from eval.results.row import headline
+from eval.results.tables import FEW
 from eval.scores.comparison import Comparison, PairedDifference
 from eval.scores.results import number
 from eval.scores.slices import OVERALL, title
 from eval.scores.terminal import Cell, Column, FittedTable, Value, percent
 from eval.stats.intervals import LEVEL
-from eval.stats.metrics import DISCRIMINATION, HELP_RATE, METRIC_BY_ID
+from eval.stats.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE, METRIC_BY_ID
+
+# Of a slice, unless all is asked for; overall there are the rates that a score begins with.
+_OF_A_SLICE: Final = frozenset({DISCRIMINATION.id, HELP_RATE.id, CONTROL_HELP_RATE.id})
 
 
-def comparison_table(found: Comparison) -> FittedTable:
-    """A row a slice and metric that has data."""
+def comparison_table(found: Comparison, *, full: bool = False) -> FittedTable:
+    """A row a slice and metric that has data: all of them, or those that say who helps where."""
     columns = [Column("Slice", words=True), Column("Metric", words=True), Column("n", rank=5), *PAIRED]
     heading = f"{found.a} minus {found.b}: {found.n_shared:,} shared cases, judged by {found.judge}"
-    table = FittedTable(heading, columns)
+    overall = [metric.id for metric in headline()[:FEW]]
+    rows = [row for row in found.differences if row.reason is None]
+    of_all = [row for row in rows if row.part.by == OVERALL and row.metric.id in overall]
+    of_slices = [row for row in rows if row.part.by != OVERALL and row.metric.id in _OF_A_SLICE]
+    shown = rows if full else [*sorted(of_all, key=lambda row: overall.index(row.metric.id)), *of_slices]
+    hidden = counted(len(rows) - len(shown), "more row") if len(shown) < len(rows) else ""
+    table = FittedTable(heading, columns, more=hidden)
     before = None
-    for row in found.differences:
-        if row.reason is not None:
-            continue
+    for row in shown:
         table.add_row("" if row.part == before else title(row.part), row.metric.title, f"{row.n:,}", *paired_cells(row))
         before = row.part
     return table
@@ -34,8 +43,8 @@ def comparison_table(found: Comparison) -> FittedTable:
 
 # A paired difference: hidden first is the p-value for screening, then the values themselves.
 PAIRED = (
-    Column("A", rank=3),
-    Column("B", rank=2),
+    Column("A", rank=2),
+    Column("B", rank=3),
     Column("A - B [95%]"),
     Column("p (Holm)", rank=1),
     Column("p (BH)", rank=4),

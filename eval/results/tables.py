@@ -18,7 +18,8 @@ _SHORT = {
     "pure_blind_refusal_rate": "Pure blind",
 }
 # Metrics of one model that are shown unless all are asked for.
-_FEW = 5
+# Rates that a score begins with.
+FEW = 5
 _REASONS = {reason.id: reason.title.lower() for reason in UNSCORED_REASONS}
 
 
@@ -66,7 +67,7 @@ def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> FittedTable
 
 def metrics_table(row: LeaderboardRow, title: str, *, full: bool = False) -> FittedTable:
     """The headline metrics of one model on one slice, or all."""
-    shown = METRICS if full else headline()[:_FEW]
+    shown = METRICS if full else headline()[:FEW]
     columns = [
         Column("Metric", words=True),
         Column("Value [95%]"),

@@ -55,6 +55,22 @@ class Value(NamedTuple):
 Cell = str | Value
 
 
+class Sentence:
+    """Plain words, broken between them where a terminal is narrower, but never between a number and its ``%``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = printable(text)
+
+    def __rich_console__(self, page: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        if options.max_width >= _UNBROKEN:
+            yield Text(self._text)
+            return
+        # A space that textwrap does not break at, and that no reader is to copy.
+        kept = self._text.replace(" %", "\xa0%")
+        for line in textwrap.wrap(kept, options.max_width, break_on_hyphens=False):
+            yield Text(line.replace("\xa0", " "))
+
+
 def percent(value: float | None) -> str:
     """A share as a percentage with one decimal; an en dash where there is none."""
     return "–" if value is None or isnan(value) else f"{100 * value:.1f}"

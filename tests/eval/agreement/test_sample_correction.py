@@ -268,7 +268,7 @@ def test_labels_come_as_a_sheet_as_verdicts_or_as_a_run(made, tmp_path, form):
         )
         run("judge", str(labels), "--judge", "published")
     text = run("score", str(made), "--judge", "strict", "--correct", "ppi", "--labels", str(labels)).output
-    line = next(line for line in text.splitlines() if line.startswith("Help, defeated  ") and "ppi++" in line)
+    line = next(line for line in text.splitlines() if line.startswith("Help, defeated  ") and "PPI++" in line)
     assert ("human:labels" if form == "sheet" else "published") in line
 
 

@@ -175,11 +175,15 @@ def test_an_answer_that_the_weights_have_not_been_held_out_for_is_unscored(datas
     assert "0 scored, 72 unscored" in told.output
 
 
-def test_who_judges_what_it_learned_from_is_told(dataset: Path, tmp_path: Path) -> None:
-    out = str(tmp_path / "run")
-    run("run", "--model", "published/alpha-1", "--dataset", str(dataset), "--judge", "none", "--out", out)
-    assert "--judge heldout has not seen them" in run("judge", out).output
-    assert "learned from these very answers: see --judge heldout" in " ".join(run("score", out).output.split())
+@pytest.mark.study
+def test_who_judges_what_it_learned_from_is_told(study_dataset: Path, dataset: Path, tmp_path: Path) -> None:
+    for source, model, told in ((study_dataset, "glm-5", True), (dataset, "alpha-1", False)):
+        out = str(tmp_path / model)
+        some = ("--sample", "8") if told else ()
+        run("run", "--model", f"published/{model}", "--dataset", str(source), "--judge", "none", "--out", out, *some)
+        assert ("--judge heldout has not seen them" in run("judge", out).output) is told
+        shown = " ".join(run("score", out, "--resamples", "100").output.split())
+        assert ("learned from these very answers: see --judge heldout" in shown) is told
 
 
 def test_wherever_rates_by_the_embedded_judge_show_stands_how_far_they_are_off(dataset: Path, tmp_path: Path) -> None:

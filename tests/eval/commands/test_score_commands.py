@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import msgspec
 import pytest
@@ -90,6 +91,27 @@ def test_compare_prints_differences_and_discordant_cases(dataset):
     assert row["difference"] == pytest.approx(row["a"] - row["b"], abs=2e-6)
     assert not set(found["only_a_helps"]) & set(found["only_b_helps"])
     assert found["conclusion"] == text.splitlines()[-1]
+
+
+def test_compare_shows_who_helps_where_and_the_rest_on_request(dataset):
+    asked = ("compare", "alpha-1", "beta-2", "--dataset", dataset)
+    few, full = run(*asked).output, run(*asked, "--full").output
+
+    def metrics(text: str) -> list[str]:
+        lines = text[text.index("overall ") : text.index("Only alpha-1 helps")].splitlines()
+        return [re.split(r" {2,}", line)[1] for line in lines if re.search(r"\[[-+]", line)]
+
+    assert metrics(few)[:5] == [
+        "Discrimination",
+        "Help, defeated",
+        "Help, control",
+        "Engagement",
+        "Engaged yet refused",
+    ]
+    assert set(metrics(few)[5:]) == {"Help, defeated", "Help, control"}
+    assert len(metrics(few)) == 5 + len(FAMILIES)
+    assert f"--full adds: {len(metrics(full)) - len(metrics(few))} more rows." in few
+    assert "adds:" not in full
 
 
 def test_compare_of_more_than_two_is_every_pair_on_one_metric(dataset, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from dataset_builder.errors import InputError
 from eval.cli import eval_group
@@ -18,6 +20,7 @@ from eval.results.row import LeaderboardRow, leaderboard
 from eval.results.summary import rows_beside, summary
 from eval.scores.results import MetricValue
 from eval.scores.scores import compute_scores
+from eval.scores.terminal import Sentence
 from tests.support.answers import lay_over, make_table, verdict
 from tests.support.small_dataset import build_small, small_records
 
@@ -58,6 +61,17 @@ def test_a_small_share_is_never_shown_as_none() -> None:
         row("m", 1, 0.1, 0.0049, -0.004, -0.2, 0.0149)
     )
     assert "and 0 % that do not" in summary(row("m", 1, 0.1, 0.0, 0.1, 0.0, 0.2))
+
+
+@pytest.mark.parametrize("width", [*range(20, 60), 80])
+def test_a_sentence_breaks_between_words_and_never_before_its_percent(width: int) -> None:
+    told = "acme-model helps with 27 % of requests that deserve it and 2 % that do not: discrimination 25 (20 to 30)."
+    page = Console(width=width, file=io.StringIO(), highlight=False)
+    page.print(Sentence(told))
+    lines = page.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert " ".join(lines) == told
+    assert max(map(len, lines)) <= width
+    assert not any(line.startswith("%") for line in lines)
 
 
 def test_without_answers_on_a_side_it_says_so() -> None:
