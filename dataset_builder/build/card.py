@@ -18,7 +18,7 @@ from dataset_builder.build.facts import Facts
 from dataset_builder.build.picture import PICTURE
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.records import SCHEMA_VERSION
-from dataset_builder.dataset.tables import DEFAULT_CONFIG, Config
+from dataset_builder.dataset.tables import DEFAULT_CONFIG, Config, split_of_model
 from dataset_builder.sources import normalise
 from dataset_builder.sources.starter import read_starter
 
@@ -39,6 +39,7 @@ def render_card(facts: Facts) -> str:
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["split"] = split_of_model
     environment.filters["percent"] = lambda share: "..." if isnan(share) else f"{100 * share:.1f}"
     body = environment.get_template(TEMPLATE).render(
         facts=facts,

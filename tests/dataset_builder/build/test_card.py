@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from dataset_builder.batch.personal_data import find_personal_data
 from dataset_builder.build.facts import splits_from
 from dataset_builder.build.figures import paper_figures, recompute
 from dataset_builder.dataset import taxonomy
@@ -174,6 +175,12 @@ def test_numbers_written_in_words_are_those_of_the_data(card: str, study_records
         people = sum(getattr(r, field) for r in reviews.values())
         judge = sum(bool(getattr(verdicts[m, c], field)) for m, c, _ in reviews)
         assert judge > people, "the card says that the judge says yes more often than people do"
+
+
+@pytest.mark.study
+def test_the_requests_hold_no_personal_data_as_the_card_says(card: str, study_records: Records) -> None:
+    assert "accounts and the like finds none in the requests" in card
+    assert [case.case_id for case in study_records.cases if find_personal_data(case.user_query)] == []
 
 
 @pytest.mark.study
