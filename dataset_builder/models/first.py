@@ -19,18 +19,20 @@ from dataset_builder.models.providers import Endpoint
 from dataset_builder.models.request import ChatRequest, refused_option
 from dataset_builder.wording import counted
 
-# How long it goes alone.
-_ALONE_S: Final = 1.0
+# How long it goes alone: a refusal is there by then, and of a run's minutes it is little. Whatever the others come to
+# meanwhile, nothing that lasts is kept as a case's end.
+_ALONE_S: Final = 0.2
 # Of the models that a server lists, how many with a name like the one asked for are offered, and how like they are.
 _NEAR, _LIKENESS = 3, 0.5
 _NO_SUCH_PAGE: Final = (404, 405)
 
 
 class FirstRequest:
-    """Lets the first request of a client go ahead of the others. Used from one event loop."""
+    """Lets the first request of a client go ``alone_s`` ahead of the others. Used from one event loop."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, alone_s: float = _ALONE_S) -> None:
         self._endpoint = endpoint
+        self._alone_s = alone_s
         self._began = False
         self._over = asyncio.Event()
         self._lasting: LastingFault | None = None
@@ -43,7 +45,7 @@ class FirstRequest:
             return
         if self._began:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ALONE_S):
+                async with asyncio.timeout(self._alone_s):
                     await self._over.wait()
             self._over.set()
             if self._lasting is not None and not self.answered:
