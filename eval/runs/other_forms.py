@@ -18,9 +18,9 @@ _MOST: Final = 2**22
 _SAMPLES: Final = "samples of lm-evaluation-harness"
 _OPENAI: Final = "output of an OpenAI batch"
 _ANTHROPIC: Final = "output of an Anthropic batch"
-_TABLE: Final = "answers in a table"
+TABLE: Final = "answers in a table"
 # What 'eval import' makes a run of.
-TAKEN_IN: Final = frozenset({_SAMPLES, _OPENAI, _ANTHROPIC, _TABLE})
+TAKEN_IN: Final = frozenset({_SAMPLES, _OPENAI, _ANTHROPIC, TABLE})
 # What it is, and the keys that tell.
 _FORMS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     (_SAMPLES, frozenset(["doc_id", "doc", "resps"])),
@@ -35,7 +35,7 @@ _FORMS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
         "verdicts of a run of ours, which is the whole folder",
         frozenset(["case_id", "response_hash", "judge", "rubric"]),
     ),
-    (_TABLE, frozenset(["case_id", "response"])),
+    (TABLE, frozenset(["case_id", "response"])),
 )
 
 
@@ -66,6 +66,6 @@ def form_of(path: Path) -> str | None:
     if isinstance(found, list) and found:
         found = found[0]
     if found is None and {b"case_id", b"response"} <= set(re.split(rb"[^a-z_]+", first.lower())):
-        return _TABLE
+        return TABLE
     keys = frozenset(found) if isinstance(found, dict) else frozenset()
     return next((form for form, needed in _FORMS if needed <= keys), None)

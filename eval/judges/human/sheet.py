@@ -25,6 +25,7 @@ from dataset_builder.wording import plural
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.runs.answer import Answer
 from eval.runs.collect import now
+from eval.runs.other_forms import TABLE, TAKEN_IN, form_of
 from eval.runs.verdict import LABELS, NOT_JUDGED, Verdict
 
 RUBRIC: Final = "human"
@@ -194,6 +195,10 @@ def _read(path: Path) -> dict[str, _Label]:
     if problems:
         raise DataError(f"{path} cannot be used as labels", problems)
     if not labels:
+        form = form_of(path)
+        if form is not None and form != TABLE:
+            way_in = " 'blind-refusal eval import' makes a run of it; then label that." if form in TAKEN_IN else ""
+            raise InputError(f"{path}: {form}, and no labels.{way_in}")
         raise InputError(f"{path}: holds no label. Fill in the columns {', '.join(LABELS)}.")
     return labels
 

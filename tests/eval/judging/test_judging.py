@@ -272,6 +272,21 @@ def test_a_sheet_of_another_run_altogether_is_an_error_with_partial_too(run: Run
     assert "none of its labels" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"doc_id": 0, "doc": {}, "resps": []}, "samples of lm-evaluation-harness, and no labels. 'blind-refusal eval"),
+        ({"custom_id": "a", "response": {}}, "output of an OpenAI batch, and no labels. 'blind-refusal eval import'"),
+        ({"evaluation_id": "a", "evaluation_results": []}, "an Every Eval Ever record, and no labels."),
+        ({"case_id": "a", "response": "Yes."}, "holds no label. Fill in the columns"),
+    ],
+)
+def test_answers_in_place_of_labels_are_named(row: dict[str, Any], told: str, run: RunFolder, tmp_path: Path) -> None:
+    sheet = tmp_path / "s.jsonl"
+    sheet.write_bytes(msgspec.json.encode(row))
+    assert told in str(command("judge", run.path, "--judge", f"human:{sheet}").exception)
+
+
 def test_a_formula_in_an_answer_is_no_formula_in_the_sheet(
     run: RunFolder, dataset: OpenedDataset, tmp_path: Path
 ) -> None:
