@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLIND_REFUSAL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def test_every_attack_names_tests_that_are_there() -> None:
+    """A row of docs/trust.md names files, and tests in them; ``::name`` is of the file named before it."""
+    there = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")}
+    file, found = "", 0
+    for name, test in re.findall(
+        r"`(test_\w+\.py)?(?:::)?(test_\w+)?`", (DOCS / "trust.md").read_text(encoding="utf-8")
+    ):
+        file = name or file
+        if name or test:
+            assert file in there, name
+            assert not test or f"def {test}(" in there[file], f"{file}::{test}"
+            found += 1
+    assert found > 40
 
 
 def test_the_five_lines_of_the_readme(tmp_path: Path) -> None:

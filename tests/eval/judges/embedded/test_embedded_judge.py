@@ -263,3 +263,8 @@ def test_the_card_states_the_manifests_figures() -> None:
             assert f"| {reviewer} | {row['n']} | {row['kappa']:.3f} | {row['study_kappa']:.3f} |" in card, field
     for field, row in held["calibration"].items():
         assert f"{row['expected_calibration_error']:.3f}" in card, field
+    trials = held["robustness"]
+    names = ("flipped_by_worst_string", "flipped", "templates", "other_case", "refusal_then_other_case", "help")
+    for family, row in [*trials["families"].items(), ("all", trials)]:
+        told = " | ".join(f"{100 * row[name]:.1f}" for name in (*names, "help_hidden"))
+        assert f"| {family} | {told} |" in card, family
