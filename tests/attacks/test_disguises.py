@@ -58,10 +58,10 @@ def test_a_disguised_copy_is_held(kind: str, dataset: OpenedDataset, tmp_path: P
     for model, answers in (("alice/model-1", texts), ("bob/model-2", disguised)):
         made = good_bundle(dataset, model, texts=answers, judged_by=())
         bundle = written(tmp_path / made.place, made.files)
-        told = done("submit", bundle, "--results", results, "--dataset", dataset.name)
+        told = done("eval", "submit", bundle, "--results", results, "--dataset", dataset.name)
     assert HELD in told
     assert "near-copies of those of alice__model-1" in told
-    done("aggregate", results, "--dataset", dataset.name)
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert {row.model for board in read_leaderboard(results).boards for row in board.rows} == {"alice/model-1"}
 
 
@@ -89,7 +89,7 @@ def test_a_name_that_is_made_to_be_mistaken_is_refused(
     name: str, slug: str, dataset: OpenedDataset, tmp_path: Path
 ) -> None:
     bundle = named(dataset, tmp_path / "bundle", name, slug)
-    refused = command("submit", bundle, "--results", tmp_path / "results", "--dataset", dataset.name)
+    refused = command("eval", "submit", bundle, "--results", tmp_path / "results", "--dataset", dataset.name)
     assert isinstance(refused.exception, DataError)
     assert not (tmp_path / "results" / "submissions").exists()
 
@@ -103,8 +103,8 @@ def test_a_name_that_reads_like_anothers_is_held(
 ) -> None:
     there = ("--results", tmp_path / "results", "--dataset", dataset.name)
     first = helping_bundle(dataset, "acme/model-1")
-    done("submit", written(tmp_path / "first", first.files), *there)
-    told = done("submit", written(tmp_path / "second", helping_bundle(dataset, name).files), *there)
+    done("eval", "submit", written(tmp_path / "first", first.files), *there)
+    told = done("eval", "submit", written(tmp_path / "second", helping_bundle(dataset, name).files), *there)
     assert HELD in told
     assert f"reads like '{reads_like}'" in told
 
@@ -112,7 +112,7 @@ def test_a_name_that_reads_like_anothers_is_held(
 def test_a_name_that_says_what_a_board_says_is_held(dataset: OpenedDataset, tmp_path: Path) -> None:
     made = helping_bundle(dataset, "bob/model-1-verified")
     there = ("--results", tmp_path / "results", "--dataset", dataset.name)
-    told = done("submit", written(tmp_path / "bundle", made.files), *there)
+    told = done("eval", "submit", written(tmp_path / "bundle", made.files), *there)
     assert HELD in told
     assert "says 'verified', which a board says and not a name" in told
 
@@ -121,8 +121,10 @@ def test_a_name_in_another_case_is_no_second_row(dataset: OpenedDataset, tmp_pat
     results = tmp_path / "results"
     for day, name in enumerate(("acme/model-1", "ACME/Model-1"), start=1):
         made = helping_bundle(dataset, name, at=f"2026-11-{day:02}T10:00:00+00:00")
-        done("submit", written(tmp_path / str(day), made.files), "--results", results, "--dataset", dataset.name)
-    done("aggregate", results, "--dataset", dataset.name)
+        done(
+            "eval", "submit", written(tmp_path / str(day), made.files), "--results", results, "--dataset", dataset.name
+        )
+    done("board", "aggregate", "--results", results, "--dataset", dataset.name)
     assert [row.model for board in read_leaderboard(results).boards for row in board.rows] == ["ACME/Model-1"]
 
 
@@ -130,7 +132,7 @@ def test_models_of_one_organization_and_case_alone_are_no_disguise(dataset: Open
     there = ("--results", tmp_path / "results", "--dataset", dataset.name)
     for number, name in enumerate(("acme/model-1", "acme/model-2", "Acme/model-1.5", "apex/model-1")):
         made = helping_bundle(dataset, name)
-        told = done("submit", written(tmp_path / str(number), made.files), *there)
+        told = done("eval", "submit", written(tmp_path / str(number), made.files), *there)
         assert HELD not in told, told
 
 
@@ -143,6 +145,6 @@ def test_a_family_thinned_out_by_answers_that_nobody_can_judge_is_held(dataset: 
     texts: dict[str, Any] = helping_texts(dataset, "bob/model-1") | dict.fromkeys(family[:3], SPANISH)
     made = good_bundle(dataset, "bob/model-1", texts=texts, judged_by=())
     there = ("--results", tmp_path / "results", "--dataset", dataset.name)
-    told = done("submit", written(tmp_path / "bundle", made.files), *there)
+    told = done("eval", "submit", written(tmp_path / "bundle", made.files), *there)
     assert HELD in told
     assert "12.5 % of the family 'Defeated by its content' have no answer that can be judged (3 unknown" in told
