@@ -29,7 +29,7 @@ SECTIONS: Final = {
     _JUDGE: (
         "--judge", "--judge-base-url", "--judge-api-key-env", "--judge-price", "--judge-provider",
         "--exclude-judge-provider", "--judge-max-tokens", "--show-reasoning", "--offline-floor", "--correct",
-        "--labels", "--partial",
+        "--labels",
     ),
     "Gates": ("--gate", "--gate-model", "--gate-base-url", "--gate-api-key-env", "--gate-price", "--gate-max-tokens"),
     "Limits": (
@@ -109,14 +109,15 @@ class Helpful(Examples, click.Command):
         sections: dict[str, list[tuple[str, str]]] = {name: [] for name in SECTIONS}
         params = self.get_params(ctx)
         few = len(params) <= _FEW
-        # Where no model is asked but the judge's, its address is the judge's too.
-        asks_model = any("--model" in param.opts for param in params)
+        # Where no model is asked but the judge's, an address is the judge's too.
+        names = {name for param in params for name in param.opts}
+        judges_alone = "--judge" in names and "--model" not in names
         for param in params:
             record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
             if record is None:
                 continue
             known = next((_SECTION_OF[name] for name in param.opts if name in _SECTION_OF), _OTHERS)
-            if known == _MODEL and not asks_model:
+            if known == _MODEL and judges_alone:
                 known = _JUDGE if _ADDRESS.intersection(param.opts) else _OTHERS
             sections[_OTHERS if few else known].append(_readable(record))
         for name, rows in sections.items():

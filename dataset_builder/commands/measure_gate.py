@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     default="openrouter/openai/gpt-5.4",
     metavar="ID|embedded",
 )
-@click.option("--gate", "gates", metavar="reasonable_judge,dual_use", help="One of the gates.  [default: both]")
+@click.option("--gate", "gates", metavar="NAME", help="reasonable_judge or dual_use.  [default: both]")
 @click.option("--source", default="study", show_default=True, help="The study's archive.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N cases, spread evenly over the cells.")
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")

@@ -43,12 +43,20 @@ def publish(
     """
     from dataset_builder.build.publish import publish as publish_folder
     from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.naming import without_scheme
     from dataset_builder.hub.patience import Patience
     from dataset_builder.output import report, tell
 
     hub = Hub(token_env=token_env, patience=Patience(notice=tell))
     done = publish_folder(
-        folder, repo, private=private, tag=tag, create_pr=create_pr, dry_run=dry_run, hub=hub, progress=tell
+        folder,
+        without_scheme(repo),
+        private=private,
+        tag=tag,
+        create_pr=create_pr,
+        dry_run=dry_run,
+        hub=hub,
+        progress=tell,
     )
     report(repo=done.repo, url=done.pr_url or done.url, commit=done.sha, changed=done.changed, sent=list(done.added))
     click.echo("\n".join(_lines(done)))

@@ -14,9 +14,14 @@ token_env: Decorator = click.option(
 )
 
 
-def results_option(told: str = "Where: a results folder, or a repository on the Hub.", **more: Any) -> Decorator:
+def results_option(
+    told: str = "Where: a results folder, or a repository on the Hub.",
+    *,
+    metavar: str = "DIR|NS/NAME",
+    required: bool = True,
+) -> Decorator:
     """``--results``: every command names a results folder or repository by it, ``hf://`` before the name or not."""
-    return click.option("--results", metavar="DIR|NS/NAME", help=told, **({"required": True} | more))
+    return click.option("--results", metavar=metavar, required=required, help=told)
 
 
 def datasets(what: str) -> Decorator:

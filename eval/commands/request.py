@@ -13,7 +13,7 @@ from eval.commands.options import results_option, token_env
     examples=("eval request --model openrouter/z-ai/glm-5 --results acme/results",),
 )
 @click.option("--model", required=True, metavar="ID", help="With its provider first, such as openrouter/z-ai/glm-5.")
-@results_option("The results repository on the Hub.")
+@results_option("The results repository on the Hub.", metavar="NS/NAME")
 @click.option("--dataset", default="build/dataset", show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")
 @click.option("--model-repo", metavar="ORG/MODEL", help="The model's repository on the Hub, where it has one.")
 @click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")

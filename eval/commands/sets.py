@@ -163,7 +163,9 @@ def _judge_set(runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | N
     judging.session.confirm(err=err)
     with stoppable("Every verdict"):
         stopped = judging.run()
-    click.echo(f"Judge {judging.judge.name}: {judging.given.line(paid=judging.session.estimate is not None)}", err=err)
+    given = judging.given.line(paid=judging.session.estimate is not None)
+    told = given if judging.session.total else "nothing is left to judge."
+    click.echo(f"Judge {judging.judge.name}: {told}", err=err)
     if stopped:
         raise StoppedEarlyError(stopped)
     return judging.judge.name

@@ -169,7 +169,8 @@ def _send(
 def withdraw(place: str, results: str, reason: str, by: str | None, token_env: str) -> None:
     """Take a submission off the leaderboard, by a record that says why; its files stay.
 
-    On the Hub this opens a pull request, which the submitter can do for their own submission.
+    On the Hub this opens a pull request, which the submitter can do for their own submission; maintainers let
+    it in with `board check --merge`.
     """
     from dataset_builder.storage.files import now
     from eval.repository.bundle import to_json

@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     cls=Helpful,
     examples=("board worker --results acme/results --dataset acme/blind-refusal --once --budget 60",),
 )
-@results_option("The results repository on the Hub.")
+@results_option("The results repository on the Hub.", metavar="NS/NAME")
 @datasets("Whose cases it can ask")
 @click.option("--once", is_flag=True, help="Do one request at most, then end: for a scheduled job.")
-@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/worker"), show_default=True, help="Folder.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path("runs/worker"),
+    show_default=True,
+    help="Where runs are kept.",
+)
 @click.option("--name", help="What the queue shows it as.  [default: host and process]")
 @model_options("the `custom` models'", limits=("concurrency", "budget"))
 @click.option("--poll", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two looks.")
@@ -41,7 +47,7 @@ def worker(
 ) -> None:
     """Evaluate the models that were asked for, one after the other.
 
-    It claims the oldest request, runs it, submits the run with its review and rebuilds the leaderboard.
+    It claims the oldest request, runs it, submits the run, checked, and rebuilds the leaderboard.
     Several workers never take the same request; what one leaves unfinished another goes on with.
     """
     import time

@@ -25,7 +25,7 @@ def test_the_command_says_what_it_did(hub: HubServer, build: Path) -> None:
     assert "7 files sent" in first.stdout
     assert "downloaded config cases again: as sent" in first.stdout
     assert f"{hub.endpoint}/datasets/{REPO} at {hub.repo(REPO).head}" in first.stdout
-    again = run(str(build), "--repo", REPO, "--tag", "v1.0.0")
+    again = run(str(build), "--repo", f"hf://datasets/{REPO}", "--tag", "v1.0.0")
     assert "holds this build already: nothing to commit" in again.stdout
     assert "tagged" not in again.stdout
 

@@ -330,12 +330,12 @@ def test_from_the_command_line(queue: RequestQueue, dataset: OpenedDataset, tmp_
     def command(*arguments: Any) -> Any:
         return CliRunner().invoke(program, [str(a) for a in arguments])
 
-    there = ("--results", REPO, "--dataset", dataset.name)
+    there = ("--results", f"hf://{REPO}", "--dataset", dataset.name)
     asked_for = command("eval", "request", *there, "--model", "custom/acme/model-2")
     assert asked_for.exit_code == 0, asked_for.output
     idle = command("board", "worker", *there, "--once", "--work", tmp_path / "work").output
     assert "nothing to do; 1 request waits as a pull request, such as http" in idle
-    assert f"'blind-refusal board check --results {REPO} --merge' lets in what is right" in idle
+    assert f"'blind-refusal board check --results hf://{REPO} --merge' lets in what is right" in idle
     done = command("eval", "request", *there, "--model", "custom/acme/model-1", "--direct")
     assert done.exit_code == 0, done.output
     assert "waits in the queue" in done.output

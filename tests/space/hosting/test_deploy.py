@@ -73,7 +73,7 @@ def test_a_folder_in_the_way_is_left_alone(tmp_path: Path, files: dict[str, byte
 
 
 def test_it_goes_up_in_one_commit_with_its_variables(hub: HubServer) -> None:
-    done = deploy(REPO, dataset="alice/cases", results="alice/results@main")
+    done = deploy(REPO, dataset="hf://alice/cases", results="hf://datasets/alice/results@main")
     api = Hub()
     assert done.created
     assert set(api.list_files(REPO, "space")) >= set(done.added)
