@@ -22,6 +22,7 @@ _EVALUATE, _READ, _SHARE = "Evaluate", "Read and compare", "Share"
     targets={
         "run": Target(_AT + "run:run", "Collect a model's answers, judge them, print its scores.", _EVALUATE),
         "set": Target(_AT + "sets:run_set", "Collect, judge and compare many models from one file.", _EVALUATE),
+        "job": Target(_AT + "job:job", "Run one of these on the Hub's machines.", _EVALUATE),
         "import": Target(_AT + "exchange:import_", "Make a run of answers that were collected elsewhere.", _EVALUATE),
         "judge": Target(_AT + "judge:judge", "Give a verdict on each answer of a run.", _EVALUATE),
         "review": Target(

@@ -109,6 +109,10 @@ class ApiKey:
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key is not to be stored")
 
+    def reveal(self) -> str:
+        """The key itself, for a library that sends it to where it is kept."""
+        return self._value
+
     def header(self) -> dict[str, str]:
         """The header that carries the key."""
         return {self.name: f"Bearer {self._value}" if self.name == AUTHORIZATION else self._value}
