@@ -88,6 +88,17 @@ def test_help_begins_with_examples_that_can_be_typed() -> None:
                 assert width == 40 or max(map(len, lines)) <= width, example
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_help_fits_every_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A pseudo-terminal tells its width by the same function.
+    monkeypatch.setenv("COLUMNS", str(width))
+    for path, one in commands(command):
+        top = click.Context(command, info_name="blind-refusal", **command.context_settings)
+        shown = click.Context(one, info_name=" ".join(path), parent=top).get_help()
+        wide = [line for line in shown.splitlines() if len(line) > width]
+        assert not wide, f"{' '.join(path)}: {wide[0]}"
+
+
 def test_many_options_stand_in_groups_without_what_programmers_call_them() -> None:
     shown = run("eval", "run", "--help").output
     places = [shown.index(f"\n{text}:\n") for text in ("Cases", "Model", "Judge", "Limits", "Output")]

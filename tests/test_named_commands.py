@@ -25,7 +25,8 @@ def documents() -> Iterator[Path]:
     yield from (ROOT / "docs").rglob("*.md")
     yield from (ROOT / "docs").rglob("*.ipynb")
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "DATASET_CARD.md", "Makefile"))
-    yield from (ROOT / ".github").rglob("*.yml")
+    for folder in (".github", ".ci"):
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file())
 
 
 def found_in(text: str) -> Iterator[tuple[int, str]]:
@@ -78,3 +79,12 @@ def test_what_is_named_exists() -> None:
 def test_the_search_sees_what_is_wrong(text: str, why: str | None) -> None:
     ((_, named),) = found_in(text)
     assert what_is_wrong(named) == why
+
+
+def test_the_guide_lists_every_command_of_each_group() -> None:
+    text = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+    for group in GROUPS.split("|"):
+        found = command.get_command(click.Context(command), group)
+        assert isinstance(found, LazyGroup)
+        (row,) = re.findall(rf"^\| `{group}` \|[^|]*\|(.*)\|$", text, re.MULTILINE)
+        assert re.findall(r"`([a-z-]+)`", row) == list(found.targets)

@@ -52,6 +52,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("eval", "reproduce", "--dataset", "small"),
         ("Figure", "Where", "Paper", "Recomputed", "n", "Result", "Blind refusal"),
     ),
+    "set": (
+        ("eval", "set", "models.yaml", "--dataset", "small", "--judge", "published", "--out", "runs"),
+        ("Rank", "Model", *RATES, "Model A", "Model B", *PAIRED),
+    ),
     "aggregate": (
         ("board", "aggregate", "--results", "results", "--dataset", "small"),
         ("Rank", "Model", *RATES, "Status"),
@@ -68,6 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         msgspec.structs.replace(row, model=LONG, model_id=f"vendor/{LONG}") for row in records.responses["beta-2"]
     ]
     build_small(there / "small", records)
+    (there / "models.yaml").write_text("models:\n  - model: published/alpha-1\n  - model: published/beta-2\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
         for line in (
