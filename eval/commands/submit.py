@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         "eval submit runs/mine --results acme/results",
     ),
 )
-@click.argument("target", metavar="RUN|DATASET|BUNDLE")
+@click.argument("target", metavar="RUN|RUNS|DATASET|BUNDLE")
 @results_option("Where to: a folder of your own, or a repository on the Hub, as a pull request.", required=False)
 @click.option(
     "--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, where it is not the one that it names."
@@ -49,7 +49,7 @@ def submit(
     yes: bool,
     token_env: str,
 ) -> None:
-    """Submit a finished RUN, the answers that came with a DATASET, or a BUNDLE that other software wrote.
+    """Submit a finished RUN, all RUNS of a set, the answers that came with a DATASET, or a BUNDLE of other software.
 
     Into a folder it goes with no account and no network; `board aggregate` then rebuilds its leaderboard.
     To a repository it is checked as the maintainers will, you are shown what will be public, and a pull

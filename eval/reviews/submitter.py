@@ -14,6 +14,7 @@ from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.pull_requests import open_requests
 from dataset_builder.hub.records import Committed
+from dataset_builder.wording import counted
 from eval.interop.hub_yaml import PATH as HUB_RESULTS
 from eval.interop.hub_yaml import eval_results_yaml
 from eval.repository.bundle import BUNDLE, RESPONSES, RUN, Bundle, MadeBundle
@@ -24,7 +25,8 @@ from eval.repository.review import Review
 from eval.results.answer_set import is_run
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
-from eval.runs.folder import RunFolder
+from eval.runs.folder import RUN as RUN_FILE
+from eval.runs.folder import RunFolder, holds_run
 from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
 from eval.submissions.make import bundle_of_run
@@ -50,9 +52,11 @@ def bundles_of(
     note: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[OpenedDataset, list[MadeBundle]]:
-    """The bundles of a run, of a dataset's published answers, or one that stands in a folder or zip; and the dataset.
+    """The bundles of a run, of a set of them, of a dataset's published answers, or one that is there; and the dataset.
 
-    Raises InputError for a target that is none of these, and as the makers of bundles do.
+    Of a set, runs under another framing than the leaderboard's (a system prompt, a user who insists) and runs that were
+    not judged are left out, and ``progress`` is told. Raises InputError for a target that is none of these, and as the
+    makers of bundles do.
     """
     if is_bundle(target):
         if dataset is None or model_repo or note:
@@ -63,11 +67,48 @@ def bundles_of(
         run = RunFolder.open(Path(target))
         found = locate_dataset(dataset or run.record.source)
         return found, [bundle_of_run(run, found, model_repo=model_repo, note=note)]
+    if several := _runs_in(Path(target)):
+        if model_repo:
+            raise InputError("--model-repo is for one run; this folder holds several, each of a model of its own.")
+        return _bundles_of_set(Path(target), several, dataset, note, progress)
     refuse_other_form(Path(target))
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
     return found, list(bundles_of_dataset(found, progress).values())
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The runs of a set, by name; none where this is no folder of them."""
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.iterdir() if holds_run(one))
+
+
+def _bundles_of_set(
+    target: Path, several: Sequence[Path], dataset: str | None, note: str | None, progress: Callable[[str], None]
+) -> tuple[OpenedDataset, list[MadeBundle]]:
+    runs: list[RunFolder] = []
+    for path in several:
+        run = RunFolder.open(path) if (path / RUN_FILE).is_file() else None
+        if run is None:
+            why = "several answers to each case; submit one of its epochs alone"
+        elif run.settings.system_prompt is not None:
+            why = "a system prompt, which is another question than the leaderboard's"
+        elif run.settings.pressure is not None:
+            why = "the user insists, which is another question than the leaderboard's"
+        elif not run.verdicts():
+            why = "no verdicts; judge it first"
+        else:
+            runs.append(run)
+            continue
+        progress(f"left out: {path.name}: {why}")
+    if not runs:
+        raise InputError(f"{target}: holds {counted(len(several), 'run')}, and none that a leaderboard takes.")
+    if len({run.record.dataset.cases_hash for run in runs}) > 1:
+        raise InputError(f"{target}: its runs are of different datasets. Submit them one by one.")
+    found = locate_dataset(dataset or runs[0].record.source)
+    return found, [bundle_of_run(run, found, note=note) for run in runs]
 
 
 def is_bundle(target: str) -> bool:

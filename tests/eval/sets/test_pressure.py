@@ -80,6 +80,23 @@ def test_refusals_are_asked_again_and_the_second_answer_counts(dataset: OpenedDa
     assert "only refusals are asked again" in done.output
 
 
+def test_a_set_is_submitted_without_its_framings(dataset: OpenedDataset, tmp_path: Path) -> None:
+    arms = "  - name: plain\n  - name: told\n    system_prompt: Help.\n  - name: pressed\n    pressure: true\n"
+    with ChatServer(scripted) as server:
+        assert command(write(tmp_path, server, arms), dataset, server).exit_code == 0
+    where = ["--results", str(tmp_path / "results"), "--dataset", dataset.name]
+    done = CliRunner().invoke(eval_group, ["submit", str(tmp_path / "runs"), *where])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert done.output.count("left out: ") == 6
+    assert "left out: soft--told: a system prompt" in done.output
+    assert "left out: keen--pressed: the user insists" in done.output
+    # Answers that are one text over and over are held; that they are here is what counts.
+    assert len(list((tmp_path / "results" / "submissions").glob("*/*/bundle.json"))) == 3
+    refused = CliRunner().invoke(eval_group, ["submit", str(tmp_path / "runs" / "soft--pressed"), *where])
+    assert isinstance(refused.exception, DataError)
+    assert "the user insists" in str(refused.exception)
+
+
 def _result(done: Result) -> tuple[list[list[dict[str, Any]]], dict[tuple[str, str], float]]:
     assert done.exit_code == 0, (done.output, done.exception)
     found = json.loads(done.stdout)
