@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,9 +40,20 @@ from dataset_builder.models.replies.finish import (
 from dataset_builder.models.replies.stream import is_chunk, is_event_stream, merge_chunks, read_lines, read_stream
 from dataset_builder.models.replies.thoughts import Split, control_mark, split_thought
 from dataset_builder.models.replies.usage import Usage as Usage
-from dataset_builder.models.replies.usage import read_cost, read_usage
+from dataset_builder.models.replies.usage import read_cost, read_usage, usage_in
 
 _QUOTED_BYTES: Final = 4000
+# fmt: off
+_THOUGHT_PARTS: Final = frozenset({
+    "thinking", "thought", "reasoning", "reasoning_content", "reasoning_text", "reasoning_summary", "summary_text",
+    "redacted_thinking", "analysis", "commentary",
+})
+# fmt: on
+_CALL_PARTS: Final = frozenset(["tool_use", "tool_call", "function_call"])
+# How a call begins that a server left in the text.
+_CALL: Final = re.compile(r"\s*<(tool_calls?|function_calls?)>")
+# What has no sign that can be seen is no text.
+_UNSEEN: Final = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*")
 _ENVELOPES: Final = ("data", "result", "response", "body", "output")
 
 
@@ -210,7 +222,7 @@ def _answer_of(data: dict[str, Any], choice: dict[str, Any], message: dict[str, 
     split = split_thought("".join(parts.texts))
     text = split.answer if split.answer.strip() else declined or split.answer
     finish, native = _finishes(choice)
-    calls = bool(message.get("tool_calls") or message.get("function_call"))
+    calls = parts.calls or bool(message.get("tool_calls") or message.get("function_call"))
     status = _status(status_of_finish(finish, native), split._replace(answer=text), calls=calls)
     if status in (OK, EMPTY) and (answer_is_filtered(choice) or (status == EMPTY and is_filtered(data, choice))):
         status = CONTENT_FILTER
@@ -218,7 +230,7 @@ def _answer_of(data: dict[str, Any], choice: dict[str, Any], message: dict[str, 
     answer = ChatAnswer(
         status=status,
         text=text,
-        reasoning="\n".join(filter(None, (reasoning, split.thought))) or None,
+        reasoning="\n".join(dict.fromkeys(filter(None, (reasoning, split.thought)))) or None,
         native_finish_reason=native,
         declined=bool(declined),
         error=_explained(status, finish or native, text),
@@ -234,7 +246,7 @@ def _answer_of(data: dict[str, Any], choice: dict[str, Any], message: dict[str, 
 
 def _facts(data: dict[str, Any], finish: str | None) -> dict[str, Any]:
     """What a reply tells beside the answer."""
-    usage = data.get("usage")
+    usage = usage_in(data)
     return {
         "finish_reason": finish,
         "served_model": _string(data.get("model")) or None,
@@ -266,14 +278,20 @@ def _status(status: str, split: Split, *, calls: bool) -> str:
     """The status of an answer with a text, where ``status`` is what its finish reason stands for."""
     if status not in (OK, TOOL_CALL):
         return status
-    has_text = bool(split.answer.strip())
-    if status == TOOL_CALL or (calls and not has_text):
+    has_text = not _UNSEEN.fullmatch(split.answer)
+    if status == TOOL_CALL or (calls and not has_text) or _only_calls(split.answer):
         return TOOL_CALL
     if split.unclosed:
         return TRUNCATED
     if control_mark(split.answer) is not None:
         return CONTROL_MARKS
     return OK if has_text else EMPTY
+
+
+def _only_calls(text: str) -> bool:
+    """Whether a text is calls of tools from its beginning to its end."""
+    called = _CALL.match(text)
+    return called is not None and text.rstrip().endswith(f"</{called[1]}>")
 
 
 def _explained(status: str, finish: str | None, text: str) -> str | None:
@@ -301,20 +319,22 @@ class _Parts:
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.refusals: list[str] = []
+        self.calls = False
         if isinstance(content, dict) and isinstance(content.get("text"), str):
             content = [content]
         if content is not None and not isinstance(content, str | list):
             raise _unreadable(f"the answer's content is a {type(content).__name__}, not a text")
         for part in [content] if isinstance(content, str) else content or ():
             kind = _get(part, "type")
-            if kind in ("thinking", "reasoning", "thought", "reasoning_content", "reasoning_text") or (
-                _get(part, "thought") is True
-            ):
+            if kind in _THOUGHT_PARTS or _get(part, "thought") is True:
                 self.thoughts.append(_flat(part))
+            elif kind in _CALL_PARTS:
+                self.calls = True
             elif kind == "refusal":
                 self.refusals.append(_string(_get(part, "refusal")) or _flat(part))
             else:
-                self.texts.append(_string(part) or _string(_get(part, "text")))
+                text = _get(part, "text")
+                self.texts.append(_string(part) or _string(text) or _string(_get(text, "value")))
 
 
 def _flat(part: Any) -> str:
@@ -330,12 +350,13 @@ def _flat(part: Any) -> str:
 
 def _reasoning(message: dict[str, Any]) -> str | None:
     for name in ("reasoning", "reasoning_content", "reasoning_text", "thinking"):
-        if text := _string(message.get(name)).strip():
+        value = message.get(name)
+        if text := (_string(value) or (_flat(value) if isinstance(value, dict) else "")).strip():
             return text
-    details = message.get("reasoning_details")
-    if isinstance(details, list):
-        parts = [_string(_get(d, "text")) or _string(_get(d, "summary")) for d in details]
-        return "\n".join(p for p in parts if p).strip() or None
+    for name in ("reasoning_details", "thinking_blocks"):
+        details = message.get(name)
+        if isinstance(details, list) and (text := "\n".join(filter(None, map(_flat, details))).strip()):
+            return text
     return None
 
 

@@ -437,8 +437,9 @@ def status_inside(said: Said) -> int:
 
 
 def names_context_limit(message: str) -> bool:
-    """Whether an error's text says that a request does not fit the model's context."""
-    return _CONTEXT_SAID.search(message[: 4 * _SHOWN_CHARS]) is not None
+    """Whether an error's text says that a request, or the answer that it asks for, does not fit the model."""
+    start = message[: 4 * _SHOWN_CHARS]
+    return _CONTEXT_SAID.search(start) is not None or _names_output_limit(start)
 
 
 def context_remedy(message: str) -> str:

@@ -25,6 +25,8 @@ _REPLY_MEMBERS: Final = (
     "provider",
     "system_fingerprint",
     "usage",
+    "x_groq",
+    "timings",
     "error",
     "promptFeedback",
     "prompt_filter_results",
@@ -56,7 +58,7 @@ def read_stream(body: bytes) -> Stream | None:
         except (ValueError, RecursionError):
             chunks.append(text)
     if not chunks:
-        return None
+        return _behind_comments(body)
     done = any(text.strip() == _DONE for text in datas)
     # Where one event says that it failed, nothing else in the stream matters.
     failed = next((one for one in chunks if isinstance(one, dict) and (one.get("error") or _is_error(one))), None)
@@ -65,7 +67,19 @@ def read_stream(body: bytes) -> Stream | None:
     parts = [one for one in chunks if isinstance(one, dict)]
     if not parts:
         return Stream(chunks[0], True)
+    if not any("choices" in one for one in parts):
+        # What it says last is why there is no answer.
+        return Stream(parts[-1], True)
     return merge_chunks(parts, done=done)
+
+
+def _behind_comments(body: bytes) -> Stream | None:
+    """JSON behind the comments that keep a connection alive."""
+    rest = b"\n".join(line for line in body.split(b"\n") if not line.lstrip().startswith(b":"))
+    try:
+        return Stream(msgspec.json.decode(rest), True)
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_lines(body: bytes) -> Stream | None:

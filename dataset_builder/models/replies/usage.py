@@ -17,6 +17,7 @@ _PROMPT: Final = (
     "inputTokens",
     "promptTokenCount",
     "prompt_eval_count",
+    "prompt_n",
 )
 _COMPLETION: Final = (
     "completion_tokens",
@@ -25,10 +26,12 @@ _COMPLETION: Final = (
     "outputTokens",
     "candidatesTokenCount",
     "eval_count",
+    "predicted_n",
 )
 _TOTAL: Final = ("total_tokens", "totalTokens", "totalTokenCount")
 _DETAILS: Final = ("completion_tokens_details", "output_tokens_details")
 _PROMPT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details")
+_LONGEST_NUMBER: Final = 30
 _COSTS: Final = ("cost", "total_cost", "estimated_cost", "cost_usd")
 
 
@@ -80,13 +83,36 @@ def read_usage(usage: Any) -> Usage:
     )
 
 
+def usage_in(reply: dict[str, Any]) -> Any:
+    """The member of a reply that counts tokens, wherever it stands."""
+    inner = (reply.get("usage"), _get(reply.get("x_groq"), "usage"), reply.get("timings"))
+    return next((one for one in inner if isinstance(one, dict) and one), reply.get("usage"))
+
+
 def read_cost(usage: Any) -> float | None:
-    """US dollars that a reply's ``usage`` member tells; None where it tells none."""
+    """US dollars that a reply's ``usage`` member tells; None where it tells none.
+
+    Where a router has the user's own key used, what the provider behind it charges comes on top.
+    """
+    behind = amount(_get(_get(usage, "cost_details"), "upstream_inference_cost")) or 0.0
     for name in _COSTS:
         value = _get(usage, name)
-        if (cost := amount(_get(value, "total_cost") if isinstance(value, dict) else value)) is not None:
-            return cost
+        told = (
+            next((value[one] for one in ("total_cost", "total") if one in value), None)
+            if isinstance(value, dict)
+            else value
+        )
+        if (cost := amount(_number(told))) is not None:
+            return cost + behind if cost == 0 or _get(usage, "is_byok") is True else cost
     return None
+
+
+def _number(value: Any) -> Any:
+    """A number that a server wrote as a text."""
+    try:
+        return float(value) if isinstance(value, str) and len(value) < _LONGEST_NUMBER else value
+    except ValueError:
+        return None
 
 
 def amount(value: Any) -> float | None:

@@ -10,6 +10,7 @@ import pytest
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import Retries
+from dataset_builder.models.faults import names_context_limit
 from tests.support.chat_client import ask, reply
 from tests.support.chat_server import ChatServer, Reply, Request, answer, completion, error, events
 
@@ -37,6 +38,9 @@ def choice(**members: Any) -> dict[str, Any]:
         (completion("Yes.<|im_end|>\n<|im_start|>user\nAnd?"), "control_marks", None, "stop"),
         (completion(None, reasoning_content="I think"), "empty_answer", "", "stop"),
         (completion("I can't", finish={"type": "length", "length": 8}), "truncated_answer", "I can't", "length"),
+        (completion("\u200b"), "empty_answer", None, "stop"),
+        (completion([{"type": "tool_use", "name": "x"}]), "tool_call", "", "stop"),
+        (completion('<tool_call>{"name": "x"}</tool_call>'), "tool_call", None, "stop"),
         (completion("I can't", finish=3), "unknown_finish", "I can't", "3"),
     ],
 )
@@ -110,11 +114,27 @@ def test_no_choice_and_no_reason_is_one_clear_error() -> None:
         ([{"type": "reasoning", "text": "No."}, {"type": "output_text", "text": HELP}], HELP, "No.", False),
         ([{"type": "refusal", "refusal": "I won't."}], "I won't.", None, True),
         ({"type": "text", "text": HELP}, HELP, None, False),
+        ([{"type": "analysis", "text": "No."}, {"type": "text", "text": {"value": HELP}}], HELP, "No.", False),
     ],
 )  # fmt: skip
 def test_parts_are_what_they_say_they_are(content: Any, text: str, reasoning: str | None, declined: bool) -> None:
     got = reply(answer(content))
     assert (got.status, got.text, got.reasoning, got.declined) == ("ok", text, reasoning, declined)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"reasoning": {"content": "No."}},
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}, {"text": "No."}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "No."}]},
+    ],
+)
+def test_reasoning_is_kept_whatever_member_holds_it(members: dict[str, Any]) -> None:
+    got = reply(answer(HELP, **members))
+    assert (got.text, got.reasoning) == (HELP, "No.")
+    # Said in two places it is said once.
+    assert reply(answer(f"No.</think>{HELP}", **members)).reasoning == "No."
 
 
 def test_reasoning_in_its_member_and_in_the_text_is_kept_together() -> None:
@@ -139,6 +159,7 @@ def test_reasoning_in_its_member_and_in_the_text_is_kept_together() -> None:
         said({"code": 0, "message": "success", "data": json.loads(completion(HELP))}),
         said({"success": True, "errors": [], "result": json.loads(completion(HELP))}),
         said(completion(HELP).decode()),
+        Reply(b": PROCESSING\n\n: PROCESSING\n\n" + completion(HELP)),
         said({"error": {"code": 0, "message": ""}, **json.loads(completion(HELP))}),
         Reply(events(HELP).pieces[1], pieces=tuple(p.replace(b"null", b'"null"') for p in events(HELP).pieces)),
     ],
@@ -243,6 +264,7 @@ def test_what_no_request_can_mend_ends_the_run_at_once_in_the_servers_words(fail
         (said({"base_resp": {"status_code": 1002, "status_msg": "rate limit exceeded(RPM)"}}), "HTTP 429: rate limit"),
         (said({"Response": {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}}), "HTTP 429: slow"),
         (said({"ok": False, "description": "slow down"}), "slow down"),
+        (Reply(b'event: ping\ndata: {"type": "ping"}\n\nevent: error\ndata: {"message": "slow down"}\n\n'), "slow"),
         # The words of a bill, for a limit that passes.
         (error(429, "You exceeded your current quota. Please retry in 2ms."), "current quota"),
         (error(429, "You exceeded your current quota", details=[{"retryDelay": "0.002s"}]), "current quota"),
@@ -303,6 +325,8 @@ def test_a_limit_that_is_higher_than_the_model_allows_is_told_with_the_most(mess
     assert (got.status, got.attempts) == ("context_limit", 1)
     assert str(got.error).endswith(f"Give --max-tokens {most}.")
     assert ".. " not in str(got.error)
+    # As an error that Inspect logged it means the same.
+    assert names_context_limit(f"BadRequestError: Error code: 400 - {message}")
 
 
 def test_the_remedy_has_a_number_where_the_server_tells_enough() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dataset_builder.models.replies.usage import Usage, completed, read_cost, read_usage
+from dataset_builder.models.replies.usage import Usage, completed, read_cost, read_usage, usage_in
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,19 @@ def test_counts_by_any_name(told: Any, prompt: int | None, completion: int | Non
     assert (found.prompt_tokens, found.completion_tokens, found.estimated) == (prompt, completion, False)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"usage": {"prompt_tokens": 5, "completion_tokens": 9}},
+        {"usage": None, "x_groq": {"usage": {"prompt_tokens": 5, "completion_tokens": 9}}},
+        {"usage": {}, "timings": {"prompt_n": 5, "predicted_n": 9}},
+    ],
+)
+def test_counts_stand_in_other_members_too(reply: dict[str, Any]) -> None:
+    found = read_usage(usage_in(reply))
+    assert (found.prompt_tokens, found.completion_tokens) == (5, 9)
+
+
 def test_parts_of_the_counts() -> None:
     found = read_usage(
         {
@@ -49,7 +62,15 @@ def test_parts_of_the_counts() -> None:
         ({"cost": 0}, 0.0),
         ({"cost": {"total_cost": 0.5}}, 0.5),
         ({"estimated_cost": 0.5}, 0.5),
+        ({"cost": {"total": 0.5}}, 0.5),
+        ({"cost": "0.5"}, 0.5),
+        # With a key of the user's own the provider behind the router charges too, and the router may charge nothing.
+        ({"cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.4}}, 0.5),
+        ({"cost": 0, "cost_details": {"upstream_inference_cost": 0.5}}, 0.5),
+        ({"cost": 0.5, "cost_details": {"upstream_inference_cost": 0.5}}, 0.5),
+        ({"cost": 0.5, "cost_details": {"upstream_inference_cost": None}}, 0.5),
         ({"cost": "free"}, None),
+        ({"cost": "nan"}, None),
         ({"cost": -1}, None),
         ({"cost": True}, None),
         ({}, None),
