@@ -67,7 +67,7 @@ class FirstRequest:
     def meant(self, request: ChatRequest, fault: ProviderFault) -> LastingFault | None:
         """What a failure means where nothing was answered yet and no request can mend it; None for any other."""
         base = self._endpoint.provider.base_url
-        below = "" if "/v1" in base else f" Most servers answer below /v1: --base-url {base}/v1"
+        below = "" if "/v1" in base else f" Most servers answer below /v1: {base}/v1"
         # A page where an answer should be says little, unless there is an address that is more likely.
         a_page = fault.unreadable and below
         if self.answered or isinstance(fault, LastingFault) or (fault.retryable and not a_page):

@@ -69,8 +69,10 @@ def test_an_address_without_its_v1_is_told_with_the_likely_one(lost: Reply, data
         return answer() if request.path.startswith("/v1/") else lost
 
     done, sent = run(script, dataset, tmp_path / "run", below="")
-    assert str(done.exception).rpartition("--base-url ")[2].endswith("/v1")
-    assert "Most servers answer below /v1: --base-url http://127.0.0.1:" in str(done.exception)
+    told, _, likely = str(done.exception).rpartition(" Most servers answer below /v1: ")
+    assert told.endswith("/chat/completions.")
+    assert likely.startswith("http://127.0.0.1:")
+    assert likely.endswith("/v1")
     assert len(sent) <= 16
 
 
