@@ -21,6 +21,7 @@ from dataset_builder.dataset.validate import KEPT, UNGATED
 from dataset_builder.errors import DataError, Problem, SourceError
 from dataset_builder.storage.foreign import refuse_pointer
 from dataset_builder.storage.record_file import RecordFile
+from dataset_builder.wording import counted
 
 ORIGIN: Final = "generated"
 FILE_NAME: Final = "cases.jsonl"
@@ -100,7 +101,7 @@ def read_generated(folder: Path) -> tuple[Records, str]:
     if not cases:
         waiting = sum(row.outcome == UNGATED for row in generated)
         raise SourceError(
-            f"{folder / FILE_NAME}: holds {len(generated)} cases and none with outcome {KEPT!r}"
+            f"{folder / FILE_NAME}: holds {counted(len(generated), 'case')} and none with outcome {KEPT!r}"
             f"{f' ({waiting} wait for the gates)' if waiting else ''}; gate them first"
         )
     known = {row.case_id for row in generated}

@@ -29,6 +29,7 @@ from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import InputError, Problem
 from dataset_builder.generation.similarity import read_existing
 from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_litter, is_pointer
+from dataset_builder.wording import counted
 
 # What a clone from the Hub has beside the files of the build.
 _FOREIGN = (".git/", ".cache/", ".gitattributes")
@@ -89,7 +90,7 @@ def _schemas(built: BuiltDataset) -> Iterator[Problem]:
         if not schema.equals(wanted):
             yield Problem(name, f"its columns are not those of {config.name}", _difference(schema, wanted))
         if rows != entry.rows:
-            yield Problem(name, f"has {rows} rows, the manifest says {entry.rows}")
+            yield Problem(name, f"has {counted(rows, 'row')}, the manifest says {entry.rows}")
 
 
 def _difference(schema: pa.Schema, expected: pa.Schema) -> str:
@@ -97,7 +98,7 @@ def _difference(schema: pa.Schema, expected: pa.Schema) -> str:
     first = next((pair for pair in zip(found, wanted, strict=False) if pair[0] != pair[1]), None)
     if first:
         return f"found {first[0]}, expected {first[1]}"
-    return f"found {len(found)} columns, expected {len(wanted)}"
+    return f"found {counted(len(found), 'column')}, expected {len(wanted)}"
 
 
 def _card(folder: Path, built: BuiltDataset) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from dataset_builder.dataset.tables import DEFAULT_CONFIG
 from dataset_builder.errors import ConflictError, DataError, InputError, Problem, RemoteError
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_name
+from dataset_builder.wording import counted
 
 KIND: Final = "dataset"
 # Semantic versioning 2.0.0, item 2: three numbers without leading zeros.
@@ -217,7 +218,7 @@ def _carry_out(
         tell(f"creating {repo}")
         hub.ensure_repo(repo, KIND, private=private)
     if plan.changed:
-        tell(f"sending {len(plan.added)} files ({plan.size / 1e6:.1f} MB), deleting {len(plan.deleted)}")
+        tell(f"sending {counted(len(plan.added), 'file')} ({plan.size / 1e6:.1f} MB), deleting {len(plan.deleted)}")
         done = hub.commit(
             repo,
             KIND,
@@ -260,5 +261,7 @@ def load_back(hub: Hub, repo: str, revision: str, manifest: Manifest) -> str | N
             except (OSError, pa.ArrowException) as error:
                 raise RemoteError(f"{repo} at {sha[:12]}: {name} cannot be read as Parquet ({error})") from error
             if rows != entry.rows:
-                raise RemoteError(f"{repo} at {sha[:12]}: {name} has {rows} rows, the manifest says {entry.rows}")
+                raise RemoteError(
+                    f"{repo} at {sha[:12]}: {name} has {counted(rows, 'row')}, the manifest says {entry.rows}"
+                )
     return PurePosixPath(config).name

@@ -75,7 +75,7 @@ class Account:
     def lines(self) -> Iterator[str]:
         """The account in words."""
         if self.orders:
-            yield f"Ordered: {counted(self.orders, 'case')}, in {self.tries:,} tries"
+            yield f"Ordered: {counted(self.orders, 'case')}, in {counted(self.tries, 'try', 'tries')}"
             for status in STATUSES:
                 if self.ends[status]:
                     open_too = " (some to be tried again)" if self.unfinished and status != WRITTEN else ""

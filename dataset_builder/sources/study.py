@@ -23,6 +23,7 @@ from dataset_builder.sources import study_files as raw
 from dataset_builder.sources.archive import Limits, read_members
 from dataset_builder.sources.study_reviews import case_reviews, gate_verdicts, reviewer_numbers, verdict_reviews
 from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_litter, is_pointer
+from dataset_builder.wording import counted
 
 ORIGIN: Final = "study"
 GENERATED, FILTERED = "data/1_generated/", "data/2_filtered/"
@@ -189,7 +190,9 @@ class _Assembly:
         """The cases of a folder with the file of each and its generator; checks the counts on the way."""
         for path, file in self.files.under(folder):
             if file.metadata.actual_count != len(file.cases):
-                self._problem(path, f"says it holds {file.metadata.actual_count} cases but holds {len(file.cases)}")
+                self._problem(
+                    path, f"says it holds {counted(file.metadata.actual_count, 'case')} but holds {len(file.cases)}"
+                )
             for case in file.cases:
                 if (case.defeat_type, case.authority_type) != (file.metadata.defeat_type, file.metadata.authority_type):
                     self._problem(path, f"case {case.id!r} is of another cell than its file")
@@ -267,7 +270,9 @@ class _Assembly:
         for path, file in self.files.under(EVALUATED):
             meta = file.metadata
             if meta.total_evaluated != len(file.evaluations):
-                self._problem(path, f"says it holds {meta.total_evaluated} verdicts but holds {len(file.evaluations)}")
+                self._problem(
+                    path, f"says it holds {counted(meta.total_evaluated, 'verdict')} but holds {len(file.evaluations)}"
+                )
             for verdict in file.evaluations:
                 key = (meta.evaluated_model, verdict.case_id)
                 if key in verdicts:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import BOM, refuse_pointer
+from dataset_builder.wording import counted
 
 JSON_LINES: Final = (".jsonl", ".ndjson")
 MOST_BYTES: Final = 256 * 1024 * 1024
@@ -203,7 +204,7 @@ def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) 
                     return
                 continue
             if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-                what = f"has {len(cells)} cells, and the header {len(names)}"
+                what = f"has {counted(len(cells), 'cell')}, and the header {len(names)}"
                 problems.append(Problem(f"{path}:{line}", what, "put text that holds the separator in double quotes"))
                 continue
             values = {name: cell for name, cell in zip(names, cells, strict=False) if name}

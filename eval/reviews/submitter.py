@@ -188,7 +188,7 @@ def content_lines(files: Mapping[str, bytes]) -> list[str]:
     lines = [
         f"  model: {bundle.model.name} (id {bundle.model.id}; asked at {run.endpoint or 'a place that is not told'})",
         f"  cases: {len(run.case_ids):,} of {bundle.dataset.name} ({bundle.dataset.cases_hash[:12]})",
-        f"  settings: temperature {run.temperature}, at most {run.max_tokens} tokens, "
+        f"  settings: temperature {_told(run.temperature)}, most tokens {_told(run.max_tokens)}, "
         f"system prompt {'as written' if run.system_prompt else 'none'}, reasoning {run.reasoning or 'not set'}",
         f"  every answer in full, with reasoning text, error texts, costs and times: {RESPONSES}",
     ]
@@ -199,6 +199,10 @@ def content_lines(files: Mapping[str, bytes]) -> list[str]:
     return lines + [
         f"  {SUBMISSIONS}/{MadeBundle(bundle, {}).place}/{name}: {len(data):,} bytes" for name, data in files.items()
     ]
+
+
+def _told(value: float | None) -> str:
+    return "not told" if value is None else f"{value:,g}"
 
 
 def open_pull_request(report: SubmissionReport, repo: ResultsRepo) -> Committed:

@@ -11,6 +11,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.naming import without_scheme
 from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_at_revision, is_repo_name
+from dataset_builder.wording import counted
 from space.hosting.serve import DATASET, RESULTS
 from space.hosting.stage import PACKAGES, SDK, stage
 
@@ -116,7 +117,7 @@ def _carry_out(
         hub.set_variable(plan.repo, name, value)
     sha = plan.sha
     if plan.changed:
-        progress(f"sending {len(plan.added)} files ({plan.size / 1e6:.1f} MB), deleting {len(plan.deleted)}")
+        progress(f"sending {counted(len(plan.added), 'file')} ({plan.size / 1e6:.1f} MB), deleting {len(plan.deleted)}")
         sha = hub.commit(
             plan.repo,
             KIND,
