@@ -235,7 +235,8 @@ def test_other_cases_have_boards_of_their_own(dataset: OpenedDataset, tmp_path: 
     from tests.support.small_dataset import small_records
 
     records = small_records()
-    records.cases[0] = msgspec.structs.replace(records.cases[0], user_query="Another question?")
+    for rows in (records.cases, *records.responses.values()):
+        rows[0] = msgspec.structs.replace(rows[0], user_query="Another question?")
     other = locate_dataset(build_small(tmp_path / "other", records).path)
     results = tmp_path / "results"
     submit(results, dataset, good_bundle(dataset))
