@@ -13,6 +13,7 @@ import difflib
 from typing import Final
 
 import httpx
+import msgspec
 
 from dataset_builder.models.faults import LastingFault, ProviderFault, shorten
 from dataset_builder.models.providers import Endpoint
@@ -24,6 +25,7 @@ from dataset_builder.wording import counted
 _ALONE_S: Final = 0.2
 # Of the models that a server lists, how many with a name like the one asked for are offered, and how like they are.
 _NEAR, _LIKENESS = 3, 0.5
+_MOST_BYTES: Final = 8 * 2**20
 _NO_SUCH_PAGE: Final = (404, 405)
 
 
@@ -84,10 +86,18 @@ class FirstRequest:
 async def near_names(client: httpx.AsyncClient, endpoint: Endpoint, patience_s: float) -> str | None:
     """What to do about a model that a server does not know, by the models that it lists; None where it lists none."""
     try:
-        async with asyncio.timeout(patience_s):
-            response = await client.get(f"{endpoint.provider.base_url}/models")
-            listed = [one["id"] for one in response.raise_for_status().json()["data"]]
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
+        async with (
+            asyncio.timeout(patience_s),
+            client.stream("GET", f"{endpoint.provider.base_url}/models") as response,
+        ):
+            response.raise_for_status()
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    return None
+        listed = [one["id"] for one in msgspec.json.decode(bytes(body))["data"]]
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, KeyError, TypeError):
         return None
     names = [name for name in listed if isinstance(name, str)]
     last = endpoint.model.rpartition("/")[2].lower()
