@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,14 @@ def test_the_guide_lists_every_command_of_each_group() -> None:
         assert isinstance(found, LazyGroup)
         (row,) = re.findall(rf"^\| `{group}` \|[^|]*\|(.*)\|$", text, re.MULTILINE)
         assert re.findall(r"`([a-z-]+)`", row) == list(found.targets)
+
+
+def test_commands_that_are_imported_by_name_are_there() -> None:
+    seen = 0
+    for path in documents():
+        if path.suffix != ".py":
+            continue
+        for module, name in re.findall(r'"([a-z_.]+\.commands\.[a-z_.]+):(\w+)"', path.read_text(encoding="utf-8")):
+            seen += 1
+            assert isinstance(getattr(importlib.import_module(module), name), click.Command), f"{path}: {module}:{name}"
+    assert seen > 3
