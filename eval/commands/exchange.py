@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", type=click.Choice(["inspect", "eee", "jsonl", "parquet"]), required=True, help="See above."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Not there yet; for eee a folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Not there yet; for eee a folder."
+)
 @click.option("--judge", help="Whose verdicts, where there are several judges'. A log of Inspect holds all.")
 @click.option("--dataset", metavar="DIR|NS/NAME[@REV]", help="The run's dataset, if it is not where the run says.")
 @click.option("--organization", help="For eee: who evaluated.")

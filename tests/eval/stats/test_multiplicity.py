@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -20,6 +20,7 @@ def test_benjamini_hochberg_by_hand():
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
+@settings(max_examples=20)  # statsmodels collects garbage at each call
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_agrees_with_statsmodels(ours, theirs, p):
     assert ours(p) == pytest.approx(multipletests(p, method=theirs)[1], abs=1e-12)
