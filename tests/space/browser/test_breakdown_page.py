@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.pages import pick
 
@@ -25,7 +26,7 @@ def test_the_breakdown_follows_its_controls(open_page: OpenPage, url: str) -> No
     page.get_by_role("button", name="The figures").click()
     table = page.get_by_role("region", name="The figures")
     table.wait_for()
-    assert "Semi-voluntary" in table.inner_text()
+    expect(table).to_contain_text("Semi-voluntary", use_inner_text=True)
     assert "Share of answers to defeated rules that examine" in page.inner_text("body")
     fresh = open_page(page.url)
     fresh.wait_for_function("document.querySelectorAll('#breakdown-bars .barlayer .trace').length === 2")
@@ -48,7 +49,7 @@ def test_a_cell_without_dual_use_opens_only_such_cases(open_page: OpenPage, url:
     page = open_page(f"{url}/breakdown?model=beta-2&plain=1")
     cell = page.locator(".br-heat a[href*='authority=school'][href*='family=control']")
     # Of the three cases of a cell only the middle one carries no flag.
-    assert cell.locator("small:not(.br-ci)").inner_text() == "1"
+    expect(cell.locator("small:not(.br-ci)")).to_have_text("1", use_inner_text=True)
     cell.click()
     page.locator(".br-count", has_text="1 answer").wait_for()
     assert "dual_use=not_flagged" in page.url
@@ -58,4 +59,4 @@ def test_a_cell_without_dual_use_opens_only_such_cases(open_page: OpenPage, url:
 def test_the_map_has_every_cell_of_the_study(open_page: OpenPage, study_url: str) -> None:
     page = open_page(f"{study_url}/breakdown?model=grok-4&by=subtype")
     page.locator("#breakdown-bars .point").first.wait_for()
-    assert page.locator(".br-heat a").count() == 84
+    expect(page.locator(".br-heat a")).to_have_count(84)

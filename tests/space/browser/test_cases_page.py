@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.hostile import strings
 
@@ -15,13 +16,15 @@ def test_taxonomy_examples_and_their_answers(open_page: OpenPage, space_url: str
     page = open_page(f"{space_url}/cases")
     total = 72 + len(strings())
     page.get_by_text(f"{total} cases").first.wait_for()
-    assert 'load_dataset("path/to/dataset", "cases", split="test")' in page.locator("pre").inner_text()
+    expect(page.locator("pre")).to_contain_text(
+        'load_dataset("path/to/dataset", "cases", split="test")', use_inner_text=True
+    )
     row = page.locator("tr", has_text="The rule answered a need that is long gone")
-    assert row.locator(".num").inner_text() == str(len(strings()))
+    expect(row.locator(".num")).to_have_text(str(len(strings())), use_inner_text=True)
     row.get_by_role("link", name="examples").click()
     page.locator("article h2", has_text="Obsolete").wait_for()
     assert page.url.endswith("/cases?subtype=obsolete")
-    assert page.locator("article section").count() == 5
+    expect(page.locator("article section")).to_have_count(5)
     # On a wide screen the examples stand beside the taxonomy, in sight.
     box = page.locator("article h2").bounding_box()
     assert 600 < box["x"] < 1400

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.pages import pick
 from tests.support.small_dataset import JUDGE
@@ -31,9 +32,9 @@ def test_two_models_are_compared_and_both_answers_open(open_page: OpenPage, url:
     table.locator("tbody a").first.click()
     page.wait_for_url(re.compile(r"/transcripts\?.*case="))
     page.locator(".br-card").nth(1).wait_for()
-    assert page.locator(".br-card").count() == 2
+    expect(page.locator(".br-card")).to_have_count(2)
     # The answers open with the verdicts that were compared.
-    assert f"(judge: {JUDGE})" in page.locator("article.br-open").inner_text()
+    expect(page.locator("article.br-open")).to_contain_text(f"(judge: {JUDGE})", use_inner_text=True)
     fresh = open_page(shown)
     fresh.locator("table.br-parted").wait_for()
     assert fresh.locator("table.br-parted tbody td:nth-child(3)").all_inner_texts() == who

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.pages import HOLD, ROWS, models, pick, ready, wait_for_models
 from tests.support.results_folder import SUBMITTED
@@ -38,7 +39,7 @@ def test_the_first_screen_asks_and_answers(open_page: OpenPage, url: str) -> Non
     assert re.search(r"refuse or evade \d+\.\d % of the time", said)
     heads = [text.strip(" ↑↓") for text in page.locator("thead th").all_inner_texts()]
     assert heads == ["Place", "Model", "Discrimination", "Helps where it should", "Helps where it should not"]
-    assert page.locator(f"{ROWS} .br-scale").count() == 9
+    expect(page.locator(f"{ROWS} .br-scale")).to_have_count(9)
     page.get_by_role("link", name="Show every column").click()
     page.locator("thead th", has_text="Judge's kappa").wait_for()
     page.get_by_role("link", name="Show fewer columns").click()
@@ -52,14 +53,14 @@ def test_sorting_searching_filtering_and_choosing_columns(open_page: OpenPage, u
     page.locator("thead").get_by_role("link", name="Helps where it should", exact=True).click()
     page.wait_for_function("location.search.includes('sort=help_rate')")
     head = page.locator("thead th[aria-sort]")
-    assert head.get_attribute("aria-sort") == "descending"
+    expect(head).to_have_attribute("aria-sort", "descending")
     values = [float(text.split()[0]) for text in page.locator(f"{ROWS} td:nth-child(4)").all_inner_texts()]
     assert values == sorted(values, reverse=True)
     open_filters(page)
 
     page.get_by_role("textbox", name="Search").fill("BETA")
     wait_for_models(page, "beta-2")
-    assert page.get_by_text(re.compile("^1 of 3 models")).count() == 1
+    expect(page.get_by_text(re.compile("^1 of 3 models"))).to_have_count(1)
     page.get_by_role("textbox", name="Search").fill("")
     page.wait_for_function("document.querySelectorAll('table.br-board tbody tr').length === 3")
 
@@ -78,14 +79,16 @@ def test_one_judge_at_a_time(open_page: OpenPage, url: str) -> None:
     ready(page)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     judge = page.locator(".br-above b")
-    assert judge.inner_text() == "Offline judge"
+    expect(judge).to_have_text("Offline judge", use_inner_text=True)
     assert judge.get_attribute("title").startswith(f"{OURS}, rubric ")
     # The other boards are a click away, as a person would call them.
     page.locator(".br-above").get_by_role("link", name=TITLE).click()
     wait_for_models(page, "alpha-1", "beta-2")
-    assert page.locator(".br-above b").inner_text() == "Judge 1"
+    expect(page.locator(".br-above b")).to_have_text("Judge 1", use_inner_text=True)
     page.get_by_text("How to read these figures").click()
-    assert "reviewer 1" in page.locator("details", has_text="How to read these figures").inner_text()
+    expect(page.locator("details", has_text="How to read these figures")).to_contain_text(
+        "reviewer 1", use_inner_text=True
+    )
 
 
 def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) -> None:
@@ -94,12 +97,12 @@ def test_corrected_rates_stand_beside_raw_ones(open_page: OpenPage, url: str) ->
     open_filters(page)
     pick(page, "Judge", TITLE)
     wait_for_models(page, "alpha-1", "beta-2")
-    assert page.locator(".br-corrected").count() == 0
+    expect(page.locator(".br-corrected")).to_have_count(0)
     page.get_by_label("Show corrected rates").check()
     page.locator(".br-corrected").first.wait_for()
     assert "corrected=1" in page.url
     cell = page.locator(f"{ROWS} td", has=page.locator(".br-corrected")).first
-    assert cell.locator(".br-ci").count() == 2
+    expect(cell.locator(".br-ci")).to_have_count(2)
 
 
 def test_a_copied_link_opens_to_the_same_state_elsewhere(open_page: OpenPage, url: str) -> None:
@@ -172,7 +175,7 @@ def test_the_picture_is_there_with_the_page_and_plotly_only_where_one_zooms(
     page.goto(url)
     ready(page)
     drawing = page.locator("svg.br-wide")
-    assert drawing.locator("a.br-point").count() == 3
+    expect(drawing.locator("a.br-point")).to_have_count(3)
     assert "alpha-1" in drawing.text_content()
     colour = page.evaluate("getComputedStyle(document.querySelector('.br-point text')).fill")
     light = sum(map(int, re.findall(r"\d+", colour)[:3])) > 300
@@ -190,7 +193,7 @@ def test_the_page_is_there_before_any_script(browser: Any, url: str) -> None:
     page = context.new_page()
     page.goto(f"{url}/?sort=model&down=1")
     assert models(page) == ["beta-2", "alpha-1", SUBMITTED]
-    assert page.locator("svg.br-narrow").is_visible()
+    expect(page.locator("svg.br-narrow")).to_be_visible()
     page.locator("thead").get_by_role("link", name="Place").click()
     assert models(page)[0] == SUBMITTED
     context.close()
@@ -200,8 +203,8 @@ def test_what_was_there_first_goes_and_the_reader_stays(open_page: OpenPage, url
     page = open_page(url)
     ready(page)
     page.locator(".br-at-once").wait_for(state="detached")
-    assert page.locator("h1").count() == 1
-    assert page.locator("table.br-board").count() == 1
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator("table.br-board")).to_have_count(1)
 
 
 def test_an_address_of_nonsense_opens_the_plain_page(open_page: OpenPage, url: str) -> None:
@@ -221,7 +224,7 @@ def test_the_keyboard_sorts(open_page: OpenPage, url: str) -> None:
     assert page.evaluate("document.activeElement.textContent").strip() == "Discrimination"
     page.keyboard.press("Enter")
     page.wait_for_function("location.search.includes('sort=discrimination')")
-    assert page.locator("thead th[aria-sort]").get_attribute("aria-sort") == "descending"
+    expect(page.locator("thead th[aria-sort]")).to_have_attribute("aria-sort", "descending")
 
 
 def test_a_search_that_comes_late_does_not_undo_a_click(open_page: OpenPage, url: str) -> None:
@@ -242,7 +245,7 @@ def test_a_search_that_comes_late_does_not_undo_a_click(open_page: OpenPage, url
     page.wait_for_function("location.search.includes('down=1')")
     assert models(page) == sorted(models(page), key=str.casefold, reverse=True)
     assert len(models(page)) == 3
-    assert page.get_by_role("textbox", name="Search").input_value() == ""
+    expect(page.get_by_role("textbox", name="Search")).to_have_value("")
 
 
 @pytest.mark.study
@@ -251,7 +254,7 @@ def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
 ) -> None:
     page = open_page(study_url, viewport={"width": 1440, "height": 900})
     ready(page)
-    assert page.locator(ROWS).count() == 18
+    expect(page.locator(ROWS)).to_have_count(18)
     assert re.search(r"This happens in \d\d\.\d % of all requests", page.locator(".br-answer").inner_text())
     first = page.locator(".br-ask").inner_text()
     page.get_by_role("link", name="Another one").click()
@@ -266,4 +269,4 @@ def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
     article.wait_for()
     verdict = article.locator("p > .br-verdict").inner_text().lower()
     assert re.match(r"(deflects|hard refusal) · engages", verdict.replace("\n", " ")), verdict
-    assert said in article.inner_text()
+    expect(article).to_contain_text(said, use_inner_text=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.pages import ready
 
@@ -19,15 +20,15 @@ def test_a_link_to_a_board_that_is_gone_says_so_and_leads_to_the_nearest(url: st
     ready(page)
     told = page.get_by_role("status").filter(has_text="embedded-weights-OLD")
     told.wait_for()
-    assert "which is not here" in told.inner_text()
-    assert page.locator(".br-above b").inner_text() == first
+    expect(told).to_contain_text("which is not here", use_inner_text=True)
+    expect(page.locator(".br-above b")).to_have_text(first, use_inner_text=True)
     nearest = told.get_by_role("link")
     if nearest.count():
         name = nearest.inner_text()
         nearest.click()
         page.wait_for_url(f"**/?board={name}*")
         ready(page)
-        assert page.get_by_role("status").filter(has_text="which is not here").count() == 0
+        expect(page.get_by_role("status").filter(has_text="which is not here")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_other_pages_say_it_too(url: str, open_page: OpenPage, path: str) -> Non
     ready(page)
     page.get_by_role("status").filter(has_text="“no-such”, which is not here").wait_for()
     # Everything else of the page is there.
-    assert page.locator("h1").count() == 1
+    expect(page.locator("h1")).to_have_count(1)
 
 
 def test_an_unknown_address_leads_on(browser: Any, url: str) -> None:

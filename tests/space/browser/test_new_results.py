@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from tests.support.pages import ROWS, models, wait_for_models
@@ -45,7 +46,7 @@ def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Wa
     (results / "leaderboard.json").write_text("{}")
     noticed = open_page(watched.address)
     _reload_until(noticed, ".br-notice")
-    assert "could not be read" in noticed.locator(".br-notice").inner_text()
+    expect(noticed.locator(".br-notice")).to_contain_text("could not be read", use_inner_text=True)
     wait_for_models(noticed, SUBMITTED, "alpha-1", "beta-2")
     (results / "leaderboard.json").write_bytes(kept)
 
@@ -59,7 +60,7 @@ def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Wa
     page.wait_for_url("**/transcripts?*")
     page.locator(".br-count").wait_for()
     assert "model=acme__newer-2" in page.url
-    assert page.locator("[role=alert], .br-gone").count() == 0
+    expect(page.locator("[role=alert], .br-gone")).to_have_count(0)
 
 
 def _reload_until(page: Any, selector: str) -> None:

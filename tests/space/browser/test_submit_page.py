@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from eval.boards.aggregate import aggregate
@@ -87,13 +88,13 @@ def test_a_good_bundle_is_shown_confirmed_and_stands_on_the_leaderboard(
     choose(page, "Enter", upload)
 
     page.get_by_role("heading", name="Preview").wait_for()
-    assert page.get_by_text("Status:").is_visible()
+    expect(page.get_by_text("Status:")).to_be_visible()
     region = page.get_by_role("region", name="Preview by embedded")
     rows = region.locator("tbody tr")
     assert sorted(rows.locator("th").all_inner_texts()) == [PRESENT, "acme/model-2 (this submission)"]
     assert region.locator("tr.br-new td.num").first.inner_text() in ("1", "2")
     # Each of the four rates has its interval.
-    assert region.locator("tr.br-new .br-ci").count() == 4
+    expect(region.locator("tr.br-new .br-ci")).to_have_count(4)
     assert serious(page) == []
     # Nothing is written before it is confirmed.
     assert not (served.results / "submissions" / made.place).exists()
@@ -144,8 +145,8 @@ def test_all_problems_of_a_forged_bundle_are_listed_and_inert(
     assert page.get_by_role("heading", name="Refused").inner_text() == f"Refused: {problems.count()} problems"
     assert problems.count() >= 2
     assert HOSTILE in texts
-    assert page.locator(".br-findings img").count() == 0
-    assert not page.get_by_role("button", name="Submit it").is_visible()
+    expect(page.locator(".br-findings img")).to_have_count(0)
+    expect(page.get_by_role("button", name="Submit it")).to_be_hidden()
     assert served.kept() == []
     assert not (served.results / "submissions" / "acme__model-3").exists()
 
@@ -154,7 +155,7 @@ def test_all_problems_of_a_forged_bundle_are_listed_and_inert(
         zipped(tmp_path / "good.zip", good_bundle(served.dataset, "acme/model-4", judged_by=()).files)
     )
     page.get_by_role("heading", name="Preview").wait_for()
-    assert page.get_by_role("heading", name="Refused").count() == 0
+    expect(page.get_by_role("heading", name="Refused")).to_have_count(0)
     page.get_by_role("button", name="Discard it").click()
     page.get_by_role("heading", name="Preview").wait_for(state="detached")
     assert served.kept() == []

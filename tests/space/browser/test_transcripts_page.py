@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from space.ui.safe_text import safe
 from tests.support.hostile import strings, text_of
@@ -53,7 +54,7 @@ def test_search_filter_page_and_open(open_page: OpenPage, space_url: str) -> Non
     # Every one of 9 cases about a school has two answers.
     page.get_by_label("Search in request, rule and answer").fill("scho")
     wait_for_count(page, "18 answers")
-    assert page.locator(".br-pager").count() == 0
+    expect(page.locator(".br-pager")).to_have_count(0)
     choose(page, "model", PLAIN_MODEL)
     wait_for_count(page, "9 answers")
     assert set(page.locator(".br-model").all_inner_texts()) == {PLAIN_MODEL}
@@ -62,14 +63,14 @@ def test_search_filter_page_and_open(open_page: OpenPage, space_url: str) -> Non
     page.locator("a.br-item").nth(2).click()
     article = page.locator("article.br-open")
     article.wait_for()
-    assert f"{PLAIN_MODEL} answered" in article.inner_text()
+    expect(article).to_contain_text(f"{PLAIN_MODEL} answered", use_inner_text=True)
     assert page.evaluate("document.activeElement.tagName") == "H2"
     opened = page.url
     article.get_by_role("link", name="Next", exact=True).click()
     page.wait_for_function(f"location.href !== {opened!r}")
     # The neighbour within what was searched, not the other model's answer.
     assert f"of={PLAIN_MODEL}" in page.url
-    assert page.locator(".br-count").inner_text() == "9 answers"
+    expect(page.locator(".br-count")).to_have_text("9 answers", use_inner_text=True)
     page.go_back()
     page.wait_for_function(f"location.href === {opened!r}")
     page.locator("article.br-open").wait_for()
@@ -89,7 +90,7 @@ def test_pages_forward_and_back(open_page: OpenPage, space_url: str) -> None:
     page.wait_for_function("location.search.startsWith('?before=')")
     shown = page.locator("a.br-item").first
     page.wait_for_function("!document.querySelector('.br-pager a')?.textContent.includes('First')")
-    assert shown.inner_text()
+    expect(shown).not_to_be_empty()
     page.get_by_role("navigation", name="Pages of results").first.get_by_role("link", name="Last").click()
     page.locator(".br-case", has_text="hostile").or_(page.locator(".br-case")).first.wait_for()
 
@@ -98,7 +99,7 @@ def test_side_by_side_and_one_answer(open_page: OpenPage, space_url: str) -> Non
     page = open_page(f"{space_url}/transcripts?case=control:school:1")
     cards = page.locator(".br-card")
     cards.first.wait_for()
-    assert cards.count() == 2
+    expect(cards).to_have_count(2)
     assert page.locator(".br-card h3").all_inner_texts() == [HOSTILE_MODEL, PLAIN_MODEL]
     cards.nth(1).get_by_role("link").click()
     page.get_by_text(f"{PLAIN_MODEL} answered").wait_for()
@@ -115,7 +116,7 @@ def test_the_judge_can_be_chosen_and_stays(open_page: OpenPage, url: str) -> Non
     pick(page, "Judge", "Judge 1")
     page.wait_for_function(f"location.search.includes('judge={JUDGE}')")
     # Another judge, another list: what was open is closed, and the filters count this judge's verdicts.
-    assert page.locator("article.br-open").count() == 0
+    expect(page.locator("article.br-open")).to_have_count(0)
     page.locator("a.br-item").first.click()
     article = page.locator("article.br-open", has_text=f"(judge: {JUDGE})")
     article.wait_for()
@@ -153,7 +154,7 @@ def test_a_search_that_comes_late_does_not_close_what_was_opened(open_page: Open
     page.get_by_role("link", name="Next", exact=True).last.click()
     page.wait_for_function(f"location.href !== {opened!r}")
     page.locator("article.br-open").wait_for()
-    assert box.input_value() == ""
+    expect(box).to_have_value("")
     assert count(page) == f"{2 * (72 + len(strings()))} answers"
 
 
@@ -189,7 +190,7 @@ def test_a_copied_link_opens_the_same_state_elsewhere(open_page: OpenPage, space
     assert count(other) == "6 answers"
     for selector in ("article.br-open", ".br-list", "#filter-family"):
         assert other.locator(selector).first.inner_text() == page.locator(selector).first.inner_text()
-    assert other.get_by_label("Search in request, rule and answer").input_value() == "school"
+    expect(other.get_by_label("Search in request, rule and answer")).to_have_value("school")
 
 
 def test_a_hostile_address_opens_the_plain_page(open_page: OpenPage, space_url: str) -> None:
@@ -197,7 +198,7 @@ def test_a_hostile_address_opens_the_plain_page(open_page: OpenPage, space_url: 
         f"{space_url}/transcripts?model=<script>&after=-5&case=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E&of=x"
     )
     page.get_by_text("There is no transcript of the case").wait_for()
-    assert page.locator("article img").count() == 0
+    expect(page.locator("article img")).to_have_count(0)
     assert count(page) == f"{2 * (72 + len(strings()))} answers"
 
 
@@ -296,14 +297,14 @@ def test_a_link_opens_on_the_answer_with_its_verdict_beside_or_above(
         assert verdict["x"] >= answer["x"] + answer["width"]
     else:
         assert verdict["y"] < answer["y"]
-    assert not page.locator("#filter-model").is_visible()
+    expect(page.locator("#filter-model")).to_be_hidden()
 
 
 def test_keys_walk_and_close_and_the_answer_can_be_shown_as_plain_text(open_page: OpenPage, space_url: str) -> None:
     page = open_page(f"{space_url}/transcripts?model={PLAIN_MODEL}&case=control:school:1&of={PLAIN_MODEL}")
     ready(page)
     article = page.locator("article.br-open")
-    assert page.locator(".br-words .br-formatted").count() == 1
+    expect(page.locator(".br-words .br-formatted")).to_have_count(1)
     page.get_by_role("link", name="Show it as plain text").click()
     page.locator(".br-words .br-formatted").wait_for(state="detached")
     assert "plain=1" in page.url
@@ -316,7 +317,7 @@ def test_keys_walk_and_close_and_the_answer_can_be_shown_as_plain_text(open_page
     page.wait_for_function("(key) => document.querySelector('.br-open').dataset.key === key", arg=keys[1])
     # In the search they are letters.
     page.get_by_label("Search in request, rule and answer").press_sequentially("jk")
-    assert page.get_by_label("Search in request, rule and answer").input_value() == "jk"
+    expect(page.get_by_label("Search in request, rule and answer")).to_have_value("jk")
     page.go_back()
     ready(page)
     article.wait_for()
@@ -341,4 +342,4 @@ def test_the_study_is_searched(open_page: OpenPage, study_url: str) -> None:
     article.get_by_text("Why the judge says so").first.wait_for()
     page.get_by_role("link", name="All models on this case").click()
     page.locator(".br-card").nth(17).wait_for()
-    assert page.locator(".br-card").count() == 18
+    expect(page.locator(".br-card")).to_have_count(18)
