@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from huggingface_hub import Volume
 
@@ -34,10 +34,18 @@ class JobPlan:
     image: str = IMAGE
     namespace: str | None = None
 
-    @property
-    def volumes(self) -> list[Volume] | None:
-        """The bucket, as the Hub takes it."""
-        return [Volume(type="bucket", source=self.bucket, mount_path=WORK)] if self.bucket else None
+    def told(self, namespace: str) -> dict[str, Any]:
+        """It as the Hub's client takes it."""
+        return {
+            "image": self.image,
+            "command": list(self.command),
+            "env": dict(self.environment),
+            "secrets": {secret.env: secret.reveal() for secret in self.secrets},
+            "flavor": self.flavor,
+            "timeout": self.timeout,
+            "volumes": [Volume(type="bucket", source=self.bucket, mount_path=WORK)] if self.bucket else None,
+            "namespace": namespace,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +60,7 @@ class StartedJob:
 def start_job(hub: Hub, plan: JobPlan) -> StartedJob:
     """Start a job now. Raises RemoteError where the Hub does not take it."""
     namespace = plan.namespace or hub.whoami()
-    made = hub._ask(
-        "starting a job",
-        namespace,
-        lambda: hub._api.run_job(
-            image=plan.image,
-            command=list(plan.command),
-            env=dict(plan.environment),
-            secrets={secret.env: secret.reveal() for secret in plan.secrets},
-            flavor=plan.flavor,
-            timeout=plan.timeout,
-            volumes=plan.volumes,
-            namespace=namespace,
-        ),
-    )
+    made = hub._ask("starting a job", namespace, lambda: hub._api.run_job(**plan.told(namespace)))
     return StartedJob(str(made.id), namespace, str(made.url))
 
 
@@ -78,18 +73,7 @@ def schedule_job(hub: Hub, plan: JobPlan, schedule: str) -> str:
     made = hub._ask(
         "scheduling a job",
         namespace,
-        lambda: hub._api.create_scheduled_job(
-            image=plan.image,
-            command=list(plan.command),
-            schedule=schedule,
-            concurrency=False,
-            env=dict(plan.environment),
-            secrets={secret.env: secret.reveal() for secret in plan.secrets},
-            flavor=plan.flavor,
-            timeout=plan.timeout,
-            volumes=plan.volumes,
-            namespace=namespace,
-        ),
+        lambda: hub._api.create_scheduled_job(schedule=schedule, concurrency=False, **plan.told(namespace)),
     )
     return str(made.id)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -88,7 +87,6 @@ class BatchWork:
     poll: float = POLL_S
     sleep: Callable[[float], None] = time.sleep
     tell: Callable[[str], None] = lambda line: None
-    taken: Counter[str] = field(default_factory=Counter)
 
     def collect(self, queries: Sequence[Query]) -> None:
         """Hand in what is in no batch yet, wait for all batches of the run, and take in their answers.
@@ -98,8 +96,8 @@ class BatchWork:
         with self.run.writing():
             self._find_again()
             waiting = {case_id for one in open_batches(self.run) for case_id in one.case_ids}
-            for part in self._parts([query for query in queries if query.case_id not in waiting]):
-                self._hand_in(part)
+            for record, lines in self._parts([query for query in queries if query.case_id not in waiting]):
+                self._hand_in(record, lines)
             self._follow()
 
     def cancel(self) -> None:
@@ -124,36 +122,30 @@ class BatchWork:
                     self._note(msgspec.structs.replace(one, id=found))
                     self.tell(f"Batch {found}: found again")
 
-    def _parts(self, queries: Sequence[Query]) -> Iterator[list[tuple[Query, int]]]:
-        """The queries in parts that fit a batch, each with the size of its line."""
-        part: list[tuple[Query, int]] = []
-        size = 0
+    def _parts(self, queries: Sequence[Query]) -> Iterator[tuple[BatchRecord, list[bytes]]]:
+        """The queries in parts that fit a batch: what is written down of each, and its requests."""
+        mark, ids, lines, size = secrets.token_hex(6), list[str](), list[bytes](), 0
         for query in queries:
-            length = len(self.queue.line("0" * 24, request_of(self.run.settings, query))) + 1
-            if part and (len(part) == self.queue.most_requests or size + length > self.queue.most_bytes):
-                yield part
-                part, size = [], 0
-            part.append((query, length))
-            size += length
-        if part:
-            yield part
+            line = self.queue.line(_name(mark, len(ids)), request_of(self.run.settings, query))
+            if ids and (len(ids) == self.queue.most_requests or size + len(line) > self.queue.most_bytes):
+                yield BatchRecord(mark=mark, since=time.time(), case_ids=tuple(ids)), lines
+                mark, ids, lines, size = secrets.token_hex(6), [], [], 0
+                line = self.queue.line(_name(mark, 0), request_of(self.run.settings, query))
+            ids.append(query.case_id)
+            lines.append(line)
+            size += len(line) + 1
+        if ids:
+            yield BatchRecord(mark=mark, since=time.time(), case_ids=tuple(ids)), lines
 
-    def _hand_in(self, part: Sequence[tuple[Query, int]]) -> None:
-        mark = secrets.token_hex(6)
-        ids = tuple(query.case_id for query, _ in part)
-        record = BatchRecord(mark=mark, since=time.time(), case_ids=ids)
-        lines = [
-            self.queue.line(_name(mark, number), request_of(self.run.settings, query))
-            for number, (query, _) in enumerate(part)
-        ]
+    def _hand_in(self, record: BatchRecord, lines: Sequence[bytes]) -> None:
         self._note(record)
         try:
-            made = self.queue.submit(lines, mark)
+            made = self.queue.submit(lines, record.mark)
         except NotMadeError:
-            self._save([one for one in batches_of(self.run) if one.mark != mark])
+            self._save([one for one in batches_of(self.run) if one.mark != record.mark])
             raise
         self._note(msgspec.structs.replace(record, id=made))
-        self.tell(f"Batch {made}: {counted(len(ids), 'case')} handed in")
+        self.tell(f"Batch {made}: {counted(len(lines), 'case')} handed in")
 
     def _follow(self) -> None:
         """Look at all open batches until each has ended and is taken in."""
@@ -195,7 +187,6 @@ class BatchWork:
         cost = cost_of_answer(answer, self.price) if paid else 0.0
         # After a kill some are in the run already, word for word.
         self.run.append_new([Answer.of(case_id, text, answer, cost, now())])
-        self.taken[answer.status] += 1
 
     def _note(self, record: BatchRecord) -> None:
         """Put a record in the place of the one with its mark, or behind the others."""

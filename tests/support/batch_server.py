@@ -11,8 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.support.loopback import LoopbackServer, Silent
 
 KEY = "sk-test-key-of-the-batch-server"
 
@@ -40,7 +42,7 @@ class Batch:
     status: str = "in_progress"
 
 
-class BatchServer:
+class BatchServer(LoopbackServer):
     """``with BatchServer(answer) as server``; ``server.base_url`` ends in /v1."""
 
     def __init__(self, answer: Answer = lambda query: "Here is how.", *, looks: int = 2) -> None:
@@ -56,16 +58,13 @@ class BatchServer:
         self._lock = threading.Lock()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Silent):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
+            def do_GET(self) -> None:  # noqa: N802
                 self._reply(b"")
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802
                 self._reply(self.rfile.read(int(self.headers.get("content-length", 0))))
 
             def _reply(self, body: bytes) -> None:
@@ -81,31 +80,16 @@ class BatchServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def root(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Handler)
 
     @property
     def base_url(self) -> str:
         return f"{self.root}/v1"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
-
     def _handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes] | None:
         headers = {name.lower(): value for name, value in headers.items()}
         self.keys.add(headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer "))
-        path = path.partition("?")[0]
+        path, _, asked = path.partition("?")
         self.calls[f"{method} {re.sub(r'(batch|file|msgbatch)_[0-9]+', '…', path)}"] += 1
         if self.refuses and method == "POST":
             return self._error(*self.refuses)
@@ -121,11 +105,18 @@ class BatchServer:
             return 200, self.files[match[1]]
         if path in ("/v1/batches", "/v1/messages/batches"):
             if method == "GET":
-                return 200, _json({"data": [self._told(name, anthropic) for name in reversed(self.batches)]})
+                return 200, _json(self._listed(asked, anthropic))
             return self._make(json.loads(body), anthropic)
         if match := re.fullmatch(r"/v1/(?:messages/)?batches/((?:batch|msgbatch)_[0-9]+)(/cancel|/results)?", path):
             return self._one(match[1], match[2], anthropic)
         return 404, _json({"error": {"message": f"Unknown path {path}"}})
+
+    def _listed(self, asked: str, anthropic: bool) -> dict[str, Any]:
+        """The newest first, two at a time."""
+        names = list(reversed(self.batches))
+        after = parse_qs(asked).get("after_id" if anthropic else "after")
+        names = names[names.index(after[0]) + 1 :] if after else names
+        return {"data": [self._told(name, anthropic) for name in names[:2]], "has_more": len(names) > 2}
 
     def _make(self, given: dict[str, Any], anthropic: bool) -> tuple[int, bytes] | None:
         if anthropic:

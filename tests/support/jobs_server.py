@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from tests.support.loopback import LoopbackServer, Silent
 
 TOKEN = "hf_tokenofthejobsserver"
 
 
-class JobsServer:
+class JobsServer(LoopbackServer):
     """``with JobsServer() as server``; what was asked stands in ``jobs`` and ``scheduled``."""
 
     def __init__(self, log: tuple[str, ...] = ("collecting", "done"), stage: str = "COMPLETED") -> None:
@@ -20,11 +20,8 @@ class JobsServer:
         self.refuses: int | None = None
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
+        class Handler(Silent):
+            def do_GET(self) -> None:  # noqa: N802
                 path = self.path.partition("?")[0]
                 if path == "/api/whoami-v2":
                     self._json({"name": "alice", "type": "user", "auth": {"type": "access_token"}})
@@ -36,7 +33,7 @@ class JobsServer:
                 else:
                     self._json(outer._told(outer.stage))
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 if outer.refuses:
                     self._json({"error": "Payment required: add credits"}, outer.refuses)
@@ -60,22 +57,11 @@ class JobsServer:
                 self.send_header("content-type", kind)
                 self.end_headers()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        super().__init__(Handler)
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+        return self.root
 
     def _told(self, stage: str) -> dict[str, Any]:
         message = None if stage in ("RUNNING", "COMPLETED") else "exit code 1"

@@ -26,6 +26,8 @@ MARK: Final = "blind_refusal"
 _ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled", "canceled", "ended"})
 # A clock may be off by so many seconds.
 _SLACK_S: Final = 300.0
+# Of an account's batches, a hundred each.
+_MOST_PAGES: Final = 50
 
 
 class BatchState(NamedTuple):
@@ -105,6 +107,17 @@ class _Queue:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    def _listed(self, path: str, cursor: str) -> Iterator[dict[str, Any]]:
+        """The account's batches, the newest first."""
+        more = ""
+        for _ in range(_MOST_PAGES):
+            told = self._http.get(f"{path}?limit=100{more}")
+            found = _objects(told.get("data"))
+            yield from found
+            if not found or told.get("has_more") is not True:
+                return
+            more = f"&{cursor}={quote(_id(found[-1]), safe='')}"
+
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         dialect = Dialect(self._endpoint.provider.token_field)
         body: dict[str, Any] = json.loads(request.encode(self._endpoint, dialect))
@@ -141,9 +154,9 @@ class OpenAIQueue(_Queue):
 
     def find(self, known: HandedIn) -> str | None:
         """The batch with the mark."""
-        listed = self._http.get("/batches?limit=100").get("data")
-        found = [one for one in _objects(listed) if _object(one.get("metadata")).get(MARK) == known.mark]
-        return _id(found[0]) if found else None
+        listed = self._listed("/batches", "after")
+        found = (one for one in listed if _object(one.get("metadata")).get(MARK) == known.mark)
+        return next(map(_id, found), None)
 
     def look(self, batch: str) -> BatchState:
         """Its state, with the first errors of its validation."""
@@ -193,7 +206,7 @@ class AnthropicQueue(_Queue):
         A batch carries no mark here; the names of its requests do, which the output shows. Raises RemoteError where
         several are alike.
         """
-        listed = _objects(self._http.get("/messages/batches?limit=100").get("data"))
+        listed = self._listed("/messages/batches", "after_id")
         alike = [
             _id(one)
             for one in listed

@@ -26,6 +26,12 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(eval_group, ["run", *arguments])
 
 
+def at_no_cost(server: ChatServer, dataset: str, out: Path) -> tuple[str, ...]:
+    """The options of a run of a model that costs nothing."""
+    where = ("--model", "m", "--base-url", server.base_url, "--price", "0,0")
+    return *where, "--dataset", dataset, "--out", str(out)
+
+
 def test_model_and_judge_at_different_addresses_in_one_command(
     dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,18 +59,7 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with ChatServer() as model:
-        base = (
-            "--model",
-            "m",
-            "--base-url",
-            model.base_url,
-            "--price",
-            "0,0",
-            "--dataset",
-            dataset,
-            "--out",
-            str(tmp_path / "run"),
-        )
+        base = at_no_cost(model, dataset, tmp_path / "run")
         for judge, said in (("model:j", "no telling where it runs"), ("model:openai/gpt-5.4", "OPENAI_API_KEY")):
             done = run(*base, "--judge", judge)
             assert isinstance(done.exception, InputError)
@@ -87,20 +82,7 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
 def test_a_choice_of_the_judges_providers_needs_a_router_and_a_judge_that_asks(dataset: str, tmp_path: Path) -> None:
     out = str(tmp_path / "run")
     with ChatServer() as model:
-        base = (
-            "--model",
-            "m",
-            "--base-url",
-            model.base_url,
-            "--price",
-            "0,0",
-            "--dataset",
-            dataset,
-            "--limit",
-            "1",
-            "--out",
-            out,
-        )
+        base = (*at_no_cost(model, dataset, Path(out)), "--limit", "1")
         judge = ("--judge-base-url", model.base_url, "--judge-price", "0,0")
         done = run(*base, "--judge", "model:j", *judge, "--judge-provider", "Azure")
         assert str(done.exception).startswith(

@@ -14,7 +14,7 @@ from dataset_builder.errors import DataError, InputError, RemoteError
 from eval.cli import eval_group
 from eval.runs.batches import FILE, batches_of, open_batches
 from eval.runs.folder import RunFolder
-from tests.support.batch_server import KEY, BatchServer, Failed
+from tests.support.batch_server import KEY, Batch, BatchServer, Failed
 
 APIS = ("openai", "anthropic")
 
@@ -122,11 +122,15 @@ def test_a_hand_in_that_was_cut_off_is_found_again(dataset: OpenedDataset, tmp_p
         assert isinstance(broken.exception, RemoteError), broken.output
         (record,) = open_batches(RunFolder.open(tmp_path / "r"))
         assert record.id is None
+        # Others have been made since, more than are listed at once.
+        made = next(iter(server.batches))
+        for number in range(2, 6):
+            server.batches[made[:-1] + str(number)] = Batch({"other": {"messages": [{"content": "x"}]}})
         done = run(server, dataset, tmp_path / "r", api)
         assert done.exit_code == 0, (done.output, done.exception)
         assert "found again" in done.output
         # Paid for once.
-        assert len(server.batches) == 1
+        assert len(server.batches) == 5
     assert statuses(tmp_path / "r") == {"ok": len(dataset.built.cases())}
 
 
