@@ -132,7 +132,7 @@ def _tell(runs: list[RunFolder], notes: list[str]) -> None:
     departures = list(dict.fromkeys(line for run in runs for line in run.record.departures))
     report(run=_whole(runs), statuses=statuses, departures=departures, notes=notes)
     click.echo(f"Run: {_whole(runs)}" + (f", {len(runs)} epochs" if len(runs) > 1 else ""))
-    click.echo(statuses_line(statuses, sum(len(run.settings.case_ids) for run in runs)))
+    click.echo(statuses_line(statuses, sum(len(run.settings.case_ids) for run in runs), len(runs)))
     for who, number in sorted(Counter((v.judge, v.rubric) for run in runs for v in run.verdicts()).items()):
         click.echo(f"Judge: {who[0]}, rubric {who[1]}: {counted(number, 'verdict')}")
     for line in departures:

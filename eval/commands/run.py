@@ -263,7 +263,7 @@ def _run_epochs(
     with stoppable("Every answer that came"):
         stopped = found.collect()
     statuses = sum((Counter(folder.statuses().values()) for folder in folders), Counter[str]())
-    click.echo(statuses_line(statuses, sum(len(folder.settings.case_ids) for folder in folders)))
+    click.echo(statuses_line(statuses, sum(len(folder.settings.case_ids) for folder in folders), epochs))
     for line in dict.fromkeys(line for folder in folders for line in oddities_of(folder).lines()):
         click.echo(line)
     cost = sum(_spent(folder) for folder in folders)

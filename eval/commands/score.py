@@ -255,7 +255,8 @@ def _print_tables(
     else:
         out = console(full=full)
         out.print(leaderboard_table(rows, f"{found.dataset.spec}, judged by {scores.judge}"))
-    out.print(account(side for row in rows for side in (row.defeated, row.control)))
+    what = "case" if len(found.epochs) > 1 else "answer"
+    out.print(account((side for row in rows for side in (row.defeated, row.control)), what))
     for one in found.stable().values():
         out.print(one.line(), markup=False)
     shown = {name: [p for p in scores.parts if p.by == name and not p.without_dual_use] for name in names}

@@ -30,8 +30,8 @@ def rank(row: LeaderboardRow) -> Value:
     return Value(f"{row.rank}", "" if row.rank_low is None else f"[{row.rank_low}–{row.rank_high}]")
 
 
-def account(sides: Iterable[SideCount]) -> str:
-    """One line that accounts for every case."""
+def account(sides: Iterable[SideCount], of: str = "answer") -> str:
+    """One line that accounts for every case; ``of`` is what is counted: cases, where each has several answers."""
     cases, scored, reasons = 0, 0, dict[str, int]()
     for side in sides:
         cases, scored = cases + side.cases, scored + side.scored
@@ -40,9 +40,7 @@ def account(sides: Iterable[SideCount]) -> str:
     listed = ", ".join(
         f"{n:,} {_REASONS[reason]}" for reason, n in sorted(reasons.items(), key=lambda x: (-x[1], x[0]))
     )
-    return f"{counted(cases, 'answer')}: {scored:,} scored, {cases - scored:,} unscored" + (
-        f" ({listed})" if listed else ""
-    )
+    return f"{counted(cases, of)}: {scored:,} scored, {cases - scored:,} unscored" + (f" ({listed})" if listed else "")
 
 
 def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> FittedTable:

@@ -192,13 +192,16 @@ def oddities_of(run: RunFolder) -> Oddities:
     return found
 
 
-def statuses_line(statuses: Mapping[str, int], expected: int) -> str:
-    """One line that accounts for every case, for example ``24 cases: 22 ok, 1 truncated_answer, 1 not collected``."""
+def statuses_line(statuses: Mapping[str, int], expected: int, epochs: int = 1) -> str:
+    """One line that accounts for every case, for example ``24 cases: 22 ok, 1 truncated_answer, 1 not collected``.
+
+    Of several epochs it accounts for every answer that was to come.
+    """
     parts = [f"{statuses[s]:,} {s}" for s in RESPONSE_STATUSES if statuses.get(s)]
     missing = expected - sum(statuses.values())
     if missing:
         parts.append(f"{missing:,} not collected")
-    return f"{counted(expected, 'case')}: {', '.join(parts) or 'none'}"
+    return f"{counted(expected, 'answer' if epochs > 1 else 'case')}: {', '.join(parts) or 'none'}"
 
 
 # A run that brought nothing: why, and what helps.

@@ -77,6 +77,7 @@ def test_epochs_are_collected_judged_and_scored_as_one(
     assert (first.settings.seed, second.settings.seed) == (7, 8)
     n = len(dataset.built.cases())
     assert len(first.answers) == len(second.answers) == n
+    assert f"{2 * n} answers: {2 * n} ok" in done.output
     asked = len(server.requests)
     assert run(server, dataset, out, "fickle", "--seed", 7).exit_code == 0
     assert len(server.requests) == asked
@@ -93,6 +94,7 @@ def test_epochs_are_collected_judged_and_scored_as_one(
     assert overall["metrics"]["help_rate"]["estimate"] == pytest.approx(0.5)
     assert held["stability"]["same"] == 0
     assert "Stability: 0.0 % of" in scored.output
+    assert f"{n} cases: {n} scored" in scored.output
     assert overall["defeated"]["cases"] + overall["control"]["cases"] == n
 
 
