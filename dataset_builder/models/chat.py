@@ -87,6 +87,8 @@ class _Call:
     lost_before: Usage = _NO_TOKENS
     # A spelling that is tried for this request; the client keeps it once it has worked.
     dialect: Dialect | None = None
+    # Whether the next try is this one in other words, which nothing is to be waited for.
+    reworded: bool = False
 
 
 class ChatClient:
@@ -160,7 +162,7 @@ class ChatClient:
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, ProviderFault) and e.retryable),
             stop=lambda state: self._give_up(call, state),
-            wait=self._wait,
+            wait=lambda state: 0.0 if call.reworded else self._wait(state),
             sleep=self._sleep,
             reraise=True,
         )
@@ -229,6 +231,7 @@ class ChatClient:
             self.concurrency.release()
             raise
         call.attempts += 1
+        call.reworded = False
         client = self._idle.pop() if self._idle else self._open()
         clock = time.perf_counter()
         sound = False
@@ -343,8 +346,9 @@ class ChatClient:
                 if lasting := self._first.meant(request, fault):
                     raise lasting from None
                 raise
-            call.dialect = adapted
-            raise ProviderFault(fault.message, retryable=True, http_status=fault.http_status, wait=0.0) from None
+            call.dialect, call.reworded = adapted, True
+            self._first.sent()
+            raise ProviderFault(fault.message, retryable=True, http_status=fault.http_status) from None
         self._first.answered = True
         if call.dialect is not None:
             self._dialect = call.dialect

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
+import time
 from typing import Final
 
 import httpx
@@ -30,12 +31,16 @@ _NO_SUCH_PAGE: Final = (404, 405)
 
 
 class FirstRequest:
-    """Lets the first request of a client go ``alone_s`` ahead of the others. Used from one event loop."""
+    """Lets the first request of a client go ``alone_s`` ahead of the others, from when it was last sent.
+
+    Used from one event loop.
+    """
 
     def __init__(self, endpoint: Endpoint, alone_s: float = _ALONE_S) -> None:
         self._endpoint = endpoint
         self._alone_s = alone_s
-        self._began = False
+        # When the others go at the latest; None before the first has begun.
+        self._until: float | None = None
         self._over = asyncio.Event()
         self._lasting: LastingFault | None = None
         # Whether the server has answered at all.
@@ -45,14 +50,20 @@ class FirstRequest:
         """Wait until the first request has come back or a moment has passed; raises what it came to, if that lasts."""
         if self._over.is_set():
             return
-        if self._began:
+        if self._until is None:
+            self.sent()
+            return
+        while not self._over.is_set() and (left := self._until - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._alone_s):
+                async with asyncio.timeout(left):
                     await self._over.wait()
-            self._over.set()
-            if self._lasting is not None and not self.answered:
-                raise self._lasting
-        self._began = True
+        self._over.set()
+        if self._lasting is not None and not self.answered:
+            raise self._lasting
+
+    def sent(self) -> None:
+        """The first request goes out, or goes again in other words; the others wait from now."""
+        self._until = time.monotonic() + self._alone_s
 
     def ended(self, lasting: LastingFault | None = None) -> None:
         """Let the others go, or have them come to the same."""

@@ -16,6 +16,7 @@ from eval.commands.options import batch_options, judge_max_tokens, request_optio
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
+    from dataset_builder.dataset.opened import OpenedDataset
     from dataset_builder.work.choice import ModelChoice
     from dataset_builder.work.session import Conditions
     from dataset_builder.work.stopping import Stop
@@ -110,11 +111,12 @@ def run(
     By default as the study did it: the query alone, no system prompt, temperature 0, at most 8,000
     tokens. The same command resumes a run that was stopped, whenever and however.
     """
+    from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.models.chat import Timeouts
     from dataset_builder.output import report
     from dataset_builder.work.session import Conditions, confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.judging.registry import check_judge
+    from eval.judging.registry import check_judge, model_of
     from eval.runs.parameters import parameters
     from eval.runs.plan import RunOptions, collect_run, plan_run
     from eval.runs.published import copy_published, is_published
@@ -133,18 +135,25 @@ def run(
     stopped = None
     if by_batch and (epochs > 1 or is_published(choice.model) or choice.is_local):
         raise click.UsageError("--batch is for one answer to each case of a model at a provider.")
+    if not is_published(choice.model):
+        choice.check()
+        choice.check_route()
     if epochs > 1:
         _run_epochs(ctx, options, epochs, judge, judge_choice, tokens_of_judge, timeout)
         return
+    dataset = locate_dataset(options.dataset)
+    # Before the run's folder is made.
+    checked = judge != NO_JUDGE and (model_of(judge) or not is_published(choice.model))
+    paid = checked and judge_is_paid(dataset, choice.model, judge, judge_choice)
     if is_published(choice.model):
-        folder = copy_published(options)
+        folder = copy_published(options, dataset)
         click.echo(f"Run: {folder.path}")
     else:
-        plan = plan_run(options)
+        plan = plan_run(options, dataset)
         folder = plan.run
         for line in plan.lines():
             click.echo(line)
-        if judge != NO_JUDGE and judge_is_paid(plan, judge, judge_choice):
+        if paid:
             click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
             may_ask(yes=choice.yes)
         conditions = Conditions(timeouts=Timeouts.within(timeout) if timeout else Timeouts())
@@ -248,14 +257,15 @@ def _run_epochs(
     choice = options.choice
     if is_published(choice.model):
         raise InputError(f"{choice.model}: the dataset holds one answer to each case. Leave --epochs out.")
-    found = plan_epochs(options, epochs, locate_dataset(options.dataset), timeout)
+    dataset = locate_dataset(options.dataset)
+    paid = judge != NO_JUDGE and judge_is_paid(dataset, choice.model, judge, judge_choice)
+    found = plan_epochs(options, epochs, dataset, timeout)
     folders = [run.folder for run in found.runs]
     place = folders[0].path.parent
     click.echo(f"Run: {place}, {epochs} epochs")
     for line in found.lines():
         click.echo(line)
-    first = next(run.plan for run in found.runs if run.plan)
-    if judge != NO_JUDGE and judge_is_paid(first, judge, judge_choice):
+    if paid:
         click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
         may_ask(yes=choice.yes)
     if (estimate := found.estimate) is not None:
@@ -284,8 +294,8 @@ def _run_epochs(
         judge_and_score(ctx, place, judge, options.dataset, judge_choice, tokens_of_judge)
 
 
-def judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
-    """Whether a judge may cost money.
+def judge_is_paid(dataset: OpenedDataset, model: str, spec: str, choice: ModelChoice) -> bool:
+    """Whether a judge of a model's answers may cost money.
 
     Raises InputError now, and not after the collection, where it lacks an address, a key, a file or a price.
     """
@@ -298,7 +308,7 @@ def judge_is_paid(plan: RunPlan, spec: str, choice: ModelChoice) -> bool:
     from eval.judging.run import judging_session
 
     try:
-        judge = resolve_judge(spec, JudgeOptions(plan.dataset, plan.run.settings.model, choice=choice))
+        judge = resolve_judge(spec, JudgeOptions(dataset, model, choice=choice))
     except InputError as error:
         # There are two models and two addresses: it has to say which is meant.
         hint = " For the judge these are --judge-base-url and --judge-api-key-env." if model_of(spec) else ""

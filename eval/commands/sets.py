@@ -70,7 +70,8 @@ def run_set(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.work.session import confirm, may_ask, stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
-    from eval.judging.registry import check_judge
+    from eval.judging.registry import check_judge, model_of
+    from eval.runs.published import is_published
     from eval.sets.collect import plan_set
     from eval.sets.file import planned_runs, read_set
     from eval.sets.pressure import take_up_all
@@ -82,9 +83,13 @@ def run_set(
     name = dataset or found.dataset or DATASET
     folder = out or (Path(found.out) if found.out else Path("runs") / file.stem)
     opened = locate_dataset(name)
+    choice = replace(judge_choice, budget=budget, yes=yes)
     with tempfile.TemporaryDirectory() as nowhere:
         planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
         _refuse_in_sample(judge, planned, opened)
+        models = [one.options.choice.model for one in planned]
+        asked = [model for model in models if model_of(judge) or not is_published(model)]
+        paid = judge != NO_JUDGE and bool(asked) and judge_is_paid(opened, asked[0], judge, choice)
         if dry_run:
             # What is there counts, and nothing is made.
             planned = [one if one.is_begun else one.at(Path(nowhere) / one.name) for one in planned]
@@ -98,9 +103,7 @@ def run_set(
                 raise click.UsageError("An arm with `pressure:` needs a judge, which says what was refused.")
         if dry_run:
             return
-    choice = replace(judge_choice, budget=budget, yes=yes)
-    asked = next((run.plan for run in runs.runs if run.plan), None)
-    if judge != NO_JUDGE and asked and judge_is_paid(asked, judge, choice):
+    if paid:
         click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there", err=as_json)
         may_ask(yes=yes)
     if (estimate := runs.joined(pressed).estimate) is not None:

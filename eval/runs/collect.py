@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from dataset_builder.models.replies.usage import Usage
 from dataset_builder.models.request import ChatRequest, Message
 from dataset_builder.storage.files import now as now
 from dataset_builder.work.asking import Asker
@@ -14,6 +15,9 @@ from dataset_builder.work.stopping import Spent, Stop
 from eval.runs.answer import REPEATABLE, Answer
 from eval.runs.folder import RunFolder
 from eval.runs.run import Run
+
+# Given an answer, and how many of its tries brought nothing with their tokens: the words of the progress display.
+Seen = Callable[[Answer, int, Usage], str]
 
 
 class Query(NamedTuple):
@@ -57,9 +61,7 @@ def outstanding(run: RunFolder, queries: Iterable[Query], *, retry_errors: bool)
             yield query
 
 
-def collect(
-    run: RunFolder, queries: Iterable[Query], session: Session, seen: Callable[[Answer], str] = lambda _: ""
-) -> Stop | None:
+def collect(run: RunFolder, queries: Iterable[Query], session: Session, seen: Seen = lambda *_: "") -> Stop | None:
     """Ask all queries and append each answer to the run, which is open for writing.
 
     ``seen`` gives the words of the progress display. Returns why it stopped early, or None. Raises RemoteError
@@ -69,9 +71,7 @@ def collect(
     return session.ask_model(queries, asking(run, session, seen), max_tokens=run.settings.token_limit)
 
 
-def asking(
-    run: RunFolder, session: Session, seen: Callable[[Answer], str]
-) -> Callable[[Asker, Query], Awaitable[Spent]]:
+def asking(run: RunFolder, session: Session, seen: Seen) -> Callable[[Asker, Query], Awaitable[Spent]]:
     """What ``collect`` does with one query."""
 
     async def ask(asker: Asker, query: Query) -> Spent:
@@ -79,7 +79,7 @@ def asking(
         cost = asker.cost(answer)
         response = Answer.of(query.case_id, query.text, answer, cost, now())
         run.append_answer(response)
-        session.advance(seen(response))
+        session.advance(seen(response, answer.lost_tries, answer.lost))
         return Spent(cost, answer.may_be_paid)
 
     return ask

@@ -17,6 +17,7 @@ from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, sample_name
 from dataset_builder.errors import InputError
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
+from dataset_builder.models.replies.usage import Usage
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
@@ -204,9 +205,9 @@ class Sitting:
         """US dollars, this sitting and those before."""
         return self.paid_before + self.tally.cost
 
-    def seen(self, response: Answer) -> str:
+    def seen(self, response: Answer, lost_tries: int, lost: Usage) -> str:
         """Count an answer; returns a few words for the progress display."""
-        self.tally.add(response)
+        self.tally.add(response, lost_tries, lost)
         money = f"${self.cost:.4f}" if self.tally.priced else "cost not known"
         return f"{money}, {self.tally.failed} without an answer"
 

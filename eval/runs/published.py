@@ -29,12 +29,14 @@ def is_published(model: str) -> bool:
     return model.startswith(PREFIX)
 
 
-def copy_published(options: RunOptions) -> RunFolder:
+def copy_published(options: RunOptions, dataset: OpenedDataset | None = None) -> RunFolder:
     """A run of the published answers of ``published/SLUG``; what it has already is not copied again.
+
+    The dataset is opened, unless it is given.
 
     Raises InputError where the dataset holds no answers of that model.
     """
-    dataset = locate_dataset(options.dataset)
+    dataset = dataset or locate_dataset(options.dataset)
     sample = sample_name(options.sample, options.limit)
     for option in ("system_prompt", "top_p", "stop", "extra_body"):
         if getattr(options, option):

@@ -22,6 +22,7 @@ from dataset_builder.dataset.taxonomy import (
     UNKNOWN_FINISH,
 )
 from dataset_builder.models.replies.thoughts import looks_leaked
+from dataset_builder.models.replies.usage import Usage
 from dataset_builder.models.request import NO_TEMPERATURE
 from dataset_builder.wording import counted
 from eval.runs.answer import Answer
@@ -30,6 +31,7 @@ from eval.runs.verdict import Verdict
 if TYPE_CHECKING:
     from eval.runs.folder import RunFolder
 
+NO_TOKENS: Final = Usage()
 _SHOWN: Final = 3
 # Servers count the tokens that end an answer differently.
 _SLACK: Final = 16
@@ -50,6 +52,8 @@ class Tally:
     priced: int = 0
     # Answers whose tokens the server did not count, so that we estimated them.
     estimated: int = 0
+    # Tries that brought nothing, whose estimated tokens are counted as they are paid for.
+    lost: int = 0
     attempts: int = 0
 
     @property
@@ -62,8 +66,11 @@ class Tally:
         """Finished requests that brought no answer."""
         return self.done - self.statuses[OK]
 
-    def add(self, response: Answer) -> None:
-        """Count one finished request."""
+    def add(self, response: Answer, lost_tries: int = 0, lost: Usage = NO_TOKENS) -> None:
+        """Count one finished request, with the tokens of its tries that brought nothing."""
+        self.lost += lost_tries
+        self.prompt_tokens += lost.prompt_tokens or 0
+        self.completion_tokens += lost.completion_tokens or 0
         self.statuses[response.status] += 1
         self.attempts += response.attempts or 0
         self.prompt_tokens += response.prompt_tokens or 0
@@ -82,6 +89,8 @@ class Tally:
             told.append(f"{self.reasoning_tokens:,} of reasoning")
         if self.estimated:
             told.append(f"estimated for {counted(self.estimated, 'answer')} that the server did not count")
+        if self.lost:
+            told.append(f"with {counted(self.lost, 'try', 'tries')} that brought nothing, estimated")
         return f"{self.prompt_tokens:,} sent, {self.completion_tokens:,} got" + (
             f" ({'; '.join(told)})" if told else ""
         )

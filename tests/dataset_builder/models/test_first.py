@@ -41,6 +41,24 @@ def test_the_others_go_when_the_first_has_come_or_takes_long() -> None:
     asyncio.run(run())
 
 
+def test_a_first_request_that_goes_again_in_other_words_keeps_the_others_waiting() -> None:
+    async def run() -> None:
+        first = FirstRequest(HERE, alone_s=0.05)
+        await first.wait()
+        other = asyncio.create_task(first.wait())
+        await asyncio.sleep(0)
+        first._alone_s = 60
+        first.sent()
+        # The time that it had at first has passed.
+        await asyncio.sleep(0.1)
+        assert not other.done()
+        first.ended(LastingFault("no such model"))
+        with pytest.raises(LastingFault):
+            await other
+
+    asyncio.run(run())
+
+
 def test_only_before_the_first_answer_and_only_here_is_a_dead_port_final() -> None:
     first = FirstRequest(HERE)
     with pytest.raises(LastingFault, match=r"nothing listens at http://127\.0\.0\.1:9/v1"):

@@ -79,6 +79,16 @@ def test_a_judge_that_cannot_be_reached_is_told_of_before_the_model_is_asked(
         assert model.requests == []
 
 
+@pytest.mark.parametrize("more", [(), ("--epochs", "2", "--temperature", "1")])
+def test_an_unusable_judge_leaves_no_folder(more: tuple[str, ...], dataset: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for model in (("--model", "m", "--base-url", "http://127.0.0.1:9/v1", *more), ("--model", "published/alpha-1")):
+        done = run(*model, "--dataset", dataset, "--out", str(out), "--judge", "model:j", "--price", "0,0")
+        assert isinstance(done.exception, InputError)
+        assert str(done.exception).startswith("--judge model:j: ")
+        assert not out.exists()
+
+
 def test_a_choice_of_the_judges_providers_needs_a_router_and_a_judge_that_asks(dataset: str, tmp_path: Path) -> None:
     out = str(tmp_path / "run")
     with ChatServer() as model:

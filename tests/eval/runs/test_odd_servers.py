@@ -139,6 +139,7 @@ def test_replies_that_cannot_be_read_count_towards_the_budget(dataset: str, tmp_
     done, sent = run(lambda _: page, dataset, tmp_path / "run", "--price", "0,1000", "--budget", "5")
     # Each page of 4,006 characters may have been a thousand tokens, a dollar.
     assert "budget of $5 leaves too little for another request ($4.0080 spent" in str(done.exception)
+    assert "4,008 got (with 4 tries that brought nothing, estimated)" in done.output
     assert len(sent) <= 8
     costs = [r.cost for r in RunFolder.open(tmp_path / "run").answers.values()]
     assert all(cost == pytest.approx(2 * 1.002) for cost in costs)
