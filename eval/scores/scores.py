@@ -12,11 +12,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from itertools import repeat
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from dataset_builder.wording import counted
@@ -66,6 +66,9 @@ _DRAWN: Final = tuple(
 )
 # Where the two help rates stand among the ratios of their side.
 _HELP, _CONTROL_HELP = RATIOS.index(HELP_RATE), RATIOS.index(CONTROL_HELP_RATE) - N_DEFEATED
+_HELP_ROW, _CONTROL_ROW = slice(_HELP, _HELP + 1), slice(_CONTROL_HELP, _CONTROL_HELP + 1)
+# So many pairs of a cell and a model are looked at in one step: some 10 MB for each of its arrays.
+_MOST_AT_ONCE: Final = 100_000
 _SCORED = COUNTS.index("scored")
 _METRIC_SIDES: Final = tuple(
     (DEFEATED, CONTROL) if m is DISCRIMINATION else (DEFEATED,) if m.defeated else (CONTROL,) for m in METRICS
@@ -160,118 +163,156 @@ def compute_scores(
     by_cell = _counts_by_cell(cases, rows, counts)
     squares = _squares_by_slice(cases, rows, counts, max(one.samples for one in answers))
     weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
+    unscored = np.stack([_unscored(cases.defeated[part], reasons[part]) for part in rows])
 
     local = threading.local()
 
-    def score(number: int) -> SliceScores:
+    def draw(rates: _Rates, place: int) -> tuple[Interval, Ranks]:
         if not hasattr(local, "scratch"):
             local.scratch = [np.empty((2 * len(some) * len(answers), resamples), np.float32) for some in _DRAWN]
-        members = rows[number]
-        return _score_slice(
-            by_cell[number], squares[number], weights, cases, cases.defeated[members], reasons[members], local.scratch
-        )
+        return _bootstrap(rates, place, weights, cases.defeated_cells, local.scratch)
 
+    parts: dict[Slice, SliceScores] = {}
     # Threads over slices, one thread within a product: at these sizes two threads inside
-    # the product spend their time waiting for each other.
+    # the product spend their time waiting for each other. All that is no resampling is done for many
+    # slices at once, as it is many small steps.
+    step = max(1, _MOST_AT_ONCE // (len(cases.cells) * len(answers)))
     with threadpool_limits(1), ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
-        parts = dict(zip(slices, pool.map(score, range(len(slices))), strict=True))
+        for start in range(0, len(slices), step):
+            some = slice(start, start + step)
+            rates = _rates(by_cell[some], cases.defeated_cells, unscored[some], _of_slices(squares, some))
+            places = range(len(by_cell[some]))
+            for place, (limits, ranks) in zip(places, pool.map(draw, repeat(rates), places), strict=True):
+                n_cases = [int(cases.defeated[rows[start + place]].sum())]
+                n_cases.append(len(rows[start + place]) - n_cases[0])
+                parts[slices[start + place]] = _slice_scores(rates, place, n_cases, limits, ranks)
     models = tuple(one.model for one in answers)
     return Scores(cases, models, answers[0].judge, answers[0].rubric, resamples, seed, parts)
 
 
 def _counts_by_cell(cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts: Floats) -> Floats:
     """Counts (cases, models, counts) summed to (slices, cells, models, counts)."""
-    n_cells = len(cases.cells)
-    members = np.concatenate(rows)
-    target = np.concatenate([number * n_cells + cases.cell[part] for number, part in enumerate(rows)])
-    shape = (len(rows) * n_cells, len(cases))
-    gather = sparse.csr_array((np.ones(len(members)), (target, members)), shape=shape)
-    flat = gather @ counts.reshape(len(cases), -1)
-    return np.asarray(flat).reshape(len(rows), n_cells, *counts.shape[1:])
+    found = np.zeros((len(rows), len(cases.cells), *counts.shape[1:]))
+    for number, part in enumerate(rows):
+        order = part[np.argsort(cases.cell[part], kind="stable")]
+        there, first = np.unique(cases.cell[order], return_index=True)
+        found[number, there] = np.add.reduceat(counts[order], first, axis=0)
+    return found
 
 
 def _squares_by_slice(
     cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts: Floats, samples: int
-) -> Sequence[Squares | None]:
-    """How much cases vary, by slice: arrays of shape (ratios, models); None where every case was answered once.
+) -> Squares | None:
+    """How much cases vary: arrays of shape (ratios, slices, models); None where every case was answered once.
 
     Of one answer the counts are 0 and 1, and the squares say nothing new.
     """
     if samples == 1:
-        return [None] * len(rows)
+        return None
     # (cases, models, ratios); a ratio of one side counts no case of the other.
     sides = np.stack([m.defeated == cases.defeated for m in RATIOS], axis=-1)[:, None]
     tops, bottoms = counts @ NUMERATORS.T * sides, counts @ DENOMINATORS.T * sides
-    found = []
-    for part in rows:
+    found = np.empty((3, len(RATIOS), len(rows), counts.shape[1]))
+    for number, part in enumerate(rows):
         # (models, ratios) -> (ratios, models)
         top, bottom = tops[part], bottoms[part]
-        squared, product, below = (
-            np.einsum("cmr,cmr->rm", one, other) for one, other in ((top, top), (top, bottom), (bottom, bottom))
-        )
-        found.append(Squares(squared, product, below, samples))
-    return found
+        for place, (one, other) in enumerate(((top, top), (top, bottom), (bottom, bottom))):
+            found[place, :, number] = np.einsum("cmr,cmr->rm", one, other)
+    return Squares(found[0], found[1], found[2], samples)
 
 
-def _score_slice(
-    by_cell: Floats,
-    squares: Squares | None,
-    weights: NDArray[np.float32],
-    cases: CaseTable,
-    defeated: NDArray[np.bool_],
-    reasons: NDArray[np.int8],
-    scratch: Sequence[NDArray[np.float32]],
-) -> SliceScores:
-    side_of_cell = (cases.defeated_cells, ~cases.defeated_cells)
-    unscored = np.stack([_reason_counts(reasons[defeated == (side == DEFEATED)]) for side in (DEFEATED, CONTROL)])
-    n_scored = np.stack([by_cell[cells][..., _SCORED].sum(axis=0) for cells in side_of_cell]).astype(np.int64)
-    n_unscored = unscored.sum(axis=2)
+def _of_slices(squares: Squares | None, some: slice) -> Squares | None:
+    if squares is None:
+        return None
+    numerator, product, denominator, answers = squares
+    return Squares(numerator[:, some], product[:, some], denominator[:, some], answers)
 
+
+class _Rates(NamedTuple):
+    """What is known of some slices without resampling; arrays of shape (metrics, slices, models) in the main."""
+
+    by_cell: Floats
+    active: NDArray[np.bool_]
+    n_scored: NDArray[np.int64]
+    unscored: NDArray[np.int64]
+    denominator: NDArray[np.int64]
+    all: Ratio
+    method: NDArray[np.int8]
+    ends: Interval
+    tails: Floats
+    detectable: Floats
+
+
+def _rates(
+    by_cell: Floats, defeated_cells: NDArray[np.bool_], unscored: NDArray[np.int64], squares: Squares | None
+) -> _Rates:
+    side_of_cell = (defeated_cells, ~defeated_cells)
+    # (slices, sides, models)
+    n_scored = np.stack([by_cell[:, cells][..., _SCORED].sum(axis=1) for cells in side_of_cell], axis=1)
+    n_scored = n_scored.astype(np.int64)
+    n_unscored = unscored.sum(axis=3)
     ratios: list[Ratio] = []
     ends: list[Interval] = []
     denominators: list[Floats] = []
-    active: list[NDArray[np.int64]] = []
     for side, cells in enumerate(side_of_cell):
-        active.append(np.flatnonzero(cells & (by_cell[..., _SCORED].sum(axis=1) > 0)))
-        # (cells, models, counts) @ (counts, ratios) -> (cells, ratios, models)
-        numerator = (by_cell[active[side]] @ NUMERATORS[_RATIOS_OF[side]].T).swapaxes(1, 2)
-        denominator = (by_cell[active[side]] @ DENOMINATORS[_RATIOS_OF[side]].T).swapaxes(1, 2)
+        # (slices, cells, models, counts) @ (counts, ratios) -> (cells, ratios, slices, models)
+        numerator, denominator = (
+            np.ascontiguousarray((by_cell[:, cells] @ terms[_RATIOS_OF[side]].T).transpose(1, 3, 0, 2))
+            for terms in (NUMERATORS, DENOMINATORS)
+        )
         ratios.append(cluster_ratio(numerator, denominator, _on_side(squares, side)))
         denominators.append(denominator.sum(axis=0))
-        ends.append(bounds(numerator.sum(axis=0), denominators[side], n_unscored[side]))
-    gap = difference(pick(ratios[DEFEATED], _HELP), pick(ratios[CONTROL], _CONTROL_HELP))
-    all_ = join([gap, *ratios])
-    gap_ends = Interval(
-        ends[DEFEATED].low[_HELP] - ends[CONTROL].high[_CONTROL_HELP],
-        ends[DEFEATED].high[_HELP] - ends[CONTROL].low[_CONTROL_HELP],
-    )
-    sides_clustered = ratios[DEFEATED].clustered[_HELP].astype(np.int8) + ratios[CONTROL].clustered[_CONTROL_HELP]
+        ends.append(bounds(numerator.sum(axis=0), denominators[side], n_unscored[:, side]))
+    help_, control = pick(ratios[DEFEATED], _HELP_ROW), pick(ratios[CONTROL], _CONTROL_ROW)
+    all_ = join([difference(help_, control), *ratios])
+    gap_low = ends[DEFEATED].low[_HELP_ROW] - ends[CONTROL].high[_CONTROL_ROW]
+    gap_high = ends[DEFEATED].high[_HELP_ROW] - ends[CONTROL].low[_CONTROL_ROW]
     method = np.where(all_.clustered, 3, 1)
-    method[0] = 1 + sides_clustered
-    has = [len(cells) > 0 for cells in active]
-    ranked_by = DISCRIMINATION if all(has) else HELP_RATE if has[DEFEATED] else CONTROL_HELP_RATE
-    place = METRICS.index(ranked_by)
-    limits, rank_draws = _bootstrap(by_cell, weights, active, all_, place, scratch)
-    return SliceScores(
-        n_cases=np.array([defeated.sum(), (~defeated).sum()], np.int64),
+    method[0] = (1 + help_.clustered.astype(np.int8) + control.clustered)[0]
+    return _Rates(
+        by_cell=by_cell,
+        active=by_cell[..., _SCORED].sum(axis=2) > 0,
         n_scored=n_scored,
         unscored=unscored,
-        denominator=np.rint(np.vstack([n_scored.sum(axis=0), *denominators])).astype(np.int64),
-        estimate=all_.estimate,
-        error=all_.error,
-        freedom=all_.freedom,
-        clusters=all_.clusters,
+        denominator=np.rint(np.concatenate([n_scored.sum(axis=1)[None], *denominators])).astype(np.int64),
+        all=all_,
         method=np.where(np.isnan(all_.estimate), 0, method).astype(np.int8),
-        low=all_.interval.low,
-        high=all_.interval.high,
+        ends=Interval(
+            np.concatenate([gap_low, *(end.low for end in ends)]),
+            np.concatenate([gap_high, *(end.high for end in ends)]),
+        ),
+        tails=np.where(all_.clusters >= MIN_BOOTSTRAP_CLUSTERS, tail(all_.freedom), np.nan),
+        detectable=minimum_detectable_difference(all_),
+    )
+
+
+def _slice_scores(rates: _Rates, place: int, n_cases: Sequence[int], limits: Interval, ranks: Ranks) -> SliceScores:
+    one = pick(rates.all, (slice(None), place))
+    return SliceScores(
+        n_cases=np.array(n_cases, np.int64),
+        n_scored=rates.n_scored[place],
+        unscored=rates.unscored[place],
+        denominator=rates.denominator[:, place],
+        estimate=one.estimate,
+        error=one.error,
+        freedom=one.freedom,
+        clusters=one.clusters,
+        method=rates.method[:, place],
+        low=one.interval.low,
+        high=one.interval.high,
         bootstrap_low=limits.low,
         bootstrap_high=limits.high,
-        lower_bound=np.vstack([gap_ends.low, *(end.low for end in ends)]),
-        upper_bound=np.vstack([gap_ends.high, *(end.high for end in ends)]),
-        minimum_detectable_difference=minimum_detectable_difference(all_),
-        ranked_by=ranked_by,
-        ranks=rank_models(all_.estimate[place], rank_draws, ranked_by.better),
+        lower_bound=rates.ends.low[:, place],
+        upper_bound=rates.ends.high[:, place],
+        minimum_detectable_difference=rates.detectable[:, place],
+        ranked_by=_ranked_by(rates, place),
+        ranks=ranks,
     )
+
+
+def _ranked_by(rates: _Rates, place: int) -> Metric:
+    has = rates.n_scored[place].any(axis=1)
+    return DISCRIMINATION if has.all() else HELP_RATE if has[DEFEATED] else CONTROL_HELP_RATE
 
 
 def _on_side(squares: Squares | None, side: int) -> Squares | None:
@@ -281,25 +322,27 @@ def _on_side(squares: Squares | None, side: int) -> Squares | None:
     return Squares(squares.numerator[part], squares.product[part], squares.denominator[part], squares.answers)
 
 
-def _reason_counts(reasons: NDArray[np.int8]) -> NDArray[np.int64]:
-    """(cases, models) reason codes -> (models, reasons) counts."""
-    return np.asarray((reasons[..., None] == np.arange(len(REASON_CODES))).sum(axis=0), np.int64)
+def _unscored(defeated: NDArray[np.bool_], reasons: NDArray[np.int8]) -> NDArray[np.int64]:
+    """(cases, models) reason codes -> (sides, models, reasons) counts."""
+    codes = reasons[..., None] == np.arange(len(REASON_CODES))
+    return np.stack([codes[defeated].sum(axis=0), codes[~defeated].sum(axis=0)]).astype(np.int64)
 
 
 def _bootstrap(
-    by_cell: Floats,
+    rates: _Rates,
+    number: int,
     weights: NDArray[np.float32],
-    active: Sequence[NDArray[np.int64]],
-    ratio: Ratio,
-    place: int,
+    defeated_cells: NDArray[np.bool_],
     scratch: Sequence[NDArray[np.float32]],
-) -> tuple[Interval, NDArray[np.float32] | None]:
-    """Percentile limits of every metric, and the resampled values of the one to rank by."""
-    enough = ratio.clusters >= MIN_BOOTSTRAP_CLUSTERS
-    tails = np.where(enough, tail(ratio.freedom), np.nan)
+) -> tuple[Interval, Ranks]:
+    """Percentile limits of every metric of one slice, and the ranks by the one to rank by."""
+    tails, by_cell, ratio = rates.tails[:, number], rates.by_cell[number], pick(rates.all, (slice(None), number))
+    ranked_by = _ranked_by(rates, number)
+    place = METRICS.index(ranked_by)
     limits = Interval(np.full(tails.shape, np.nan), np.full(tails.shape, np.nan))
     draws: list[NDArray[np.float32] | None] = []
-    for side, cells in enumerate(active):
+    for side, on_side in enumerate((defeated_cells, ~defeated_cells)):
+        cells = np.flatnonzero(rates.active[number] & on_side)
         if len(cells) < MIN_BOOTSTRAP_CLUSTERS:
             draws.append(None)
             continue
@@ -323,6 +366,6 @@ def _bootstrap(
     # Resampled cells that agree by chance do not differ: never narrower than independent answers.
     wide = widest(limits, ratio.independent)
     limits = Interval(*(np.where(np.isnan(limits.low), np.nan, end) for end in wide))
-    return limits, None if ranking is None else stretched(
-        ranking, ratio.estimate[place], ratio.independent_error[place]
-    )
+    if ranking is not None:
+        ranking = stretched(ranking, ratio.estimate[place], ratio.independent_error[place])
+    return limits, rank_models(ratio.estimate[place], ranking, ranked_by.better)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from eval.stats.intervals import Floats, t_quantile
 
@@ -80,7 +80,7 @@ def tail(freedom: Floats) -> Floats:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         stretch = np.sqrt((freedom + 1) / freedom) * t_quantile(freedom)
-    return np.asarray(stats.norm.cdf(-stretch), np.float64)
+    return np.asarray(special.ndtr(-stretch), np.float64)
 
 
 def stretched(draws: NDArray[np.float32], estimate: Floats, least: Floats) -> NDArray[np.float32]:
@@ -99,23 +99,25 @@ def stretched(draws: NDArray[np.float32], estimate: Floats, least: Floats) -> ND
 
 
 def percentile_limits(draws: NDArray[np.float32], tails: Floats) -> tuple[Floats, Floats]:
-    """Percentile limits of resampled values; ``draws`` may be sorted in place.
+    """Percentile limits of resampled values; ``draws`` may be put in another order in place.
 
     ``draws`` has shape (..., resamples), ``tails`` the leading shape; returns low and high
     of that shape. Draws without a value (an empty denominator) are left out; NaN where
     ``tails`` is NaN or no draw has a value.
     """
-    low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
-    wanted = np.isfinite(tails)
-    chosen = draws[wanted] if not wanted.all() else draws.reshape(-1, draws.shape[-1])
-    chosen.sort(axis=-1)
-    valid = np.full(len(chosen), draws.shape[-1])
-    if np.isnan(chosen[:, -1]).any():  # sorting puts the missing ones last
-        valid -= np.isnan(chosen).sum(axis=-1)
-    # Nearest rank, symmetric: as many draws lie below the lower limit as above the upper.
-    # Without a valid draw both limits are the missing one that stands first.
-    below = np.floor(tails[wanted] * valid).astype(np.int64)
-    row = np.arange(len(chosen))
-    low[wanted] = chosen[row, below]
-    high[wanted] = chosen[row, np.maximum(valid - 1 - below, 0)]
-    return low, high
+    flat, shares = draws.reshape(-1, draws.shape[-1]), tails.reshape(-1)
+    low, high = np.full(len(flat), np.nan), np.full(len(flat), np.nan)
+    gaps = np.isnan(flat.min(axis=-1))
+    for row in np.flatnonzero(np.isfinite(shares)):
+        drawn = flat[row]
+        valid = len(drawn) - (int(np.isnan(drawn).sum()) if gaps[row] else 0)
+        # Nearest rank, symmetric: as many draws lie below the lower limit as above the upper.
+        # Without a valid draw both limits are a missing one: those come last.
+        below = int(shares[row] * valid)
+        above = max(valid - 1 - below, 0)
+        # Selecting is cheaper than sorting, and more so on processors that sort no vectors.
+        drawn.partition(above)
+        high[row] = drawn[above]
+        drawn[: above + 1].partition(min(below, above))
+        low[row] = drawn[below]
+    return low.reshape(tails.shape), high.reshape(tails.shape)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -69,8 +69,8 @@ class Ratio(NamedTuple):
     independent: Interval
 
 
-def pick(ratio: Ratio, row: int) -> Ratio:
-    """One row of a Ratio whose arrays have a leading axis."""
+def pick(ratio: Ratio, row: int | slice | tuple[int | slice, ...]) -> Ratio:
+    """One row of a Ratio whose arrays have more axes, or what another index picks."""
     return Ratio(
         ratio.estimate[row],
         ratio.error[row],
@@ -103,7 +103,11 @@ def _stack(intervals: Sequence[Interval]) -> Interval:
 
 def t_quantile(freedom: Floats | float, probability: float = (1 + LEVEL) / 2) -> Floats:
     """Student's t quantile; the normal one where ``freedom`` is infinite, NaN where it is not positive."""
-    return np.asarray(stats.t.ppf(probability, freedom), np.float64)
+    freedom = np.asarray(freedom, np.float64)
+    # What scipy.stats.t.ppf calls in the end; scipy.stats takes longer to import than a table of scores to compute.
+    with np.errstate(invalid="ignore"):
+        finite = special.stdtrit(np.where(freedom > 0, freedom, np.nan), probability)
+    return np.asarray(np.where(np.isposinf(freedom), special.ndtri(probability), finite), np.float64)
 
 
 def wilson(successes: Floats, trials: Floats, quantile: Floats | float | None = None) -> Interval:

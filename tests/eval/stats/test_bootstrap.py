@@ -58,6 +58,30 @@ def test_percentile_limits_without_a_tail_are_nan():
     assert np.isnan(percentile_limits(np.ones((1, 9), np.float32), np.array([np.nan]))).all()
 
 
+def test_limits_are_those_of_sorted_draws_in_double_precision():
+    """Selecting in single precision moves no limit by 0.05 points, with ties, missing and equal draws among them."""
+    random = np.random.default_rng(3)
+    sizes = random.integers(0, 30, (40, 5)).astype(float)
+    sizes[:, 3] = 0
+    sizes[6:, 4] = 0
+    hits = np.minimum(sizes, random.integers(0, 20, sizes.shape))
+    hits[:, 2] = sizes[:, 2]
+    weights = cell_weights(np.ones(40, bool), resamples=2000)
+    drawn = resample_ratios(np.stack([sizes, hits], axis=-1), np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]]), weights)
+    tails = np.array([0.025, 0.02, 0.01, 0.02, 0.02])
+    low, high = percentile_limits(drawn[0], tails)
+    for model, share in enumerate(tails):
+        with np.errstate(invalid="ignore"):
+            exact = np.sort(hits[:, model] @ weights.astype(float) / (sizes[:, model] @ weights.astype(float)))
+        there = exact[~np.isnan(exact)]
+        if model == 3:
+            assert not len(there)
+            assert np.isnan([low[model], high[model]]).all()
+            continue
+        below = int(share * len(there))
+        assert (low[model], high[model]) == pytest.approx((there[below], there[-1 - below]), abs=0.0005)
+
+
 def test_tail_is_expanded_for_few_clusters():
     # t for 9 degrees of freedom is 2.26216; times sqrt(10 / 9) 2.38454, whose normal tail is 0.00855.
     assert tail(np.array([9.0]))[0] == pytest.approx(0.00855, abs=1e-5)
