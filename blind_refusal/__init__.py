@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from blind_refusal.evaluating import load_run as load_run
     from blind_refusal.opening import load_dataset as load_dataset
     from blind_refusal.result import Result as Result
+    from blind_refusal.tables import judge_table as judge_table
     from dataset_builder.errors import BlindRefusalError as BlindRefusalError
     from dataset_builder.errors import InputError as InputError
 
@@ -35,6 +36,7 @@ _PLACES = {
     "compare": "blind_refusal.comparing",
     "Comparison": "blind_refusal.comparing",
     "load_dataset": "blind_refusal.opening",
+    "judge_table": "blind_refusal.tables",
     "BlindRefusalError": "dataset_builder.errors",
     "InputError": "dataset_builder.errors",
 }
@@ -44,6 +46,7 @@ __all__ = [  # noqa: RUF022 - the names that are handed on, in the order in whic
     "import_answers",
     "compare",
     "load_dataset",
+    "judge_table",
     "Result",
     "Comparison",
     "BlindRefusalError",

@@ -99,6 +99,11 @@ def test_the_guide_to_the_terminal(tmp_path: Path) -> None:
     run_document(DOCS / "terminal.md", tmp_path, least=2)
 
 
+def test_the_guide_to_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_document(DOCS / "tables.md", tmp_path, least=2)
+
+
 def test_the_twelve_tasks(tmp_path: Path) -> None:
     """Offline, and in order; the blocks that need the study are run by the test below."""
     pytest.importorskip("pty", reason="needs a pseudo-terminal")

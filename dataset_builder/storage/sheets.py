@@ -61,12 +61,14 @@ class Row(NamedTuple):
     where: str
 
 
-def read_sheet(path: Path, needed: Sequence[str], *, exact: Collection[str] = ()) -> list[Row]:
+def read_sheet(
+    path: Path, needed: Sequence[str], *, exact: Collection[str] = (), likely: Collection[str] = ()
+) -> list[Row]:
     """The rows of a sheet that have any value.
 
-    ``needed`` are columns that a CSV must have. Of the columns ``exact`` the text is kept to the letter: nothing is
-    trimmed, and no byte of it may be lost. Raises InputError where the file cannot be read as a table, DataError
-    where columns are missing or rows are damaged.
+    ``needed`` are columns that a CSV must have, ``likely`` those by which its separator is told too. Of the columns
+    ``exact`` the text is kept to the letter: nothing is trimmed, and no byte of it may be lost. Raises InputError where
+    the file cannot be read as a table, DataError where columns are missing or rows are damaged.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file.")
@@ -89,7 +91,7 @@ def read_sheet(path: Path, needed: Sequence[str], *, exact: Collection[str] = ()
     elif is_json:
         rows = list(_json(path, text, problems))
     else:
-        rows = list(_csv(path, text, needed, problems))
+        rows = list(_csv(path, text, needed, likely, problems))
     if problems:
         raise DataError(f"{path} cannot be read as a table", problems)
     trimmed = (row._replace(values=_trimmed(row.values, exact)) for row in rows)
@@ -173,13 +175,15 @@ def cell(value: Any) -> Any:
     return inert(value.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(value, str) else value
 
 
-def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) -> Iterator[Row]:
+def _csv(
+    path: Path, text: str, needed: Sequence[str], likely: Collection[str], problems: list[Problem]
+) -> Iterator[Row]:
     first, _, rest = text.partition("\n")
     skipped = 0
     told = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", first, re.IGNORECASE)
     if told:
         text, skipped = rest, 1
-    delimiter = told[1] if told else _delimiter(text, needed)
+    delimiter = told[1] if told else _delimiter(text, {*needed, *likely})
     csv.field_size_limit(2**24)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     names: list[str] | None = None
@@ -215,12 +219,12 @@ def _csv(path: Path, text: str, needed: Sequence[str], problems: list[Problem]) 
         problems.append(Problem(f"{path}:1", "the file is empty", f"expected the columns {', '.join(needed)}"))
 
 
-def _delimiter(text: str, needed: Sequence[str]) -> str:
-    """The separator by which the header has most of the columns that are needed."""
+def _delimiter(text: str, names: Collection[str]) -> str:
+    """The separator by which the header has most of the columns of those names."""
     header = next((line for line in text.split("\n") if line.strip()), "")
 
     def found(delimiter: str) -> int:
-        return len({_column(cell.strip(' \r"')) for cell in header.split(delimiter)} & set(needed))
+        return len({_column(cell.strip(' \r"')) for cell in header.split(delimiter)} & set(names))
 
     return max(_DELIMITERS, key=found)
 

@@ -90,8 +90,24 @@ def need_inspect() -> None:
 def open_log(path: Path) -> tuple[Any, LogInfo]:
     """An ``inspect_ai.log.EvalLog`` with its samples, and what our task wrote into it.
 
-    Raises InputError where the file is missing, no log, too large, or of another task; DataError
-    where our part of it is damaged.
+    Raises as ``read_log`` does, InputError for a log of another task; DataError where our part of it is damaged.
+    """
+    log = read_log(path)
+    name = log.eval.task.rpartition("/")[2]
+    part = (log.eval.metadata or {}).get(KEY)
+    if name != TASK or part is None:
+        raise InputError(f"{path}: a log of the task {log.eval.task[:100]!r}; expected one of {TASK!r}.")
+    try:
+        return log, msgspec.convert(part, LogInfo)
+    except msgspec.ValidationError as error:
+        problem = Problem(f"{path}: eval.metadata.{KEY}", str(error), "expected what our task or export wrote")
+        raise DataError("This log does not say which cases it is about", [problem]) from None
+
+
+def read_log(path: Path) -> Any:
+    """An ``inspect_ai.log.EvalLog`` of any task, with its samples.
+
+    Raises InputError where the file is missing, no log, or too large, or Inspect is not installed.
     """
     need_inspect()
     if not path.is_file():
@@ -117,15 +133,7 @@ def open_log(path: Path) -> tuple[Any, LogInfo]:
         raise InputError(
             f"{path}: cannot be read as a log of Inspect ({_first_line(error)}).{_version_told(path)}"
         ) from None
-    name = log.eval.task.rpartition("/")[2]
-    part = (log.eval.metadata or {}).get(KEY)
-    if name != TASK or part is None:
-        raise InputError(f"{path}: a log of the task {log.eval.task[:100]!r}; expected one of {TASK!r}.")
-    try:
-        return log, msgspec.convert(part, LogInfo)
-    except msgspec.ValidationError as error:
-        problem = Problem(f"{path}: eval.metadata.{KEY}", str(error), "expected what our task or export wrote")
-        raise DataError("This log does not say which cases it is about", [problem]) from None
+    return log
 
 
 def _check_size(path: Path) -> None:

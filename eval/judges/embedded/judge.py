@@ -91,10 +91,7 @@ class EmbeddedJudge:
 
     def probabilities(self, items: Sequence[Exchange]) -> Probabilities:
         """Calibrated probabilities of all three fields; of an empty answer they mean nothing."""
-        parts = [self._chances(seen) for seen, _ in self._batches(items)]
-        if not parts:
-            return Probabilities(np.zeros((0, len(CLASSES))), np.zeros(0), np.zeros(0))
-        return Probabilities(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return _joined([self._chances(seen) for seen, _ in self._batches(items)])
 
     def unlike(self, items: Sequence[Exchange]) -> NDArray[np.bool_]:
         """Which answers are unlike what the judge knows, shape (items,).
@@ -113,10 +110,16 @@ class EmbeddedJudge:
         ``confidence`` is the probability of the chosen response type. With ``explain`` the
         reasoning names the words that weighed most in it.
         """
+        return self.read(items, explain=explain)[0]
+
+    def read(self, items: Sequence[Exchange], *, explain: bool = True) -> tuple[list[Verdict], Probabilities]:
+        """``verdicts`` and ``probabilities`` of the same answers, each read once."""
         judged_at = now()
         found: list[Verdict] = []
+        parts: list[Probabilities] = []
         for seen, batch in self._batches(items):
             chances = self._chances(seen)
+            parts.append(chances)
             finder = CueFinder(seen.parts, seen.blocks, self._weights.answer) if explain else None
             for row, item in enumerate(batch):
                 reason = reason_to_abstain(item.text) if item.text.strip() else EMPTY_ANSWER
@@ -132,7 +135,7 @@ class EmbeddedJudge:
                         **said,
                     )
                 )
-        return found
+        return found, _joined(parts)
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """One verdict for each task, in order."""
@@ -265,6 +268,12 @@ def unlike_limit() -> float:
     family, and at least 0.05.
     """
     return float(manifest()["heldout"]["unlike"]["limit"])
+
+
+def _joined(parts: Sequence[Probabilities]) -> Probabilities:
+    if not parts:
+        return Probabilities(np.zeros((0, len(CLASSES))), np.zeros(0), np.zeros(0))
+    return Probabilities(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _quoted(cues: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""``blind-refusal judge``: labels for any file of requests and answers. Imports ``tables``."""
