@@ -19,7 +19,8 @@ import msgspec
 from dataset_builder.dataset.taxonomy import CONTENT_FILTER, CONTEXT_LIMIT, PROVIDER_ERROR
 from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer, read_answer
-from dataset_builder.models.faults import LastingFault, ProviderFault, shorten
+from dataset_builder.models.faults import LastingFault, ProviderFault
+from dataset_builder.models.in_process.answers import answer_of_text, failed, messages_of
 from dataset_builder.models.providers import CUSTOM, Endpoint, Provider
 from dataset_builder.models.replies.usage import completed
 from dataset_builder.models.request import ChatRequest, Dialect
@@ -54,16 +55,16 @@ class Function:
 
     async def complete(self, request: ChatRequest) -> ChatAnswer:
         """What the function returns; an exception of it is an answer that failed."""
-        asked: Any = _messages(request) if self._messages else request.messages[-1].content
+        asked: Any = messages_of(request) if self._messages else request.messages[-1].content
         try:
             given = await asyncio.to_thread(self._function, asked) if self._threads else self._function(asked)
             if inspect.isawaitable(given):
                 given = await _elsewhere(given)
         except Exception as error:
-            return _failed(error)
+            return failed(error)
         if not isinstance(given, str) and given is not None:
-            return _failed(TypeError(f"the function returned a {type(given).__name__}; expected the answer, a string"))
-        return _of_text(given or "", request)
+            return failed(TypeError(f"the function returned a {type(given).__name__}; expected the answer, a string"))
+        return answer_of_text(given or "", request)
 
 
 class Pipeline:
@@ -79,12 +80,12 @@ class Pipeline:
             sampling["temperature"] = request.temperature
         try:
             given = self._pipeline(
-                _messages(request), max_new_tokens=request.max_tokens, return_full_text=False, **sampling
+                messages_of(request), max_new_tokens=request.max_tokens, return_full_text=False, **sampling
             )
             text = _generated(given)
         except Exception as error:
-            return _failed(error)
-        return _of_text(text, request, self._finish(text, request.max_tokens))
+            return failed(error)
+        return answer_of_text(text, request, self._finish(text, request.max_tokens))
 
     def _finish(self, text: str, most: int | None) -> str:
         """Why it ended: the pipeline does not tell, so the tokens of the answer are counted."""
@@ -122,10 +123,10 @@ class ChatCompletions:
                 dialect = adapted
                 continue
             except Exception as error:
-                return _failed(error, self._clean)
+                return failed(error, self._clean)
             self._dialect = dialect
             return msgspec.structs.replace(answer, adapted=dialect.departures(plain))
-        return _failed(RuntimeError("the server refuses every spelling of the request"))
+        return failed(RuntimeError("the server refuses every spelling of the request"))
 
     async def _ask(self, request: ChatRequest, dialect: Dialect) -> ChatAnswer:
         payload = json.loads(request.encode(self.endpoint, dialect))
@@ -174,23 +175,6 @@ async def _elsewhere(awaitable: Awaitable[Any]) -> Any:
         return await awaitable
 
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(wait(), lasting_loop()))
-
-
-def _messages(request: ChatRequest) -> list[dict[str, str]]:
-    return [{"role": one.role, "content": one.content} for one in request.messages]
-
-
-def _of_text(text: str, request: ChatRequest, finish: str = "stop") -> ChatAnswer:
-    """An answer's text as if a server had sent it."""
-    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    answer = read_answer(200, _JSON, json.dumps({"choices": [choice]}).encode())
-    return msgspec.structs.replace(answer, usage=completed(answer.usage, request.chars, len(text)))
-
-
-def _failed(error: BaseException, clean: Callable[[str], str] = lambda text: scrub_error((), text)) -> ChatAnswer:
-    said = shorten(clean(str(error)))
-    name = type(error).__name__
-    return ChatAnswer(status=PROVIDER_ERROR, error=f"{name}: {said}" if said else name)
 
 
 def _end_of(fault: ProviderFault) -> ChatAnswer:

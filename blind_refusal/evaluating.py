@@ -16,6 +16,7 @@ from blind_refusal.targets import OwnModel, choice_of
 from dataset_builder.dataset.opened import locate_dataset
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import Timeouts
+from dataset_builder.models.in_process.named import AS_IT_IS, AUTO, DTYPES, InProcess
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate, Price
 from dataset_builder.work.stopping import StoppedEarlyError
@@ -47,6 +48,10 @@ def evaluate(
     concurrency: int | None = None,
     base_url: str | None = None,
     api_key_env: str | None = None,
+    completion: bool = False,
+    batch_size: int | None = None,
+    dtype: str = AUTO,
+    device: str | None = None,
     price: tuple[float, float] | None = None,
     budget: float | None = None,
     yes: bool = False,
@@ -66,7 +71,9 @@ def evaluate(
     - a text-generation pipeline of transformers;
     - a client with ``chat.completions.create``, such as OpenAI's, with ``model`` saying which model it is to ask;
     - a model's name as the command takes it: ``openrouter/…``, ``openai/…``, ``hf/…``, ``ollama/…``, ``vllm/…``,
-      ``local/smollm2-135m``, ``published/SLUG``; with ``base_url`` as the server calls it.
+      ``local/smollm2-135m``, ``published/SLUG``; with ``base_url`` as the server calls it. ``transformers:…`` and
+      ``vllm:…`` with a folder or repository is run in this process, by its chat template or, with ``completion``, from
+      the bare text, ``batch_size`` requests together, with that ``dtype`` and on that ``device``.
 
     ``dataset`` is ``starter`` (112 cases of our own), ``study`` (the study's 1,290, fetched and built on first
     use), a folder that ``blind-refusal dataset build`` made, or ``NAMESPACE/NAME[@REVISION]`` on the Hub. ``sample``
@@ -95,6 +102,13 @@ def evaluate(
         if not isinstance(target, str):
             raise InputError("base_url= and api_key_env= belong to a model's name; a client has its own.")
         limits |= {"base_url": base_url, "key_env": api_key_env}
+    process = InProcess(completion=completion, batch_size=batch_size, dtype=dtype, device=device)
+    if process != AS_IT_IS:
+        if not isinstance(target, str):
+            raise InputError('completion=, batch_size=, dtype= and device= belong to a name such as "transformers:…".')
+        if dtype not in DTYPES:
+            raise InputError(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}.")
+        limits["in_process"] = process
     choice = choice_of(target, model, name, **limits)
     options = RunOptions(
         choice=choice,

@@ -49,6 +49,11 @@ class OwnModel(ModelChoice):
         return False
 
     @property
+    def named(self) -> None:
+        """None: it is not looked up by its name."""
+        return None
+
+    @property
     def engine(self) -> str | None:
         """What runs it, where that is known."""
         return self.made_by

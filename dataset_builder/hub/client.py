@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, try_to_load_from_cache
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -165,6 +165,11 @@ class Hub:
         except (OSError, ValueError):
             return None
         return Path(str(found)), Path(str(found)).name
+
+    def cached_file(self, repo: str, kind: RepoType, path: str, revision: str = MAIN) -> Path | None:
+        """A file of a revision in huggingface_hub's cache, whatever else of it is there; asks nobody."""
+        found = try_to_load_from_cache(repo, path, repo_type=kind, revision=revision)
+        return Path(found) if isinstance(found, str) else None
 
     def tags(self, repo: str, kind: RepoType) -> dict[str, str]:
         """Each tag's name and the commit that it stands for."""

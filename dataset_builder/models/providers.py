@@ -141,7 +141,8 @@ def resolve_endpoint(model: str, base_url: str | None = None, key_env: str | Non
         known = ", ".join(f"{p.id}/ ({p.title})" for p in PROVIDERS)
         raise InputError(
             f"Model {model!r}: no telling where it runs. Expected a name that begins with one of {known}, "
-            "or local/smollm2-135m; or give the server's address with --base-url."
+            "transformers: or vllm: with a folder or repository, or local/smollm2-135m; or give the server's address "
+            "with --base-url."
         )
     if provider.address_env and (elsewhere := os.environ.get(provider.address_env, "").strip()):
         provider = replace(provider, base_url=f"{_checked(elsewhere, provider.address_env).removesuffix('/v1')}/v1")

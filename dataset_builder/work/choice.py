@@ -10,6 +10,8 @@ from typing import Self
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
+from dataset_builder.models.in_process.loading import PROCESS, loaded
+from dataset_builder.models.in_process.named import AS_IT_IS, InProcess, NamedModel, model_named
 from dataset_builder.models.local import engine_of, is_local_model, serve_local_model
 from dataset_builder.models.providers import Endpoint, resolve_endpoint
 from dataset_builder.net.secret import ApiKey
@@ -28,6 +30,7 @@ class ModelChoice:
     ``providers`` and ``excluded_providers`` are those that a router may ask, and may not;
     ``batch`` says that it is asked through a batch queue, at that price;
     ``tells_cost`` says that each answer comes with its cost, where the provider is not known for that.
+    ``in_process`` is how it is run, where this process runs it;
     ``prefix`` stands before the names of its options, as in ``--judge-base-url``.
     """
 
@@ -46,6 +49,7 @@ class ModelChoice:
     excluded_providers: tuple[str, ...] = ()
     tells_cost: bool = False
     batch: bool = False
+    in_process: InProcess = AS_IT_IS
     prefix: str = ""
 
     def of(self, model: str) -> Self:
@@ -59,11 +63,26 @@ class ModelChoice:
     @property
     def is_local(self) -> bool:
         """Whether we serve it ourselves."""
-        return self.base_url is None and is_local_model(self.model)
+        return self.base_url is None and (is_local_model(self.model) or self.named is not None)
+
+    @property
+    def named(self) -> NamedModel | None:
+        """The model that this process runs, where its name asks for one. Raises InputError for half a name."""
+        return model_named(self.model) if self.base_url is None else None
+
+    @property
+    def called(self) -> str:
+        """What a run calls it: by its name, but a folder of this machine without its path."""
+        return self.model if self.named is None else self.named.called
 
     @property
     def engine(self) -> str | None:
-        """What runs it, where we serve it ourselves; raises InputError where that is not installed."""
+        """What runs it, where we serve it ourselves.
+
+        Raises InputError where that is not installed or the model is not there, RemoteError as the Hub does.
+        """
+        if self.named is not None:
+            return self.named.identity(self.in_process)
         return engine_of(self.model) if self.is_local else None
 
     @property
@@ -93,7 +112,9 @@ class ModelChoice:
 
     @property
     def at_once(self) -> int:
-        """Requests at once: one conversation at a time where we serve the model, as that server holds no more."""
+        """Requests at once: a batch where this process runs it, one where we serve it, as that server holds no more."""
+        if self.named is not None:
+            return self.in_process.batch_size or self.named.batch_size
         return 1 if self.is_local else self.concurrency
 
     @property
@@ -136,6 +157,11 @@ class ModelChoice:
 
     def check(self) -> None:
         """Raise InputError where it has no place, its key is not set, or a budget is given that cannot be kept."""
+        if self.named is None and self.in_process != AS_IT_IS:
+            raise InputError(
+                f"{self.model}: --completion, --batch-size, --dtype and --device are for models that this process runs "
+                "(transformers:… and vllm:…). Leave them out."
+            )
         if self.is_local:
             return
         endpoint = self.endpoint
@@ -173,7 +199,10 @@ class ModelChoice:
     @contextmanager
     def serving(self, max_tokens: int, query_tokens: int) -> Iterator[Endpoint]:
         """The endpoint, for as long as the block lasts; a model of our own is started for it."""
-        if self.is_local:
+        if self.named is not None:
+            # It is loaded by ``client``.
+            yield Endpoint(PROCESS, self.model, None)
+        elif self.is_local:
             with serve_local_model(self.model, max_tokens, query_tokens) as endpoint:
                 yield endpoint
         else:
@@ -183,6 +212,8 @@ class ModelChoice:
         self, endpoint: Endpoint, timeouts: Timeouts, retries: Retries, *, concurrency: Concurrency, pace: Pace
     ) -> AbstractAsyncContextManager[Client]:
         """What asks it at that endpoint within the server's limits, to be opened in an event loop."""
+        if self.named is not None:
+            return loaded(self.named, self.in_process, self.at_once)
         return ChatClient(
             endpoint,
             concurrency=concurrency,

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from dataset_builder.models.in_process.named import AUTO, DTYPES
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 token_env: Decorator = click.option(
@@ -97,5 +99,28 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--stream", is_flag=True, help="Ask for event streams, for servers that take no other calls."),
     )
     for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def in_process_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a model is run in this process; read by ``eval.runs.parameters.parameters``."""
+    for option in (
+        click.option(
+            "--device",
+            metavar="NAME",
+            help="With transformers: where it is computed: cuda:1, cpu, or auto for all GPUs.",
+        ),
+        click.option("--dtype", type=click.Choice(DTYPES), default=AUTO, show_default=True, help="Its precision."),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Requests answered together.  [default: transformers 8, vllm 128]",
+        ),
+        click.option(
+            "--completion", is_flag=True, help="With transformers: and vllm: go on from the bare text, for base models."
+        ),
+    ):
         command = option(command)
     return command

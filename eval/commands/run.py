@@ -12,7 +12,7 @@ import click
 from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
-from eval.commands.options import batch_options, judge_max_tokens, request_options
+from eval.commands.options import batch_options, in_process_options, judge_max_tokens, request_options
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class _Temperature(click.ParamType[float | None]):
 )
 @model_options(
     model="With its provider first: openrouter/…, openai/…, anthropic/…, hf/…, vllm/…, ollama/…, llamacpp/…, "
-    "local/smollm2-135m for a small model that comes with the extra `local`, or published/SLUG for answers that the "
-    "dataset holds. "
+    "local/smollm2-135m for a small model that comes with the extra `local`, transformers:… or vllm:… with a folder or "
+    "repository for one that this process runs, or published/SLUG for answers that the dataset holds. "
     "With --base-url: as the server calls it.",
     router="",
 )
@@ -76,6 +76,7 @@ class _Temperature(click.ParamType[float | None]):
 @click.option("--reasoning", metavar="LEVEL", help="Reasoning effort, for example low.  [default: not sent]")
 @click.option("--seed", type=int, help="Seed of the sampling, where the server takes one.")
 @request_options
+@in_process_options
 @click.option(
     "--judge",
     default=DEFAULT_JUDGE,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dataset_builder.dataset.sample import parse_chosen
 from dataset_builder.errors import InputError
+from dataset_builder.models.in_process.named import InProcess
 from dataset_builder.storage.sheets import read_text
 from dataset_builder.work.choice import ModelChoice
 
@@ -45,9 +46,10 @@ def parameters(choice: ModelChoice, given: Mapping[str, Any]) -> dict[str, Any]:
     rest = dict(given)
     how = {name: rest.pop(name) for name in ("stream", "rpm", "tpm")}
     headers = tuple(parse_header(one) for one in rest.pop("headers"))
+    process = InProcess(**{name: rest.pop(name) for name in ("completion", "batch_size", "dtype", "device")})
     prompt, body = rest.pop("system_prompt"), rest.pop("extra_body")
     return {
-        "choice": replace(choice, headers=headers, **how),
+        "choice": replace(choice, headers=headers, in_process=process, **how),
         "system_prompt": None if prompt is None else text_or_file(prompt, "--system-prompt"),
         "extra_body": None if body is None else parse_extra_body(text_or_file(body, "--extra-body")),
         "chosen": parse_chosen(rest.pop("where"), rest.pop("cases_file")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, sample_name
 from dataset_builder.errors import InputError
+from dataset_builder.models.in_process.prompting import TEMPLATE_OPTIONS
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
 from dataset_builder.models.replies.usage import Usage
 from dataset_builder.wording import counted
@@ -139,19 +141,43 @@ def _check_api(options: RunOptions) -> None:
     used = [
         name for name, given in (("--seed", options.seed is not None), ("--stream", options.choice.stream)) if given
     ]
+    if options.choice.named is not None:
+        _check_in_process(options)
+        return
     if used and not options.choice.is_local and options.choice.endpoint.speaks_anthropic:
         raise InputError(f"{' and '.join(used)}: not with {options.choice.model}; Anthropic's API is asked without.")
+
+
+def _check_in_process(options: RunOptions) -> None:
+    """Raise InputError for what only a server could heed."""
+    choice = options.choice
+    extra = set(json.loads(options.extra_body)) - {TEMPLATE_OPTIONS} if options.extra_body else set()
+    servers = {
+        "--reasoning": options.reasoning,
+        f"--extra-body with {', '.join(sorted(extra))}": extra,
+        "--header": choice.headers,
+        "--api-key-env": choice.key_env,
+        "--rpm": choice.rpm,
+        "--tpm": choice.tpm,
+        "--stream": choice.stream,
+    }
+    if used := [option for option, value in servers.items() if value]:
+        raise InputError(
+            f"{' and '.join(used)}: not with {choice.called}, which this process runs. Leave it out; what its chat "
+            f"template takes is given as --extra-body '{{\"{TEMPLATE_OPTIONS}\": …}}'."
+        )
 
 
 def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
     choice = options.choice
     # A function of the caller's does not tell.
-    usual = None if choice.samples_itself else LOCAL_MAX_TOKENS if choice.is_local else PROTOCOL_MAX_TOKENS
+    served = choice.is_local and choice.named is None
+    usual = None if choice.samples_itself else LOCAL_MAX_TOKENS if served else PROTOCOL_MAX_TOKENS
     return Run(
         sample=sample,
         sample_seed=options.sample_seed,
         case_ids=tuple(case.case_id for case in cases),
-        model=choice.model,
+        model=choice.called,
         endpoint=choice.place,
         engine=choice.engine,
         temperature=options.temperature,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import yaml
@@ -17,6 +17,7 @@ from msgspec import field
 from dataset_builder.dataset.records import about
 from dataset_builder.dataset.sample import parse_chosen
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.models.in_process.named import AUTO, DTYPES, InProcess
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Price
 from eval.runs.fields import SLUG_PATTERN, Part
@@ -70,6 +71,10 @@ class ModelEntry(Settings, frozen=True, kw_only=True):
     provider: list[str] = field(default_factory=list)
     exclude_provider: list[str] = field(default_factory=list)
     stream: bool = False
+    completion: bool = False
+    batch_size: Whole | None = None
+    dtype: Literal[DTYPES] = AUTO  # type: ignore[valid-type]
+    device: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
 
     @property
     def called(self) -> str:
@@ -258,6 +263,9 @@ def _choice(entry: ModelEntry, found: SetFile) -> tuple[ModelChoice, set[str]]:
         providers=tuple(entry.provider),
         excluded_providers=tuple(entry.exclude_provider),
         headers=tuple(parse_header(f"{name}={variable}") for name, variable in entry.headers.items()),
+        in_process=InProcess(
+            completion=entry.completion, batch_size=entry.batch_size, dtype=entry.dtype, device=entry.device
+        ),
     )
     if choice.is_local or is_published(entry.model):
         return choice, set()
