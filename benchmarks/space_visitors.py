@@ -153,11 +153,8 @@ def _visit(client: Any, chance: random.Random) -> list[Callable[[], None]]:
     text, kind = chance.choice(WORDS), chance.choice(("helps", "deflects", "hard_refusal"))
     family = chance.choice(("control", "content_defeat", "application_defeat", "exception_justified"))
 
-    def search(*filters: Any) -> None:
-        empty: list[Any] = [[] for _ in range(10)]
-        for place, values in filters:
-            empty[place] = values
-        seen["list"] = client.predict(text, *empty, api_name="/transcripts")[0]
+    def search(*filters: str) -> None:
+        seen["list"] = client.predict("&".join((f"q={text}", *filters)), api_name="/transcripts_at")[0]
         assert "br-count" in seen["list"]
 
     def follow(pattern: str) -> None:
@@ -166,11 +163,10 @@ def _visit(client: Any, chance: random.Random) -> list[Callable[[], None]]:
         found = client.predict(go, api_name="/transcripts_at")
         assert "br-count" in found[0]
 
-    # The order of the page's filters: model, answer, engagement, family, …
     return [
         search,
-        lambda: search((1, [kind])),
-        lambda: search((1, [kind]), (3, [family])),
+        lambda: search(f"type={kind}"),
+        lambda: search(f"type={kind}", f"family={family}"),
         lambda: follow("Next"),
         lambda: follow("<span class="),
         lambda: follow("[^<]"),

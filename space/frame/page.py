@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from space.data.data import SpaceData
 from space.intake.intake import Intake
-from space.ui.links import Field, Many, Value, address, nearest, not_on_offer, parse
+from space.ui.links import Choice, Field, Many, Value, address, nearest, not_on_offer, parse
 from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
@@ -22,6 +22,11 @@ _KINDS: Final = {
     "sort": "order", "columns": "column",
 }  # fmt: skip
 _MOST_GONE: Final = 5
+# Where the tables behind the pages are, and what is only a place or a view in the state of a page.
+DATA: Final = "data"
+_TABLES: Final = {"": "leaderboard", "breakdown": "breakdown", "compare": "compare", "transcripts": "transcripts",
+                  "cases": "cases"}  # fmt: skip
+_VIEW: Final = ("after", "before", "case", "of", "beside", "start", "page", "example", "zoom")
 _fill = template("frame/page.html.j2", site=SITE)
 # Sends the address of a clicked link to Python instead of loading the page anew. Clicks that ask
 # for a new tab are left to the browser, which is why every such link has a working href too.
@@ -84,7 +89,13 @@ def link_bar(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> 
 
     Whenever this HTML changes, ``page.js`` also puts the link into the browser's address bar.
     """
-    return _fill("link_bar", href=address(path, fields, state))
+    # Where there are no results yet there is no table of them.
+    table = (
+        None if any(field.name == "board" and field == Choice("board", ()) for field in fields) else _TABLES.get(path)
+    )
+    kept = [field for field in fields if field.name not in _VIEW]
+    files = [(kind, address(f"{DATA}/{table}.{kind}", kept, state)) for kind in ("csv", "json", "parquet") if table]
+    return _fill("link_bar", href=address(path, fields, state), files=files)
 
 
 def state_of(fields: Sequence[Field], request: gr.Request) -> dict[str, Value]:

@@ -88,6 +88,10 @@ def serve(
 
     from starlette.middleware import Middleware
 
+    from space.api.agents import McpServer
+    from space.api.files import DataFiles
+    from space.api.tables import Tables
+    from space.api.tools import Tools
     from space.app import build_app
     from space.frame.outside import ICON_FILE, SeenFromOutside
     from space.intake.intake import open_intake
@@ -102,7 +106,9 @@ def serve(
         data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
-    app = build_app(data, open_intake(opened, source, host, watcher.look))
+    tables = Tables(data)
+    tools = Tools(tables)
+    app = build_app(data, open_intake(opened, source, host, watcher.look), tools)
     # Printed by us, and only once the port answers.
     app.launch(
         server_name=host,
@@ -112,7 +118,14 @@ def serve(
         ssr_mode=False,
         max_file_size=MOST_BYTES,
         favicon_path=ICON_FILE,
-        app_kwargs={"middleware": [Middleware(UploadLimits), Middleware(SeenFromOutside, pages=PAGES, data=data)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(UploadLimits),
+                Middleware(DataFiles, tables=tables),
+                Middleware(McpServer, tools=tools),
+                Middleware(SeenFromOutside, pages=PAGES, data=data),
+            ]
+        },
         **launch_settings(),
     )
     print(f"Serving {data.dataset_name} on http://{_in_address(host)}:{port} - stop with Ctrl+C", flush=True)

@@ -24,6 +24,8 @@ PACKAGES: Final = ("dataset_builder", "eval", "space")
 README, APP, REQUIREMENTS = "README.md", "app.py", "requirements.txt"
 # What stands for the Space where it is listed or linked to.
 PICTURE: Final = "space/assets/share.png"
+# What of the package's extras it installs.
+EXTRAS: Final = ("space", "mcp")
 # The Space's own machinery installs this one, in the version that the front matter names.
 SDK: Final = "gradio"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -68,14 +70,14 @@ def requirements() -> str:
         wanted = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         raise InputError(
-            "blind-refusal is not installed, so what the Space needs is not known: pip install -e '.[space]'"
+            "blind-refusal is not installed, so what the Space needs is not known: pip install -e '.[space,mcp]'"
         ) from None
     names = set()
     for line in wanted:
         requirement, _, marker = line.partition(";")
         found = _NAME.match(requirement.strip())
         extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
-        if found and (extra is None or extra[1] == "space"):
+        if found and (extra is None or extra[1] in EXTRAS):
             names.add(found[0])
     lines = [f"{name}=={_version(name)}\n" for name in sorted(names, key=str.lower) if name.lower() != SDK]
     return "".join(lines)
@@ -97,7 +99,7 @@ def _readme(dataset: str | None, url: str | None) -> str:
         "hf_oauth": True,
         # To open pull requests in a visitor's name, and no more.
         "hf_oauth_scopes": ["write-discussions"],
-        "tags": ["leaderboard", "evaluation", "over-refusal"],
+        "tags": ["leaderboard", "evaluation", "over-refusal", "mcp-server"],
     }
     if url:
         front["thumbnail"] = f"{url}/resolve/main/{PICTURE}"
@@ -138,5 +140,5 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         raise InputError(
-            f"{name} is not installed here; install the extra: pip install 'blind-refusal[space]'"
+            f"{name} is not installed here; install the extras: pip install 'blind-refusal[space,mcp]'"
         ) from None

@@ -18,9 +18,11 @@ from space.intake.desk import LONGEST, MOST_BYTES_OF_A_VISITOR
 # In an hour; whoever mends a bundle and tries again stays far below.
 MOST_UPLOADS: Final = 30
 MOST_SENT: Final = 3 * MOST_BYTES_OF_A_VISITOR
-# Where gradio takes files.
+# What a page or a program asks with is a few kilobytes.
+MOST_ASKED: Final = 1024 * 1024
 # Set by the Hub in every Space.
 _SPACE: Final = "SPACE_ID"
+# Where gradio takes files.
 _ADDRESS: Final = "/gradio_api/upload"
 
 
@@ -32,7 +34,10 @@ def host_of(client: tuple[str, int] | None, forwarded: str | None) -> str:
 
 
 class UploadLimits:
-    """ASGI middleware around the app: refuses uploads beyond a number and a size for each address in an hour."""
+    """ASGI middleware around the app: refuses huge requests, and uploads beyond a number and a size for each address.
+
+    Uploads are counted over an hour.
+    """
 
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
         self._app, self._clock = app, clock
@@ -49,9 +54,12 @@ class UploadLimits:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         path = str(scope["path"]).removeprefix(str(scope.get("root_path", ""))).rstrip("/")
-        if path != _ADDRESS:
-            return None
         size = Headers(scope=scope).get("content-length", "")
+        if path != _ADDRESS:
+            # Without a length it comes in pieces, as no page's or client's does.
+            if size.isascii() and size.isdecimal() and int(size[:20]) <= MOST_ASKED:
+                return None
+            return PlainTextResponse(f"A request is at most {MOST_ASKED:,} bytes, and says how long it is.", 413)
         if not (size.isascii() and size.isdecimal()):
             return PlainTextResponse("An upload has to say how large it is.", 411)
         now, host = self._clock(), host_of(scope.get("client"), Headers(scope=scope).get("x-forwarded-for"))

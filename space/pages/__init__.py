@@ -30,7 +30,7 @@ Rules that keep the pages alike and safe
   it escapes whatever is put in. Text that we did not write goes through its filter ``text`` (or ``marked``,
   ``excerpt``, ``block``), always; titles and definitions come from ``dataset_builder.dataset.taxonomy``.
 * Read ``shell.data.now`` once at the start of an event. Keep nothing per visitor (no ``gr.State``). Events are
-  queued as any other; give those worth calling from outside an ``api_name``, and the rest ``api_visibility="private"``.
+  queued as any other, and ``api_visibility="private"``: what programs may ask is in ``space.api``.
 * Colours only from ``space.ui.palette`` (figures) or its CSS variables (``var(--br-helps)`` …). Classes of
   ``style.css`` that are free to use: ``br-lead``, ``br-note`` (a quiet aside), ``br-notice`` (something is wrong),
   ``br-table`` (a plain table, figures right-aligned with class ``num``), ``br-chip`` with ``data-type="helps"`` and

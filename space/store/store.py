@@ -26,6 +26,8 @@ from space.store.transcript import HEAD, Found, HumanLabel, JudgeEntry, OtherVer
 
 PAGE_SIZE: Final = 20
 COUNT_CAP: Final = 25_000
+# How many answers are read at once where all are wanted.
+WALKED: Final = 200
 # How many words a half-typed one stands for, the commonest first.
 MAX_WORDS: Final = 24
 _LAST: Final = "\U0010ffff"
@@ -105,6 +107,24 @@ class Store:
             before=more if backwards else bool(numbers) and self._exists(expression, numbers[0], backwards=True),
             after=self._exists(expression, numbers[-1], backwards=False) if backwards and numbers else more,
         )
+
+    def count(self, search: Search) -> tuple[int, bool]:
+        """How many answers a search finds, and whether there are more than that."""
+        return self._count(self._expression(search))
+
+    def walk(self, search: Search, *, after: int = 0, whole: bool = False, size: int = WALKED) -> Iterator[Transcript]:
+        """Everything that a search finds, in the order of its numbers from the one after ``after`` on.
+
+        ``whole`` gives answers and reasons as they are read alone; otherwise as they stand in lists. ``size`` are
+        read at once.
+        """
+        expression, judge_no = self._expression(search), self._judge_no(search.judge)
+        while numbers := self._numbers(expression, after, backwards=False, limit=size):
+            places = ",".join("?" * len(numbers))
+            columns = _WHOLE if whole else _HEADS
+            rows = self._all(f"SELECT {columns} WHERE t.no IN ({places}) ORDER BY t.no", [judge_no, *numbers])
+            yield from map(_transcript, rows)
+            after = numbers[-1]
 
     def neighbours(self, search: Search, no: int) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
         """The transcripts before and after one in what a search finds, each as (case id, model)."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.events import api
 
 from dataset_builder.dataset.taxonomy import DIMENSION_BY_ID
 from eval.repository.leaderboard import Board
@@ -116,18 +115,6 @@ def build(shell: Shell) -> None:
         same = parse(fields, str(before or ""))[BOARD] == state[BOARD]
         return [gr.update() if same else _models(now, state), *_show(data, now, state, Look.of(look))]
 
-    def breakdown(address: str = "") -> dict[str, Any]:
-        """The rates at an address such as ``model=glm-5&by=authority&metric=engagement_rate``: columns by label."""
-        now = data.now
-        state = parse(BreakdownState(now).fields, address)
-        board = board_of(now, state)
-        by, metric = str(state[SLICE]), str(state[METRIC])
-        plain_here = bool(state[PLAIN]) and not by.startswith("dual_use")
-        found = breakdown_frame(_chosen(now, board, state), by, metric, without_dual_use=plain_here)
-        found.columns = found.columns.map(":".join)
-        plain = found.astype(object).where(found.notna(), None)
-        return {str(label): dict(row) for label, row in plain.iterrows()}
-
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     gr.on(
@@ -139,7 +126,6 @@ def build(shell: Shell) -> None:
         trigger_mode="always_last",
         **quiet,
     )
-    api(breakdown, api_name="breakdown")
 
 
 def _chosen(now: Snapshot, board: Board | None, state: Mapping[str, Value]) -> dict[str, Any]:

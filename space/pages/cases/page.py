@@ -95,17 +95,12 @@ def build(shell: Shell) -> None:
             return nothing_new(len(parts))
         return show(state)
 
-    def subtype_examples(subtype: str) -> tuple[str, str]:
-        """Examples of a subtype, and the link to them, as HTML."""
-        return show(parse(fields, [(SUBTYPE, subtype)]))[:2]
-
     parts = [opened, bar, shown]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, outputs=[picked, *parts, lost], **quiet)
     for part in (terms, opened):
         part.click(follow, outputs=[picked, *parts], **quiet)
     picked.input(pick, [picked, shown], parts, trigger_mode="always_last", **quiet)
-    gr.events.api(subtype_examples, api_name="examples")
 
 
 def _sums(total: int, counts: Mapping[str, Mapping[str, int]]) -> Markup:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
-from gradio.events import api
 from markupsafe import Markup
 
 from dataset_builder.errors import BlindRefusalError
@@ -117,14 +116,6 @@ def build(shell: Shell) -> None:
         on_offer = nothing_new(2) if old[BOARD] == state[BOARD] else _controls(now, state)[1:3]
         return [*on_offer, *_show(data, book, now, state, Look.of(look))]
 
-    def compare(address: str = "") -> dict[str, Any]:
-        """Two models at an address such as ``a=glm-5&b=grok-4``: every paired difference, and where they part."""
-        from eval.results.more_tables import as_plain
-
-        now = data.now
-        found = _compare(book, now, _with_pair(now, parse(CompareState(now).fields, address)))
-        return as_plain(found)
-
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     cases.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
@@ -137,7 +128,6 @@ def build(shell: Shell) -> None:
         trigger_mode="always_last",
         **quiet,
     )
-    api(compare, api_name="compare")
 
 
 def _with_pair(now: Snapshot, state: Mapping[str, Value]) -> dict[str, Value]:

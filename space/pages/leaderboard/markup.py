@@ -232,9 +232,9 @@ def notice(text: str | None) -> Markup:
     return _fill("notice", text=text) if text else Markup()
 
 
-def saving(bibtex: str) -> Markup:
-    """The buttons that save and cite."""
-    return _fill("saving", bibtex=bibtex)
+def citing(bibtex: str) -> Markup:
+    """How to cite it, and a button that copies that."""
+    return _fill("citing", bibtex=bibtex)
 
 
 def board_title(board: Board) -> str:

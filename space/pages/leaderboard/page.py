@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import gradio as gr
-from gradio.events import api
 
 from space.data.data import Snapshot, SpaceData
 from space.figures.look import Look
 from space.figures.plot_look import or_reason
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
-from space.pages.leaderboard.markup import board_titles, saving
+from space.pages.leaderboard.markup import board_titles, citing
 from space.pages.leaderboard.show import QUESTION, TITLE, at_once, shown
 from space.pages.leaderboard.state import (
     BOARD,
@@ -29,15 +28,10 @@ from space.pages.leaderboard.state import (
     ZOOM,
     BoardState,
     board_of,
-    wanted_of,
 )
 from space.pages.leaderboard.table import (
     STATUSES,
     WEIGHTS,
-    as_csv,
-    as_json,
-    board_frame,
-    choose,
     columns_of,
     families_of,
 )
@@ -45,19 +39,7 @@ from space.prose import BIBTEX
 from space.ui.links import Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
-_SAVE: Final = """
-element.addEventListener('click', async (event) => {
-  const button = event.target.closest('button[data-save]');
-  if (!button) return;
-  const link = document.querySelector('a.br-state');
-  const text = await server.saved(button.dataset.save + (link ? new URL(link.href).search : ''));
-  const type = button.dataset.save === 'csv' ? 'text/csv' : 'application/json';
-  const saved = document.createElement('a');
-  saved.href = URL.createObjectURL(new Blob([text], {type: type + ';charset=utf-8'}));
-  saved.download = 'blind-refusal-leaderboard.' + button.dataset.save;
-  saved.click();
-  URL.revokeObjectURL(saved.href);
-});
+_CITE: Final = """
 element.addEventListener('click', async (event) => {
   const button = event.target.closest('button[data-cite]');
   if (!button) return;
@@ -98,12 +80,7 @@ def build(shell: Shell) -> None:
         columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
     table = html(follow=True)
 
-    def saved(asked: str) -> str:
-        """The rows on the page as a file's text; asked for as ``csv?q=…``."""
-        kind, _, found = str(asked).partition("?")
-        return download(data.now, "json" if kind == "json" else "csv", found)
-
-    gr.HTML(saving(BIBTEX), apply_default_css=False, js_on_load=_SAVE, server_functions=[saved], elem_classes="br")
+    gr.HTML(citing(BIBTEX), apply_default_css=False, js_on_load=_CITE, elem_classes="br")
     as_query, clicks = shown_box(), Clicks()
     window = window_box()
 
@@ -142,10 +119,6 @@ def build(shell: Shell) -> None:
         same = old[BOARD] == state[BOARD]
         return [gr.update() if same else _families(now, state), *_show(data, now, state, Look.of(look))]
 
-    def rows(address: str = "") -> str:
-        """The leaderboard at an address such as ``family=GLM+5&sort=help_rate``, as JSON."""
-        return download(data.now, "json", address)
-
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
     for part in (first, table):
@@ -159,17 +132,6 @@ def build(shell: Shell) -> None:
         trigger_mode="always_last",
         **quiet,
     )
-    api(rows, api_name="leaderboard")
-
-
-def download(now: Snapshot, kind: str, asked: str) -> str:
-    """The rows of a state as a file's text: ``csv`` or ``json``; empty where there is no board."""
-    state = parse(BoardState(now).fields, asked)
-    board = board_of(now, state)
-    if board is None or now.leaderboard is None:
-        return ""
-    frame = choose(board_frame(board), wanted_of(state))
-    return as_csv(frame) if kind == "csv" else as_json(now.leaderboard, board, list(frame.index))
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import pandas as pd
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
-from dataset_builder.storage.sheets import cell
 from eval.repository.leaderboard import CHECKED, COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
 from space.data.snapshot import row_key, transcripts_key
@@ -129,23 +127,6 @@ def families_of(board: Board) -> tuple[str, ...]:
     """The families of a board's models, sorted, the unknown one last."""
     found = sorted({row.family for row in board.rows if row.family}, key=str.casefold)
     return (*found, NO_FAMILY) if any(not row.family for row in board.rows) else tuple(found)
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """The rows as CSV with every column and full precision; a name cannot act as a formula in a spreadsheet."""
-    plain = frame.drop(columns=["key", "search", "family_or_other"]).copy()
-    for column in plain.columns:
-        if not pd.api.types.is_numeric_dtype(plain[column]):
-            plain[column] = plain[column].map(cell)
-    return str(plain.to_csv(index=False, lineterminator="\n"))
-
-
-def as_json(made: Leaderboard, board: Board, keys: Sequence[str]) -> str:
-    """The board with only these rows, in this order, as ``leaderboard.json`` holds it."""
-    rows = {row_key(row): row for row in board.rows}
-    chosen = msgspec.structs.replace(board, rows=[rows[key] for key in keys if key in rows])
-    only = msgspec.structs.replace(made, boards=[chosen], excluded=[])
-    return msgspec.json.format(msgspec.json.encode(only), indent=1).decode() + "\n"
 
 
 def _flat(board: Board, row: BoardRow) -> dict[str, Any]:

@@ -108,25 +108,6 @@ def build(shell: Shell) -> None:
             counted = [gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE])) for name in BY_JUDGE]
         return [*counted, *_show(now, state)]
 
-    def transcripts(
-        q: str,
-        model: list[str],
-        response_type: list[str],
-        engages: list[str],
-        family: list[str],
-        subtype: list[str],
-        authority: list[str],
-        harm: list[str],
-        dual_use: list[str],
-        unscored: list[str],
-        reviewed: list[str],
-    ) -> tuple[str, str, str]:
-        """What a search and its filters find, by the first judge: list, open transcript (none) and link, as HTML."""
-        filters = (model, response_type, engages, family, subtype, authority, harm, dual_use, unscored, reviewed)
-        now = shell.data.store
-        values = dict(zip((facet.id for facet in FACETS), filters, strict=True))
-        return _show(now, _state_of_controls(TranscriptState.of(now).fields, {**values, TEXT: q, JUDGE: ""}))[:3]
-
     def transcripts_at(address: str) -> tuple[str, str, str]:
         """The page at an address such as ``q=rent&model=grok-4``: list, open transcript and link, as HTML."""
         now = shell.data.store
@@ -144,8 +125,8 @@ def build(shell: Shell) -> None:
     )
     for part in (results, opened):
         part.click(follow, outputs=[*inputs, *parts], **quiet)
-    gr.events.api(transcripts, api_name="transcripts")
-    gr.events.api(transcripts_at, api_name="transcripts_at")
+    # What a visitor's click costs, for benchmarks.
+    gr.events.api(transcripts_at, api_name="transcripts_at", api_visibility="undocumented")
 
 
 def at_once(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Markup:

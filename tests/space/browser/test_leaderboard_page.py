@@ -128,7 +128,7 @@ def test_the_downloads_hold_what_the_table_shows(open_page: OpenPage, url: str) 
     page = open_page(f"{url}/?q=a-&sort=model&down=1")
     wait_for_models(page, "beta-2", "alpha-1")
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download CSV").click()
+        page.get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))
     assert waiting.value.suggested_filename == "blind-refusal-leaderboard.csv"
     assert [row["model"] for row in rows] == models(page)
@@ -140,9 +140,9 @@ def test_the_downloads_hold_what_the_table_shows(open_page: OpenPage, url: str) 
             numbers = re.findall(r"\d+\.\d", cell)
             assert numbers == [end.lstrip("-") for end in ends]
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download JSON").click()
+        page.get_by_role("link", name="JSON").click()
     told = json.loads(Path(waiting.value.path()).read_text())
-    assert [row["model"] for row in told["boards"][0]["rows"]] == models(page)
+    assert [row["model"] for row in told["data"]] == models(page)
 
 
 def test_the_citation_can_be_copied(open_page: OpenPage, url: str) -> None:

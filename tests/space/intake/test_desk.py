@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from dataset_builder.errors import InputError
 from space.intake import limits
 from space.intake.desk import LONGEST, MOST_BYTES_OF_A_VISITOR, MOST_OF_A_VISITOR, UploadDesk, forget
-from space.intake.limits import MOST_SENT, MOST_UPLOADS, UploadLimits, host_of
+from space.intake.limits import MOST_ASKED, MOST_SENT, MOST_UPLOADS, UploadLimits, host_of
 
 
 class Clock:
@@ -126,6 +126,14 @@ def test_bytes_are_counted_before_they_are_read() -> None:
     told = {"content-length": str(MOST_SENT + 1)}
     assert client.post("/gradio_api/upload", content=iter([b"x"]), headers=told).status_code == 429
     assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+
+
+def test_no_other_request_is_huge_or_without_an_end() -> None:
+    client = guarded(Clock())
+    assert client.post("/gradio_api/mcp", content=b"x" * MOST_ASKED).status_code == 200
+    assert client.post("/gradio_api/mcp", content=b"x" * (MOST_ASKED + 1)).status_code == 413
+    assert client.post("/gradio_api/mcp", content=iter([b"x"])).status_code == 413
+    assert client.post("/gradio_api/mcp").status_code == 200
 
 
 def test_in_a_space_the_hubs_proxy_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

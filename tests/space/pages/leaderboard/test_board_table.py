@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-import csv
-import io
-import json
-
 import pytest
 
 from eval.scores.results import CorrectedValue
 from space.pages.leaderboard.table import (
     NO_FAMILY,
     Wanted,
-    as_csv,
-    as_json,
     board_frame,
     choose,
     columns_of,
@@ -80,28 +74,6 @@ def test_corrected_rates_stand_beside_raw_ones_and_the_complement_follows() -> N
     assert list(found) == pytest.approx([0.5, 0.2, 0.7])
     assert frame.loc["alpha", "help_rate"] == 0.6
     assert frame["help_rate_corrected"].isna().loc["beta"]
-
-
-def test_csv_has_every_row_and_full_precision() -> None:
-    chosen = choose(board_frame(BOARD), Wanted(sort="model", descending=True))
-    rows = list(csv.DictReader(io.StringIO(as_csv(chosen))))
-    assert [one["model"] for one in rows] == ["gamma", "beta", "alpha"]
-    assert rows[2]["discrimination"] == "0.4"
-    assert rows[0]["rank"] == ""
-    assert not {"key", "search"} & set(rows[0])
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\ttab"])
-def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
-    text = as_csv(board_frame(board(row(name, 1, 0.5, 0.1))))
-    assert next(csv.DictReader(io.StringIO(text)))["model"] == f"'{name}"
-
-
-def test_json_is_the_board_with_the_chosen_rows_alone() -> None:
-    made = leaderboard(BOARD, board(ALPHA, judge="other"))
-    told = json.loads(as_json(made, BOARD, ["beta", "alpha"]))
-    assert [one["model"] for one in told["boards"][0]["rows"]] == ["beta", "alpha"]
-    assert len(told["boards"]) == 1
 
 
 def test_every_metric_is_a_column_and_five_are_shown_first() -> None:
