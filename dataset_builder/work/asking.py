@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, TOOL_CALL, TRUNCATED
 from dataset_builder.models.answer import ChatAnswer
@@ -15,8 +15,6 @@ from dataset_builder.work.cost import Price, cost_of_answer
 from dataset_builder.work.stopping import RETRY_ERRORS, Breaker, Stop, total_cost
 
 T = TypeVar("T")
-# How often a question is asked whose reply cannot be read.
-_TRIES: Final = 2
 
 
 class Client(Protocol):
@@ -76,6 +74,24 @@ class Reply(Generic[T]):
     answered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Try(Generic[T]):
+    """What one answer to a question came to; ``again`` where it is worth asking once more."""
+
+    status: ReplyStatus
+    value: T | None
+    why: str | None
+    raw: str | None
+    costs: tuple[float | None, ...]
+    again: bool
+
+    def ended(self, first: Try[T] | None = None) -> Reply[T]:
+        """What became of the question, ``first`` being the try before this one, if there was one."""
+        costs = [*(first.costs if first else ()), *self.costs]
+        raw = self.raw or (first.raw if first else None)
+        return Reply(self.status, self.value, self.why, raw, total_cost(costs), bool(costs))
+
+
 class Asker:
     """Asks one model through an open client; ``price`` is for providers that do not tell what an answer costs.
 
@@ -116,58 +132,58 @@ class Asker:
         return answer
 
     async def ask(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatAnswer:
-        """The answer to one question, by a JSON schema where the server takes one. Raises as ``complete`` does."""
-        return await self.complete(
-            ChatRequest(
-                messages=tuple(messages),
-                max_tokens=self._max_tokens,
-                temperature=self._temperature,
-                schema=schema,
-                schema_name=name,
-                providers=self._providers,
-                excluded_providers=self._excluded_providers,
-            )
+        """The answer to one question. Raises as ``complete`` does."""
+        return await self.complete(self.request(messages, schema, name))
+
+    def request(self, messages: Sequence[Message], schema: dict[str, Any], name: str) -> ChatRequest:
+        """What is sent for one question, by a JSON schema where the server takes one."""
+        return ChatRequest(
+            messages=tuple(messages),
+            max_tokens=self._max_tokens,
+            temperature=self._temperature,
+            schema=schema,
+            schema_name=name,
+            providers=self._providers,
+            excluded_providers=self._excluded_providers,
         )
 
     async def read(self, question: Question[T]) -> Reply[T]:
         """The answer to a question, asked once more where it cannot be read. Raises as ``complete`` does."""
-        costs: list[float | None] = []
-        complaint: str | None = None
-        raw: str | None = None
-        status = ReplyStatus.UNREADABLE
+        first: Try[T] | None = None
+        while True:
+            prompt = question.prompt(first.why if first else None)
+            answer = await self.complete(self.request(prompt.messages, question.schema, question.name))
+            found = self.reading(question.read, prompt.code, answer)
+            if first is not None or not found.again:
+                return found.ended(first)
+            first = found
 
-        def ended(status: ReplyStatus, value: T | None, why: str | None) -> Reply[T]:
-            return Reply(status, value, why, raw, total_cost(costs), bool(costs))
+    def reading(self, read: Callable[[str, str], T], code: str, answer: ChatAnswer) -> Try[T]:
+        """What one answer to a question came to, ``read`` being the question's and ``code`` its prompt's."""
+        costs = (self.cost(answer),)
 
-        for _ in range(_TRIES):
-            prompt = question.prompt(complaint)
-            answer = await self.ask(prompt.messages, question.schema, question.name)
-            if answer.status in FAILURES:
-                if answer.may_be_paid:
-                    costs.append(self.cost(answer))
-                return ended(ReplyStatus.NO_REPLY, None, answer.error)
-            costs.append(self.cost(answer))
-            raw = answer.text[:LONGEST_REPLY] or raw
-            if answer.status == CONTENT_FILTER or answer.declined:
-                return ended(ReplyStatus.REFUSED, None, answer.error)
-            if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
-                # The same again would end the same way, and cost as much.
-                raw = answer.reasoning[:LONGEST_REPLY]
-                why = f"spent its {self._max_tokens:,} tokens on reasoning and came to no verdict"
-                return ended(ReplyStatus.OUT_OF_TOKENS, None, why)
-            if answer.status == EMPTY:
-                status, complaint = ReplyStatus.NO_REPLY, "it was empty"
-            elif answer.status == TRUNCATED:
-                status, complaint = ReplyStatus.UNREADABLE, "it was cut off before its end; keep the reasoning short"
-            elif answer.status == TOOL_CALL:
-                status, complaint = ReplyStatus.UNREADABLE, "it called a tool, and there is none"
-            else:
-                # A reply that can be read carries its end with it, whatever word the server ended it with.
-                try:
-                    return ended(ReplyStatus.READ, question.read(answer.text, prompt.code), None)
-                except UnreadableReply as fault:
-                    status, complaint = (
-                        ReplyStatus.REFUSED if declines(answer.text) else ReplyStatus.UNREADABLE,
-                        str(fault),
-                    )
-        return ended(status, None, complaint)
+        def ended(status: ReplyStatus, value: T | None, why: str | None, *, again: bool = False) -> Try[T]:
+            return Try(status, value, why, answer.text[:LONGEST_REPLY] or None, costs, again)
+
+        if answer.status in FAILURES:
+            return Try(ReplyStatus.NO_REPLY, None, answer.error, None, costs if answer.may_be_paid else (), again=False)
+        if answer.status == CONTENT_FILTER or answer.declined:
+            return ended(ReplyStatus.REFUSED, None, answer.error)
+        if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
+            # The same again would end the same way, and cost as much.
+            why = f"spent its {self._max_tokens:,} tokens on reasoning and came to no verdict"
+            raw = answer.reasoning[:LONGEST_REPLY]
+            return Try(ReplyStatus.OUT_OF_TOKENS, None, why, raw, costs, again=False)
+        if answer.status == EMPTY:
+            return ended(ReplyStatus.NO_REPLY, None, "it was empty", again=True)
+        if answer.status == TRUNCATED:
+            why = "it was cut off before its end; keep the reasoning short"
+            return ended(ReplyStatus.UNREADABLE, None, why, again=True)
+        if answer.status == TOOL_CALL:
+            return ended(ReplyStatus.UNREADABLE, None, "it called a tool, and there is none", again=True)
+        # A reply that can be read carries its end with it, whatever word the server ended it with.
+        try:
+            return ended(ReplyStatus.READ, read(answer.text, code), None)
+        except UnreadableReply as fault:
+            status = ReplyStatus.REFUSED if declines(answer.text) else ReplyStatus.UNREADABLE
+            return ended(status, None, str(fault), again=True)

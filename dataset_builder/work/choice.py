@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from dataset_builder.errors import InputError
+from dataset_builder.models.batches.queues import check_queue
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.in_process.loading import PROCESS, loaded
@@ -165,6 +166,8 @@ class ModelChoice:
         if self.is_local:
             return
         endpoint = self.endpoint
+        if self.batch:
+            check_queue(endpoint)
         if endpoint.key_env is not None:
             ApiKey(endpoint.key_env)
         _ = self.secret_headers

@@ -71,12 +71,16 @@ class Budget:
     and after ten known costs the largest of them. So a run can exceed the limit by what single answers cost
     beyond that. Where the price is unknown, requests go one at a time until a first cost is known.
 
-    ``limit`` None lets everything start; ``call_cost`` is the upper estimate for one request, None if unknown.
+    ``limit`` None lets everything start; ``call_cost`` is the upper estimate for one request, None if unknown;
+    ``set_aside`` is what others may still cost that have begun, as batches have.
     """
 
-    def __init__(self, limit: float | None, *, spent: float = 0.0, call_cost: float | None = None) -> None:
+    def __init__(
+        self, limit: float | None, *, spent: float = 0.0, call_cost: float | None = None, set_aside: float = 0.0
+    ) -> None:
         self.limit = limit
         self.spent = spent
+        self._set_aside = set_aside
         self.under_way = 0
         self._call_cost = call_cost
         self._largest = 0.0
@@ -121,7 +125,8 @@ class Budget:
         if self._call_cost is None and not self._known and self.under_way:
             return False
         # Nothing may start on nothing left, even where the first cost is still unknown.
-        return self.spent < limit and self.spent + (self.under_way + 1) * self._expected() <= limit
+        gone = self.spent + self._set_aside
+        return gone < limit and gone + (self.under_way + 1) * self._expected() <= limit
 
     def _expected(self) -> float:
         return self._largest if self._known >= _ENOUGH else max(self._call_cost or 0.0, self._largest)
@@ -129,9 +134,10 @@ class Budget:
     def _used(self, limit: float) -> str:
         if self.spent >= limit - _ROUNDING:
             return f"the budget of ${limit:g} is used up (${self.spent:.4f} spent)"
+        held = f", ${self._set_aside:.4f} set aside for batches" if self._set_aside else ""
         return (
             f"the budget of ${limit:g} leaves too little for another request "
-            f"(${self.spent:.4f} spent, and one may cost ${self._expected():.4f})"
+            f"(${self.spent:.4f} spent{held}, and one may cost ${self._expected():.4f})"
         )
 
 

@@ -103,7 +103,8 @@ def import_(
     verdicts come too. What the answers mean is read as from a live server. The same command again adds what is new.
     See docs/importing.md.
     """
-    from eval.commands.run import judge_and_score
+    from eval.commands.options import BatchWay
+    from eval.commands.run import JudgeWay, judge_and_score
     from eval.interop.answers.runs import import_epochs
     from eval.judging.registry import check_judge
 
@@ -113,7 +114,8 @@ def import_(
     runs = import_epochs(files, tell=notes.append, **given)
     _tell(runs, notes)
     if judge is not None:
-        judge_and_score(ctx, _whole(runs), judge, runs[0].record.source, judge_choice, tokens_of_judge)
+        judging = JudgeWay(judge, judge_choice, tokens_of_judge, BatchWay())
+        judge_and_score(ctx, _whole(runs), runs[0].record.source, judging)
 
 
 def _whole(runs: list[RunFolder]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
-from eval.commands.options import judge_max_tokens
+from eval.commands.options import BatchWay, batch_options, judge_max_tokens
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from dataset_builder.dataset.opened import OpenedDataset
     from dataset_builder.work.choice import ModelChoice
+    from dataset_builder.work.stopping import Stop
+    from eval.judging.run import Judging
     from eval.runs.folder import RunFolder
 
 
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--partial", is_flag=True, help="For human:FILE: leave out labels that match no answer of the run.")
 @judge_max_tokens()
+@batch_options(whose="the judge's")
 def judge(
     run: Path,
     judge: str,
@@ -62,6 +66,10 @@ def judge(
     offline_floor: float | None,
     partial: bool,
     max_tokens: int | None,
+    batch: bool,
+    batch_poll: float,
+    batch_cancel: bool,
+    batch_fallback: bool,
 ) -> None:
     """Give a verdict on each answer of a RUN.
 
@@ -71,13 +79,16 @@ def judge(
     """
     if controls is not None and sample is None:
         raise click.UsageError("--controls says how many of --sample are controls: give both.")
+    if batch_fallback and not (batch or batch_cancel):
+        raise click.UsageError("--batch-fallback belongs to --batch.")
     which = {"sample": sample, "controls": controls, "seed": sample_seed}
     judge_answers(
         run,
         judge,
         dataset,
-        choice,
+        replace(choice, batch=batch or batch_cancel),
         which | {"again": not resume, "retry_errors": retry_errors},
+        BatchWay(batch_poll, batch_cancel, batch_fallback),
         show_reasoning=show_reasoning,
         offline_floor=offline_floor,
         partial=partial,
@@ -86,7 +97,13 @@ def judge(
 
 
 def judge_answers(
-    path: Path, spec: str, dataset: str | None, choice: ModelChoice, which: dict[str, Any], **options: Any
+    path: Path,
+    spec: str,
+    dataset: str | None,
+    choice: ModelChoice,
+    which: dict[str, Any],
+    way: BatchWay,
+    **options: Any,
 ) -> str:
     """Judge what is pending of a run, as ``which`` chooses it (``pending_answers``); returns the judge's name.
 
@@ -95,7 +112,6 @@ def judge_answers(
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.errors import InputError
     from dataset_builder.output import report
-    from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.agreement.known import has_learned_from
     from eval.judges.interface import JudgeOptions
@@ -130,18 +146,47 @@ def judge_answers(
         )
     if waiting and (offline := judge.settings.get("expected_offline")):
         click.echo(f"The estimate is for all of them; about {offline:.0%} are expected not to go to the model.")
-    judging.session.confirm()
-    with stoppable("Every verdict"):
-        stopped = judging.run()
+    if judging.in_batch:
+        click.echo(f"In a batch already: {counted(judging.in_batch, 'answer')}")
+    judging, stopped = work_through(judging, way)
     report(
         run=path, judge=judge.name, rubric=judge.rubric, given=judging.given.count, unscored=judging.given.unscored,
         judge_cost=judging.given.cost,
     )  # fmt: skip
     line = judging.given.line(paid=judging.session.estimate is not None)
-    click.echo(line if waiting else "Nothing is left to judge.")
+    click.echo(line if judging.given.count or judging.session.total else "Nothing is left to judge.")
     if stopped:
         raise StoppedEarlyError(stopped)
     return judge.name
+
+
+def work_through(judging: Judging, way: BatchWay, *, err: bool = False) -> tuple[Judging, Stop | None]:
+    """Ask whether to begin, and judge, through a batch queue where that was chosen.
+
+    Returns the judging with all verdicts that were given, and why it stopped early, or None.
+    """
+    from dataset_builder.work.session import stoppable
+
+    def tell(line: str) -> None:
+        click.echo(line, err=err)
+
+    if not judging.by_batch:
+        judging.session.confirm(err=err)
+        with stoppable("Every verdict"):
+            return judging, judging.run()
+    if way.cancel and not judging.in_batch:
+        tell("No batch of this judge is open.")
+    if not way.cancel:
+        judging.session.confirm(err=err)
+    with stoppable("The batches go on at the provider, and every verdict that was taken in"):
+        judging.run_batches(tell, way.poll, cancel=way.cancel)
+    if not way.fallback:
+        return judging, None
+    again = judging.ordinary()
+    tell(f"What the batch failed at, in the ordinary way: {counted(again.session.total, 'answer')}")
+    again.session.confirm(err=err)
+    with stoppable("Every verdict"):
+        return again, again.run()
 
 
 def _hashes(folders: Sequence[RunFolder]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -39,28 +39,43 @@ def datasets(what: str) -> Decorator:
     )
 
 
-def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How a run is collected through a provider's batch queue."""
-    for option in (
-        click.option("--batch-fallback", is_flag=True, help="Ask what a batch failed at in the ordinary way."),
-        click.option("--batch-cancel", is_flag=True, help="End the run's batch, and keep what it has answered."),
+class BatchWay(NamedTuple):
+    """How batches are waited for: seconds between two looks, whether they are ended, whether failures are asked."""
+
+    poll: float = 60.0
+    cancel: bool = False
+    fallback: bool = False
+
+
+def batch_options(*, whose: str = "the run's", flag: bool = True) -> Decorator:
+    """How answers or verdicts come through a provider's batch queue; without ``flag`` a file says whether they do."""
+    options = [
         click.option(
             "--batch-poll",
             type=click.FloatRange(0, min_open=True),
             default=60.0,
             show_default=True,
             metavar="SECONDS",
-            help="How often to look whether the batch has ended.",
+            help="How often to look whether batches have ended.",
         ),
-        click.option(
-            "--batch",
-            is_flag=True,
-            help="Through the provider's batch queue: at half the price, within a day. The laptop may be closed; the "
-            "same command goes on.",
-        ),
-    ):
-        command = option(command)
-    return command
+        click.option("--batch-cancel", is_flag=True, help=f"End {whose} batches, and keep what they have answered."),
+        click.option("--batch-fallback", is_flag=True, help="Ask what a batch failed at in the ordinary way."),
+    ]
+    if flag:
+        told = "at half the price, within a day. The laptop may be closed; the same command goes on."
+        options.insert(0, click.option("--batch", is_flag=True, help=f"Through the provider's batch queue: {told}"))
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+judge_batch: Decorator = click.option(
+    "--judge-batch", is_flag=True, help="Ask a model judge through its provider's batch queue, at half the price."
+)
 
 
 def judge_max_tokens(name: str = "max_tokens") -> Decorator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,14 @@ import click
 from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
-from eval.commands.options import batch_options, in_process_options, judge_max_tokens, request_options
+from eval.commands.options import (
+    BatchWay,
+    batch_options,
+    in_process_options,
+    judge_batch,
+    judge_max_tokens,
+    request_options,
+)
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
@@ -23,11 +30,31 @@ if TYPE_CHECKING:
     from eval.runs.folder import RunFolder
     from eval.runs.plan import RunOptions, RunPlan
     from eval.runs.tally import Tally
+    from eval.sets.collect import RunSet
 
 NO_JUDGE = "none"
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
 NOTHING = 1e-9
 DATASET = "build/dataset"
+
+
+KEPT = "The batches go on at their providers, and what was taken in"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeWay:
+    """Who judges a run when it is collected, and how: the options of ``eval judge`` that ``eval run`` has too."""
+
+    spec: str
+    choice: ModelChoice
+    max_tokens: int | None
+    batch: BatchWay
+
+    def left_of(self, budget: float | None, spent: float) -> JudgeWay:
+        """The same with what is left of a budget."""
+        if budget is None:
+            return self
+        return replace(self, choice=replace(self.choice, budget=max(budget - spent, NOTHING)))
 
 
 class _Temperature(click.ParamType[float | None]):
@@ -95,7 +122,8 @@ class _Temperature(click.ParamType[float | None]):
     metavar="K",
     help="Answers to each case, at a --temperature above 0: a run each, in one folder.",
 )
-@batch_options
+@batch_options()
+@judge_batch
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @click.pass_context
 def run(
@@ -126,21 +154,23 @@ def run(
     if judge != NO_JUDGE:
         check_judge(judge)
     timeout, epochs = given.pop("timeout"), given.pop("epochs")
-    batch = {name: given.pop(f"batch_{name}") for name in ("poll", "cancel", "fallback")}
-    if batch["fallback"] and not given["batch"]:
-        raise click.UsageError("--batch-fallback belongs to --batch.")
-    by_batch = given.pop("batch") or batch["cancel"]
+    batch = BatchWay(*(given.pop(f"batch_{name}") for name in ("poll", "cancel", "fallback")))
+    judge_by_batch = given.pop("judge_batch")
+    by_batch = given.pop("batch") or batch.cancel
+    if batch.fallback and not (by_batch or judge_by_batch):
+        raise click.UsageError("--batch-fallback belongs to --batch or --judge-batch.")
     options = RunOptions(**parameters(replace(choice, batch=by_batch), given))
     choice = options.choice
-    judge_choice = judge_choice.limited_as(choice)
+    judge_choice = replace(judge_choice.limited_as(choice), batch=judge_by_batch)
     stopped = None
-    if by_batch and (epochs > 1 or is_published(choice.model) or choice.is_local):
-        raise click.UsageError("--batch is for one answer to each case of a model at a provider.")
+    if by_batch and (is_published(choice.model) or choice.is_local):
+        raise click.UsageError("--batch is for a model at a provider.")
+    judging = JudgeWay(judge, judge_choice, tokens_of_judge, batch)
     if not is_published(choice.model):
         choice.check()
         choice.check_route()
     if epochs > 1:
-        _run_epochs(ctx, options, epochs, judge, judge_choice, tokens_of_judge, timeout)
+        _run_epochs(ctx, options, epochs, judging, timeout)
         return
     dataset = locate_dataset(options.dataset)
     # Before the run's folder is made.
@@ -159,7 +189,7 @@ def run(
             may_ask(yes=choice.yes)
         conditions = Conditions(timeouts=Timeouts.within(timeout) if timeout else Timeouts())
         if by_batch:
-            sitting, stopped = _collect_by_batch(plan, options, conditions, **batch)
+            sitting, stopped = _collect_by_batch(plan, options, conditions, batch)
         else:
             confirm(plan.estimate, yes=choice.yes)
             with stoppable("Every answer that came"):
@@ -178,55 +208,41 @@ def run(
             click.echo(line, err=True)
         raise SystemExit(1)
     if judge != NO_JUDGE:
-        if choice.budget is not None:
-            judge_choice = replace(judge_choice, budget=max(choice.budget - _spent(folder), NOTHING))
-        judge_and_score(ctx, folder.path, judge, options.dataset, judge_choice, tokens_of_judge)
+        judge_and_score(ctx, folder.path, options.dataset, judging.left_of(choice.budget, _spent(folder)))
 
 
 def _collect_by_batch(
-    plan: RunPlan, options: RunOptions, conditions: Conditions, *, poll: float, cancel: bool, fallback: bool
+    plan: RunPlan, options: RunOptions, conditions: Conditions, way: BatchWay
 ) -> tuple[Tally, Stop | None]:
-    """What ``collect_run`` does, through the provider's batch queue; with ``fallback``, then ask what it failed at."""
-    from dataset_builder.errors import InputError
+    """What ``collect_run`` does, through the provider's batch queue; with a fallback, then ask what it failed at."""
     from dataset_builder.models.batches.queues import queue_of
     from dataset_builder.work.session import confirm, stoppable
-    from eval.runs.batches import BatchWork, open_batches
+    from eval.runs.batches import BatchWork, Questions, check_batch_budget, set_aside, wait_for
     from eval.runs.plan import collect_run, plan_run
     from eval.runs.tally import Tally
 
     choice, folder = plan.choice, plan.run
     tally, before = Tally(), sum(1 for _ in folder.every_answer())
-    waiting = {case_id for one in open_batches(folder) for case_id in one.case_ids}
-    if waiting:
-        click.echo(f"In a batch already: {counted(len(waiting), 'case')}")
-    new = [query for query in plan.queries if query.case_id not in waiting]
-    if cancel and not waiting:
+    if way.cancel and not plan.in_batch:
         click.echo("No batch of this run is open.")
-    estimate = choice.estimate((len(query.text) for query in new), folder.settings.token_limit)
-    if new and not cancel:
+    queries = () if way.cancel else plan.queries
+    if queries:
         click.echo(f"Through the batch queue of {choice.endpoint.host}: answers come within a day")
-        left = None if choice.budget is None else choice.budget - _spent(folder)
-        most = estimate.cost[1] if estimate.cost else None
-        if left is not None and (most is None or most > left):
-            raise InputError(
-                f"--budget {choice.budget:g}: a batch cannot be stopped half-way, and this one may cost "
-                f"{'an unknown amount' if most is None else f'${most:,.2f}'}. Give a higher budget, or ask fewer cases."
-            )
-        confirm(estimate, yes=choice.yes)
-    with (
-        stoppable("The batch goes on at the provider, and what was taken in"),
-        queue_of(choice.endpoint, choice.secret_headers) as queue,
-    ):
-        texts = {query.case_id: query.text for query in plan.every_query()}
-        work = BatchWork(folder, queue, texts, choice.known_price, poll, tell=click.echo)
-        if cancel:
-            work.cancel()
-        else:
-            work.collect(plan.queries)
+        check_batch_budget(choice.budget, plan.estimate, _spent(folder) + set_aside(folder))
+        confirm(plan.estimate, yes=choice.yes)
+    if queries or plan.in_batch:
+        with stoppable(KEPT), queue_of(choice.endpoint, choice.secret_headers) as queue, folder.writing():
+            texts = {query.case_id: query.text for query in plan.every_query()}
+            work = BatchWork(folder, queue, choice, Questions(folder, queries, texts, choice), click.echo)
+            if way.cancel:
+                work.cancel()
+            else:
+                work.begin()
+            wait_for([work.look], way.poll)
     for number, answer in enumerate(folder.every_answer()):
         if number >= before:
             tally.add(answer)
-    if not fallback:
+    if not way.fallback:
         return tally, None
     # At the ordinary price now.
     again = plan_run(replace(options, choice=replace(options.choice, batch=False), retry_errors=True), plan.dataset)
@@ -240,16 +256,14 @@ def _run_epochs(
     ctx: click.Context,
     options: RunOptions,
     epochs: int,
-    judge: str,
-    judge_choice: ModelChoice,
-    tokens_of_judge: int | None,
+    judging: JudgeWay,
     timeout: float | None,
 ) -> None:
     """Collect several answers to each case, an epoch a run folder; one estimate, question and budget for all."""
     from dataset_builder.dataset.opened import locate_dataset
     from dataset_builder.errors import InputError
     from dataset_builder.output import report
-    from dataset_builder.work.session import confirm, may_ask, stoppable
+    from dataset_builder.work.session import may_ask
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.runs.published import is_published
     from eval.runs.tally import oddities_of, statuses_line, why_all_failed
@@ -259,7 +273,8 @@ def _run_epochs(
     if is_published(choice.model):
         raise InputError(f"{choice.model}: the dataset holds one answer to each case. Leave --epochs out.")
     dataset = locate_dataset(options.dataset)
-    paid = judge != NO_JUDGE and judge_is_paid(dataset, choice.model, judge, judge_choice)
+    judge, way = judging.spec, judging.batch
+    paid = judge != NO_JUDGE and judge_is_paid(dataset, choice.model, judge, judging.choice)
     found = plan_epochs(options, epochs, dataset, timeout)
     folders = [run.folder for run in found.runs]
     place = folders[0].path.parent
@@ -269,10 +284,8 @@ def _run_epochs(
     if paid:
         click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there")
         may_ask(yes=choice.yes)
-    if (estimate := found.estimate) is not None:
-        confirm(estimate, yes=choice.yes)
-    with stoppable("Every answer that came"):
-        stopped = found.collect()
+    found, stopped = collect_set(found, way, yes=choice.yes)
+    folders = [run.folder for run in found.runs]
     statuses = sum((Counter(folder.statuses().values()) for folder in folders), Counter[str]())
     click.echo(statuses_line(statuses, sum(len(folder.settings.case_ids) for folder in folders), epochs))
     for line in dict.fromkeys(line for folder in folders for line in oddities_of(folder).lines()):
@@ -290,9 +303,37 @@ def _run_epochs(
             click.echo(line, err=True)
         raise SystemExit(1)
     if judge != NO_JUDGE:
-        if choice.budget is not None:
-            judge_choice = replace(judge_choice, budget=max(choice.budget - cost, NOTHING))
-        judge_and_score(ctx, place, judge, options.dataset, judge_choice, tokens_of_judge)
+        judge_and_score(ctx, place, options.dataset, judging.left_of(choice.budget, cost))
+
+
+def collect_set(
+    runs: RunSet, way: BatchWay, *, yes: bool, ask: bool = True, err: bool = False
+) -> tuple[RunSet, Stop | None]:
+    """Ask whether to begin, unless that was ``ask``ed already, and collect the runs, batches and their failures too.
+
+    Returns the runs as they are then, and the budget's stop, if that ended it.
+    """
+    from dataset_builder.work.session import confirm, stoppable
+
+    def tell(line: str) -> None:
+        click.echo(line, err=err)
+
+    if not way.cancel:
+        runs.check_batches()
+        if ask and (estimate := runs.estimate) is not None:
+            confirm(estimate, yes=yes)
+    with stoppable(KEPT if runs.queued else "Every answer that came"):
+        stopped = runs.collect(tell, way.poll, cancel=way.cancel)
+    if stopped or not (way.fallback and runs.by_batch):
+        return runs, stopped
+    again = runs.after_batches()
+    left = sum(len(run.plan.queries) for run in again.waiting if run.plan)
+    tell(f"What the batches failed at, in the ordinary way: {counted(left, 'answer')}")
+    if (estimate := again.estimate) is not None:
+        # At the ordinary price now.
+        confirm(estimate, yes=yes)
+    with stoppable("Every answer that came"):
+        return again, again.collect()
 
 
 def judge_is_paid(dataset: OpenedDataset, model: str, spec: str, choice: ModelChoice) -> bool:
@@ -325,16 +366,16 @@ def _spent(folder: RunFolder) -> float:
     return sum(response.cost or 0.0 for response in folder.every_answer())
 
 
-def judge_and_score(
-    ctx: click.Context, path: Path, judge: str, dataset: str, choice: ModelChoice, max_tokens: int | None
-) -> None:
+def judge_and_score(ctx: click.Context, path: Path, dataset: str, judging: JudgeWay) -> None:
     """Judge the answers of a run and print its scores, as ``eval judge`` and ``eval score`` do."""
     from eval.commands.judge import judge_answers
     from eval.commands.score import score
     from eval.runs.folder import open_runs
 
     whole = {"sample": None, "controls": None, "seed": 0}
-    name = judge_answers(path, judge, dataset, choice, whole, max_tokens=max_tokens)
+    name = judge_answers(
+        path, judging.spec, dataset, judging.choice, whole, judging.batch, max_tokens=judging.max_tokens
+    )
     if not any(run.verdicts(name) for run in open_runs(path)):
         click.echo("No scores: there are no verdicts yet.")
         return

@@ -11,8 +11,9 @@ import click
 
 from dataset_builder.helping import Helpful
 from dataset_builder.work.options import model_options
-from eval.commands.options import judge_max_tokens
-from eval.commands.run import DATASET, NO_JUDGE, NOTHING, judge_is_paid
+from eval.commands.judge import work_through
+from eval.commands.options import BatchWay, batch_options, judge_batch, judge_max_tokens
+from eval.commands.run import DATASET, NO_JUDGE, NOTHING, collect_set, judge_is_paid
 from eval.judging.registry import DEFAULT_JUDGE, usage
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 @click.option("--retry-errors", is_flag=True, help="Ask again what failed or came back empty.")
 @model_options("a model judge's", prefix="judge", limits=(), router="judge-")
 @judge_max_tokens("tokens_of_judge")
+@judge_batch
+@batch_options(whose="the set's", flag=False)
 @click.option("--full", is_flag=True, help="Show every pair of models and every column.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; all else goes to standard error.")
 def run_set(
@@ -57,6 +60,10 @@ def run_set(
     retry_errors: bool,
     judge_choice: ModelChoice,
     tokens_of_judge: int | None,
+    judge_batch: bool,
+    batch_poll: float,
+    batch_cancel: bool,
+    batch_fallback: bool,
     full: bool,
     as_json: bool,
 ) -> None:
@@ -68,7 +75,7 @@ def run_set(
     import tempfile
 
     from dataset_builder.dataset.opened import locate_dataset
-    from dataset_builder.work.session import confirm, may_ask, stoppable
+    from dataset_builder.work.session import confirm, may_ask
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge, model_of
     from eval.runs.published import is_published
@@ -83,7 +90,8 @@ def run_set(
     name = dataset or found.dataset or DATASET
     folder = out or (Path(found.out) if found.out else Path("runs") / file.stem)
     opened = locate_dataset(name)
-    choice = replace(judge_choice, budget=budget, yes=yes)
+    choice = replace(judge_choice, budget=budget, yes=yes, batch=judge_batch or found.judge_batch)
+    way = BatchWay(batch_poll, batch_cancel, batch_fallback)
     with tempfile.TemporaryDirectory() as nowhere:
         planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
         _refuse_in_sample(judge, planned, opened)
@@ -106,28 +114,29 @@ def run_set(
     if paid:
         click.echo(f"Judge: {judge}; what it costs is shown and asked about when the answers are there", err=as_json)
         may_ask(yes=yes)
-    if (estimate := runs.joined(pressed).estimate) is not None:
-        confirm(estimate, yes=yes)
+    if not batch_cancel:
+        runs.check_batches()
+        if (estimate := runs.joined(pressed).estimate) is not None:
+            confirm(estimate, yes=yes)
 
-    def collected(part: RunSet) -> str | None:
-        """Collect and judge a part of the set; returns the judge's name, None without one."""
-        with stoppable("Every answer that came"):
-            stopped = part.collect()
+    def collected(part: RunSet) -> tuple[RunSet, str | None]:
+        """Collect and judge a part of the set; returns it as it is then, and the judge's name, None without one."""
+        part, stopped = collect_set(part, way, yes=yes, ask=False, err=as_json)
         for run in part.runs:
             for line in run.lines():
                 click.echo(line, err=as_json)
         if stopped:
             raise StoppedEarlyError(stopped)
         if judge == NO_JUDGE:
-            return None
+            return part, None
         every = (*part.before, *part.runs)
         spent = sum(answer.cost or 0.0 for run in every for answer in run.folder.every_answer())
         left = choice if budget is None else replace(choice, budget=max(budget - spent, NOTHING))
-        return _judge_set(part, judge, left, tokens_of_judge, err=as_json)
+        return part, _judge_set(part, judge, left, tokens_of_judge, way, err=as_json)
 
-    name_of_judge = collected(runs)
+    runs, name_of_judge = collected(runs)
     if name_of_judge is not None and pressed.runs:
-        collected(take_up_all(pressed, runs, name_of_judge))
+        pressed, _ = collected(take_up_all(pressed, runs, name_of_judge))
     if name_of_judge is not None:
         _show_set(runs.joined(pressed), name_of_judge, full=full, as_json=as_json)
 
@@ -154,20 +163,19 @@ def _refuse_in_sample(judge: str, planned: Sequence[Planned], dataset: OpenedDat
         )
 
 
-def _judge_set(runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | None, *, err: bool) -> str:
+def _judge_set(
+    runs: RunSet, spec: str, choice: ModelChoice, max_tokens: int | None, way: BatchWay, *, err: bool
+) -> str:
     """Judge every answer that this judge has not judged; returns its name."""
-    from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judges.interface import JudgeOptions
     from eval.judging.run import Judging
 
     options = JudgeOptions(dataset=runs.dataset, choice=choice, max_tokens=max_tokens)
     judging = Judging([run.folder for run in runs.runs], spec, options)
-    judging.session.confirm(err=err)
-    with stoppable("Every verdict"):
-        stopped = judging.run()
+    judging, stopped = work_through(judging, way, err=err)
     given = judging.given.line(paid=judging.session.estimate is not None)
-    told = given if judging.session.total else "nothing is left to judge."
+    told = given if judging.given.count or judging.session.total else "nothing is left to judge."
     click.echo(f"Judge {judging.judge.name}: {told}", err=err)
     if stopped:
         raise StoppedEarlyError(stopped)

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
+from dataset_builder.models.answer import ChatAnswer
+from dataset_builder.models.request import ChatRequest
+from dataset_builder.work.asking import Prompt, Reply, Try
 from dataset_builder.work.choice import ModelChoice
 from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
@@ -50,6 +53,31 @@ class PaidJudge(Protocol):
 
     def request_chars(self, task: JudgeTask) -> int:
         """Characters of the request that a task takes."""
+        ...
+
+
+@runtime_checkable
+class QueuedJudge(Protocol):
+    """What a judge that can be asked through a batch queue also has."""
+
+    async def decided(self, tasks: Sequence[JudgeTask]) -> tuple[list[Verdict], list[JudgeTask]]:
+        """The verdicts that need nobody to be asked, and the tasks that are left to ask about."""
+        ...
+
+    def prompt_of(self, task: JudgeTask, complaint: str | None) -> Prompt:
+        """The question about an answer, with what was wrong with an earlier reply."""
+        ...
+
+    def request_of(self, prompt: Prompt) -> ChatRequest:
+        """What is sent for it."""
+        ...
+
+    def reading(self, code: str, reply: ChatAnswer) -> Try[Any]:
+        """What a reply to the prompt with that code came to."""
+        ...
+
+    def verdict_of(self, case_id: str, response_hash: str, reply: Reply[Any]) -> Verdict:
+        """The verdict on an answer, from what became of the question about it."""
         ...
 
 

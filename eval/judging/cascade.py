@@ -15,6 +15,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from dataset_builder.errors import InputError
+from dataset_builder.models.answer import ChatAnswer
+from dataset_builder.models.request import ChatRequest
+from dataset_builder.work.asking import Prompt, Reply, Try
 from eval.judges.interface import Judge, JudgeOptions, JudgeTask
 from eval.judges.model.judge import ModelJudge
 from eval.judges.model.judge import make as make_model
@@ -101,6 +104,28 @@ class CascadeJudge:
             else self._own(next(second), self._model)
             for verdict in first
         ]
+
+    async def decided(self, tasks: Sequence[JudgeTask]) -> tuple[list[Verdict], list[JudgeTask]]:
+        """The verdicts of the offline part, and the tasks that go to the model."""
+        first = await self._offline.judge(tasks)
+        sure = [self._own(verdict, self._offline, cost=0.0) for verdict in first if self._is_sure(verdict)]
+        return sure, [task for task, verdict in zip(tasks, first, strict=True) if not self._is_sure(verdict)]
+
+    def prompt_of(self, task: JudgeTask, complaint: str | None) -> Prompt:
+        """The model's question about an answer."""
+        return self._model.prompt_of(task, complaint)
+
+    def request_of(self, prompt: Prompt) -> ChatRequest:
+        """What is sent for it."""
+        return self._model.request_of(prompt)
+
+    def reading(self, code: str, reply: ChatAnswer) -> Try[Any]:
+        """What a reply of the model came to."""
+        return self._model.reading(code, reply)
+
+    def verdict_of(self, case_id: str, response_hash: str, reply: Reply[Any]) -> Verdict:
+        """The model's verdict as this judge's."""
+        return self._own(self._model.verdict_of(case_id, response_hash, reply), self._model)
 
     def request_chars(self, task: JudgeTask) -> int:
         """Characters of the request that a task takes if it goes to the model."""

@@ -70,6 +70,9 @@ def resolve_judge(spec: str, options: JudgeOptions) -> Judge:
             f"--judge {spec}: asks no model, so there is no provider to choose. "
             "Leave out --judge-provider and --exclude-judge-provider."
         )
+    if options.choice.batch and not model_of(spec):
+        flag = "--judge-batch" if options.choice.prefix else "--batch"
+        raise InputError(f"--judge {spec}: asks no model, so there is no batch queue. Leave out {flag}.")
     try:
         module = importlib.import_module(JUDGES[name].module)
     except ModuleNotFoundError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -15,14 +16,18 @@ from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
 from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
 from dataset_builder.errors import BlindRefusalError
+from dataset_builder.models.batches.queues import BatchQueue, queue_of
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import VERDICT_TOKENS
+from dataset_builder.work.loop import run_to_end
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Spent, Stop
-from eval.judges.interface import Judge, JudgeOptions, JudgeTask, PaidJudge
+from eval.judges.interface import Judge, JudgeOptions, JudgeTask, PaidJudge, QueuedJudge
+from eval.judging.batches import VerdictQuestions
 from eval.judging.registry import model_of, resolve_judge
 from eval.runs.answer import Answer
+from eval.runs.batches import BatchWork, check_batch_budget, in_batches, refuse_open_batches, set_aside, wait_for
 from eval.runs.folder import RunFolder
 from eval.runs.run import JudgeRecord
 from eval.runs.tally import Verdicts
@@ -65,11 +70,12 @@ def pending_answers(
     seed: int = 0,
     again: bool = False,
     retry_errors: bool = False,
+    apart: Collection[str] = (),
 ) -> Pending:
     """What is to be judged of a run, or of a sample of its answers (``draw_labelled``).
 
-    ``again`` counts no verdict as given, ``retry_errors`` none where the judge gave no reply. Raises
-    InputError as ``answered_cases`` and ``draw_labelled`` do.
+    ``again`` counts no verdict as given, ``retry_errors`` none where the judge gave no reply; the cases in ``apart``
+    are left out. Raises InputError as ``answered_cases`` and ``draw_labelled`` do.
     """
     answered = answered_cases(run, dataset)
     chosen = answered if sample is None else draw_labelled(answered, sample, controls, seed)
@@ -81,6 +87,7 @@ def pending_answers(
         for case_id, verdict in verdicts.items()
         if not (again or (retry_errors and verdict.unscored_reason in _REPEATABLE))
     }
+    chosen = [case for case in chosen if case.case_id not in apart]
     waiting = tuple(case.case_id for case in chosen if case.case_id not in settled)
     return Pending(run, waiting, len(chosen) - len(waiting), len(run.settings.case_ids) - len(answered))
 
@@ -187,7 +194,15 @@ class Judging:
     ) -> None:
         self._spec, self._options = spec, options
         self.judge = judge = self._judge_of(runs[0])
-        self.pending = [pending_answers(run, options.dataset, judge, **which) for run in runs]
+        self._key = judge.name, judge.rubric
+        self._runs, self._which, self._conditions = runs, which, conditions
+        for run in runs:
+            if not self.by_batch:
+                refuse_open_batches(run, self._key)
+        self.in_batch = sum(len(in_batches(run, self._key)) for run in runs)
+        self.pending = [
+            pending_answers(run, options.dataset, judge, apart=in_batches(run, self._key), **which) for run in runs
+        ]
         self.given = Verdicts()
         known = options.dataset.built.case_by_id
         languages = Counter(known[case_id].language for pending in self.pending for case_id in pending.case_ids)
@@ -197,10 +212,74 @@ class Judging:
         total = sum(len(pending.case_ids) for pending in self.pending)
         spent = sum(v.cost or 0.0 for run in runs for v in run.verdicts(judge.name, judge.rubric))
         self.session = judging_session(judge, tasks, total, options.choice, spent, conditions)
+        if self.by_batch:
+            held = sum(set_aside(run, self._key) for run in runs)
+            check_batch_budget(options.choice.budget, self.session.estimate, spent + held)
 
     def run(self) -> Stop | None:
         """Judge what is pending; returns why it stopped early, or None. Raises as the judge does."""
         return self.session.run(self._work)
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether the judge's model is asked through a batch queue."""
+        return self._options.choice.batch
+
+    def ordinary(self) -> Judging:
+        """What batches failed at, to be judged in the ordinary way; what was given counts on."""
+        options = replace(self._options, choice=replace(self._options.choice, batch=False))
+        which = {**self._which, "again": False, "retry_errors": True}
+        again = Judging(self._runs, self._spec, options, self._conditions, **which)
+        again.given = self.given.without(_REPEATABLE)
+        return again
+
+    def run_batches(self, tell: Callable[[str], None], poll: float, *, cancel: bool = False) -> None:
+        """Judge what is pending through the provider's batch queue, and wait until all batches have ended.
+
+        ``tell`` is given a line for each change; ``poll`` seconds are between two looks. With ``cancel`` nothing is
+        handed in, and what is open is asked to end. Raises as ``BatchWork`` does.
+        """
+        choice = self.session.choice
+        with ExitStack() as opened:
+            queue = opened.enter_context(queue_of(choice.endpoint, choice.secret_headers))
+            works: list[BatchWork] = []
+            for number, pending in enumerate(self.pending):
+                judge = self._judge_of(pending.run) if number else self.judge
+                opened.callback(run_to_end, judge.aclose)
+                opened.enter_context(pending.run.writing())
+                work = self._work_of(pending, judge, queue, tell, asks=not cancel)
+                if cancel:
+                    work.cancel()
+                else:
+                    work.begin()
+                works.append(work)
+            wait_for([work.look for work in works], poll)
+
+    def _work_of(
+        self, pending: Pending, judge: Judge, queue: BatchQueue, tell: Callable[[str], None], *, asks: bool
+    ) -> BatchWork:
+        run, known = pending.run, self._options.dataset.built.case_by_id
+        assert isinstance(judge, QueuedJudge)  # noqa: S101 - as every judge that asks a model
+        run.record_judge(JudgeRecord(judge=judge.name, rubric=judge.rubric, settings=judge.settings))
+        held = {v.case_id: v for v in run.verdicts(judge.name, judge.rubric)}
+        answers = run.answers
+
+        def keep(verdict: Verdict) -> None:
+            if not _same(verdict, held.get(verdict.case_id)):
+                run.append_verdict(verdict)
+            self._seen(verdict)
+
+        waiting: list[str] = []
+        if asks and pending.case_ids:
+            tasks = list(self._tasks(pending))
+            decided, rest = run_to_end(lambda: judge.decided(tasks))
+            for verdict in decided:
+                keep(verdict)
+            waiting = [task.case.case_id for task in rest]
+        matter = VerdictQuestions(
+            run, judge, waiting, lambda case_id: JudgeTask(known[case_id], answers[case_id]), keep, asks=asks
+        )
+        return BatchWork(run, queue, self.session.choice, matter, tell)
 
     async def _work(self) -> Stop | None:
         for number, pending in enumerate(self.pending):

@@ -26,7 +26,7 @@ from dataset_builder.work.cost import Estimate
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Stop
 from eval.runs.answer import Answer
-from eval.runs.batches import refuse_open_batches
+from eval.runs.batches import in_batches, refuse_open_batches
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder, epoch_folder
 from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
@@ -77,13 +77,14 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """A run that is ready to begin; ``queries`` are those that have no answer yet."""
+    """A run that is ready to begin; ``queries`` are those without an answer, but for ``in_batch`` handed in before."""
 
     run: RunFolder
     dataset: OpenedDataset
     choice: ModelChoice
     queries: tuple[Query, ...]
     estimate: Estimate
+    in_batch: int = 0
 
     def every_query(self) -> Iterator[Query]:
         """The queries of all cases of the run, answered or not."""
@@ -93,7 +94,7 @@ class RunPlan:
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
         settings = self.run.settings
-        done = len(settings.case_ids) - len(self.queries)
+        done = len(settings.case_ids) - len(self.queries) - self.in_batch
         told = [
             f"Model: {settings.model} at {settings.endpoint}",
             f"Dataset: {self.dataset.spec}, {counted(len(settings.case_ids), 'case')}"
@@ -102,8 +103,10 @@ class RunPlan:
             + (f", which takes in {counted(self.run.grown, 'new case')} of the dataset" if self.run.grown else ""),
             *(f"Departs from the study's protocol: {departure}" for departure in self.run.record.departures),
         ]
+        if self.in_batch:
+            told.append(f"In a batch already: {counted(self.in_batch, 'case')}")
         if not self.queries:
-            return [*told, "Nothing is left to ask."]
+            return told if self.in_batch else [*told, "Nothing is left to ask."]
         return [*told, *self.choice.warnings(), *self.estimate.lines()]
 
 
@@ -131,9 +134,11 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
     if not options.choice.batch:
         refuse_open_batches(run)
     asked = (Query(case.case_id, case.user_query) for case in cases)
-    queries = tuple(outstanding(run, asked, retry_errors=options.retry_errors))
+    handed_in = in_batches(run)
+    missing = outstanding(run, asked, retry_errors=options.retry_errors)
+    queries = tuple(query for query in missing if query.case_id not in handed_in)
     estimate = options.choice.estimate((len(query.text) for query in queries), run.settings.token_limit)
-    return RunPlan(run, dataset, options.choice, queries, estimate)
+    return RunPlan(run, dataset, options.choice, queries, estimate, len(handed_in))
 
 
 def _check_api(options: RunOptions) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -121,6 +121,11 @@ class Verdicts:
         self.cost += verdict.cost or 0.0
         if verdict.unscored_reason is not None:
             self.unscored[verdict.unscored_reason] += 1
+
+    def without(self, reasons: Collection[str]) -> Verdicts:
+        """The same but for those that were unscored for some reasons."""
+        left = Counter({reason: n for reason, n in self.unscored.items() if reason not in reasons})
+        return Verdicts(self.count - self.unscored.total() + left.total(), left, self.cost)
 
     def detail(self) -> str:
         """A few words for a progress bar."""

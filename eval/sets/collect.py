@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.models.batches.queues import queue_of
 from dataset_builder.models.chat import Timeouts
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.storage.progress import Move, set_progress
@@ -19,6 +20,7 @@ from dataset_builder.wording import counted
 from dataset_builder.work.cost import FREE, Estimate
 from dataset_builder.work.session import Conditions, Limits, Session
 from dataset_builder.work.stopping import Budget, Stop, StopKind
+from eval.runs.batches import POLL_S, BatchWork, Questions, check_batch_budget, set_aside, wait_for
 from eval.runs.collect import asking
 from eval.runs.folder import RunFolder
 from eval.runs.plan import RunOptions, RunPlan, Sitting, plan_run
@@ -41,6 +43,11 @@ class SetRun:
     def name(self) -> str:
         """What it is called in tables."""
         return self.planned.name
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether its model is asked through a batch queue."""
+        return self.plan is not None and self.plan.choice.batch
 
     def lines(self) -> list[str]:
         """How it stands, in words."""
@@ -70,6 +77,16 @@ class RunSet:
         return [run for run in self.runs if run.plan is not None and run.plan.queries]
 
     @property
+    def by_batch(self) -> bool:
+        """Whether any of them is asked through a batch queue."""
+        return any(run.by_batch for run in self.runs)
+
+    @property
+    def queued(self) -> list[SetRun]:
+        """Those of which something has to be handed in, or is in a batch."""
+        return [run for run in self.runs if run.by_batch and run.plan and (run.plan.queries or run.plan.in_batch)]
+
+    @property
     def estimate(self) -> Estimate | None:
         """What all of it will take together; None where nothing is left to ask."""
         estimates = [run.plan.estimate for run in self.waiting if run.plan]
@@ -93,7 +110,11 @@ class RunSet:
                 "cost not known" if cost is None else "free" if not cost[1] else f"${cost[0]:,.2f} to ${cost[1]:,.2f}"
             )
             more = "".join(f"; {one}" for one in run.folder.record.departures if one not in common)
-            yield f"  {run.name}: {left:,} of {counted(len(settings.case_ids), 'case')} to ask, {money}{more}"
+            way = ""
+            if run.by_batch and run.plan:
+                there = f", {run.plan.in_batch:,} there already" if run.plan.in_batch else ""
+                way = f" by batch{there}"
+            yield f"  {run.name}: {left:,} of {counted(len(settings.case_ids), 'case')} to ask{way}, {money}{more}"
         yield from dict.fromkeys(w for run in self.waiting if run.plan for w in run.plan.choice.warnings())
         if (total := self.estimate) is not None:
             low, high = total.completion_tokens
@@ -105,24 +126,88 @@ class RunSet:
             else:
                 yield f"Cost: ${total.cost[0]:,.2f} to ${total.cost[1]:,.2f} together."
 
-    def collect(self) -> Stop | None:
+    def check_batches(self) -> None:
+        """Raise InputError where what is to be handed in may cost more than is left of the budget."""
+        new = [run.plan.estimate for run in self.queued if run.plan and run.plan.queries]
+        check_batch_budget(self.budget, reduce(add, new) if new else None, self._spent() + self._set_aside())
+
+    def collect(
+        self, tell: Callable[[str], None] = lambda line: None, poll: float = POLL_S, *, cancel: bool = False
+    ) -> Stop | None:
         """Ask what is left of all runs; returns the budget's stop where that ended it, or None.
 
-        A run that fails says so in its ``ended`` and stops no other. Raises whatever is no fault of a server.
+        Batches are handed in first, and waited for at the end, ``poll`` seconds between two looks; ``tell`` is given
+        a line for each change. With ``cancel`` nothing is asked, and what is in a batch is asked to end.
+        A run that fails says so in its ``ended`` and stops no other. Raises whatever is no fault of a server, and
+        as ``check_batches`` does.
         """
-        waiting = self.waiting
-        if not waiting:
-            return None
-        self.spent = sum(
-            answer.cost or 0.0 for run in (*self.before, *self.runs) for answer in run.folder.every_answer()
-        )
-        with set_progress({run.name: len(run.plan.queries) for run in waiting if run.plan}) as move:
-            return asyncio.run(self._collect(waiting, move))
+        if not cancel:
+            self.check_batches()
+        with ExitStack() as opened:
+            looks = [look for run in self.queued if (look := self._handed_in(run, opened, tell, cancel=cancel))]
+            direct = [] if cancel else [run for run in self.waiting if not run.by_batch]
+            stop = None
+            if direct:
+                self.spent = self._spent()
+                with set_progress({run.name: len(run.plan.queries) for run in direct if run.plan}) as move:
+                    stop = asyncio.run(self._collect(direct, move))
+            wait_for(looks, poll)
+        return stop
+
+    def after_batches(self) -> RunSet:
+        """The same set, to ask in the ordinary way what its batches failed at, and nothing else."""
+        runs = []
+        for run in self.runs:
+            if not run.by_batch:
+                runs.append(replace(run, plan=None))
+                continue
+            options = run.planned.options
+            ordinary = replace(options, choice=replace(options.choice, batch=False), retry_errors=True)
+            plan = plan_run(ordinary, self.dataset)
+            runs.append(replace(run, plan=plan, folder=plan.run))
+        return replace(self, runs=runs)
+
+    def _handed_in(
+        self, run: SetRun, opened: ExitStack, tell: Callable[[str], None], *, cancel: bool
+    ) -> Callable[[], bool] | None:
+        """Hand in what is left of a run; returns what looks at its batches, None where that failed."""
+        plan = run.plan
+        assert plan is not None  # noqa: S101 - what is queued has one
+
+        def guarded(do: Callable[[], bool]) -> bool:
+            try:
+                return do()
+            except InputError as error:
+                run.ended = str(error)
+                return True
+
+        def begin() -> bool:
+            queue = opened.enter_context(queue_of(plan.choice.endpoint, plan.choice.secret_headers))
+            opened.enter_context(plan.run.writing())
+            texts = {query.case_id: query.text for query in plan.every_query()}
+            questions = Questions(plan.run, () if cancel else plan.queries, texts, plan.choice)
+            work = BatchWork(plan.run, queue, plan.choice, questions, lambda line: tell(f"{run.name}: {line}"))
+            if cancel:
+                work.cancel()
+            else:
+                work.begin()
+            looks.append(work.look)
+            return False
+
+        looks: list[Callable[[], bool]] = []
+        guarded(begin)
+        return (lambda: guarded(looks[0])) if looks else None
+
+    def _spent(self) -> float:
+        return sum(answer.cost or 0.0 for run in (*self.before, *self.runs) for answer in run.folder.every_answer())
+
+    def _set_aside(self) -> float:
+        return sum(set_aside(run.folder) for run in (*self.before, *self.runs))
 
     async def _collect(self, waiting: Sequence[SetRun], move: Move) -> Stop | None:
         costs = [run.plan.estimate.call_cost for run in waiting if run.plan]
         dear = None if None in costs else max(cost for cost in costs if cost is not None)
-        budget = Budget(self.budget, spent=self.spent, call_cost=dear)
+        budget = Budget(self.budget, spent=self.spent, call_cost=dear, set_aside=self._set_aside())
         servers: dict[str, Limits] = {}
         one_local = asyncio.Lock()
         stops: list[Stop] = []

@@ -57,6 +57,7 @@ class Settings(Part, frozen=True, kw_only=True):
     sample_seed: int | msgspec.UnsetType = _UNSET
     limit: Whole | msgspec.UnsetType = _UNSET
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = _UNSET
+    batch: bool | msgspec.UnsetType = _UNSET
 
 
 class ModelEntry(Settings, frozen=True, kw_only=True):
@@ -108,6 +109,7 @@ class SetFile(Part, frozen=True, kw_only=True):
     dataset: str | None = None
     out: str | None = None
     judge: str | None = None
+    judge_batch: bool = False
     timeout: Positive | None = None
 
 
@@ -203,7 +205,7 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
             line = lines.get(f"$.models[{place}]", 1)
             merged = _said(found.shared) | _said(entry) | _said(arms[0] if arm.pressure else arm)
             try:
-                choice, limits = _choice(entry, found)
+                choice, limits = _choice(entry, found, by_batch=merged.pop("batch", False))
                 values = _values(merged, path.parent)
                 epochs = values.pop("epochs", 1)
                 options = RunOptions(
@@ -252,8 +254,11 @@ def folder_name(model: str, arm: str) -> str:
     return model if arm == PLAIN else f"{model}--{arm}"
 
 
-def _choice(entry: ModelEntry, found: SetFile) -> tuple[ModelChoice, set[str]]:
-    """Where a model is and what may be asked of its server, with the names by which ``limits`` may call that."""
+def _choice(entry: ModelEntry, found: SetFile, *, by_batch: bool) -> tuple[ModelChoice, set[str]]:
+    """Where a model is and what may be asked of its server, with the names by which ``limits`` may call that.
+
+    A model of this process has no queue, and is asked in the ordinary way.
+    """
     choice = ModelChoice(
         model=entry.model,
         base_url=entry.base_url,
@@ -271,7 +276,8 @@ def _choice(entry: ModelEntry, found: SetFile) -> tuple[ModelChoice, set[str]]:
         return choice, set()
     names = choice.endpoint.provider.id, choice.endpoint.host
     limits = next((found.limits[name] for name in names if name in found.limits), ServerLimits())
-    return replace(choice, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm), set(names)
+    limited = replace(choice, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, batch=by_batch)
+    return limited, set(names)
 
 
 def _said(settings: Settings) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class BatchServer(LoopbackServer):
         self.cut_off = False
         self.refuses: tuple[int, str] | None = None
         self.stops_at_look = False
+        # For ordinary requests, where they are answered otherwise.
+        self.direct: Answer | None = None
         self._lock = threading.Lock()
         outer = self
 
@@ -95,9 +97,9 @@ class BatchServer(LoopbackServer):
             return self._error(*self.refuses)
         anthropic = "anthropic-version" in headers
         if path == "/v1/chat/completions":
-            return 200, _json(self._completion(json.loads(body)))
+            return 200, _json(self._completion(json.loads(body), self.direct))
         if path == "/v1/messages":
-            return self._message(json.loads(body))
+            return self._message(json.loads(body), self.direct)
         if path == "/v1/files":
             content = re.split(rb"\r\n\r\n", body.split(b'name="file"', 1)[1], maxsplit=1)[1]
             return 200, _json({"id": self._file(content[: content.rindex(b"\r\n--")])})
@@ -198,15 +200,15 @@ class BatchServer(LoopbackServer):
             lines.append({"custom_id": name, "result": result})
         return _lines(lines)
 
-    def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
-        found = self.answer(body["messages"][-1]["content"])
+    def _completion(self, body: dict[str, Any], answer: Answer | None = None) -> dict[str, Any]:
+        found = (answer or self.answer)(body["messages"][-1]["content"])
         text = found if isinstance(found, str) else "Asked again."
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 100, "completion_tokens": 20}
         return {"object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage}
 
-    def _message(self, body: dict[str, Any]) -> tuple[int, bytes]:
-        found = self.answer(body["messages"][-1]["content"])
+    def _message(self, body: dict[str, Any], answer: Answer | None) -> tuple[int, bytes]:
+        found = (answer or self.answer)(body["messages"][-1]["content"])
         if isinstance(found, Failed):
             error = {"type": "api_error", "message": found.message}
             return found.status, _json({"type": "error", "error": error})

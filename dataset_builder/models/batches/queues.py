@@ -23,6 +23,7 @@ from dataset_builder.net.secret import ApiKey
 
 # What a batch of OpenAI is marked with, so that one whose hand-in was cut off is found again.
 MARK: Final = "blind_refusal"
+_WITHOUT: Final = frozenset({"openrouter", "hf", "ollama", "llamacpp"})
 _ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled", "canceled", "ended"})
 # A clock may be off by so many seconds.
 _SLACK_S: Final = 300.0
@@ -246,11 +247,16 @@ class AnthropicQueue(_Queue):
 
 
 def queue_of(endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> BatchQueue:
-    """The batch queue at an endpoint. Raises InputError where the provider is known to have none."""
-    if endpoint.provider.id in ("openrouter", "hf", "ollama", "llamacpp"):
-        raise InputError(f"--batch: {endpoint.provider.title} has no batch queue. Leave --batch out.")
+    """The batch queue at an endpoint. Raises InputError as ``check_queue`` does."""
+    check_queue(endpoint)
     kind = AnthropicQueue if endpoint.speaks_anthropic else OpenAIQueue
     return kind(endpoint, headers, **waiting)
+
+
+def check_queue(endpoint: Endpoint) -> None:
+    """Raise InputError where the provider is known to have no batch queue."""
+    if endpoint.provider.id in _WITHOUT:
+        raise InputError(f"--batch: {endpoint.provider.title} has no batch queue. Leave --batch out.")
 
 
 def _named(line: Mapping[str, Any], read: Any) -> tuple[str, ChatAnswer]:

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
+from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.chat import ChatClient
+from dataset_builder.models.request import ChatRequest
 from dataset_builder.storage.files import now
-from dataset_builder.work.asking import Asker, Client, Prompt, Question, ReplyStatus
+from dataset_builder.work.asking import Asker, Client, Prompt, Question, Reply, ReplyStatus, Try
 from dataset_builder.work.cost import Price
 from dataset_builder.work.stopping import StoppedEarlyError
 from eval.judges.interface import JudgeOptions, JudgeTask
 from eval.judges.model.prompt import CaseContext, build_prompt, prompt_hash
-from eval.judges.model.reply import read_reply
+from eval.judges.model.reply import ReadVerdict, read_reply
 from eval.judges.model.rubric import RUBRIC_VERSION, SCHEMA_NAME, VERDICT_SCHEMA
 from eval.runs.verdict import Verdict
 
@@ -125,25 +127,34 @@ class ModelJudge:
 
     def request_chars(self, task: JudgeTask) -> int:
         """Characters of the request that a task takes, for an estimate."""
-        return sum(len(message.content) for message in self._prompt(task, None).messages)
+        return sum(len(message.content) for message in self.prompt_of(task, None).messages)
 
-    def _prompt(self, task: JudgeTask, complaint: str | None) -> Prompt:
+    async def decided(self, tasks: Sequence[JudgeTask]) -> tuple[list[Verdict], list[JudgeTask]]:
+        """Nothing without asking."""
+        return [], list(tasks)
+
+    def prompt_of(self, task: JudgeTask, complaint: str | None) -> Prompt:
+        """The question about an answer, with what was wrong with an earlier reply."""
         response = task.response
         thought = response.reasoning if self._show_reasoning else None
         return build_prompt(CaseContext.of(task.case), response.response or "", reasoning=thought, complaint=complaint)
 
-    async def _judge_one(self, task: JudgeTask) -> Verdict:
-        reply = await self._asker.read(
-            Question(SCHEMA_NAME, VERDICT_SCHEMA, lambda complaint: self._prompt(task, complaint), read_reply)
-        )
-        if self._asker.stop is not None:
-            raise StoppedEarlyError(self._asker.stop)
+    def request_of(self, prompt: Prompt) -> ChatRequest:
+        """What is sent for it."""
+        return self._asker.request(prompt.messages, VERDICT_SCHEMA, SCHEMA_NAME)
+
+    def reading(self, code: str, reply: ChatAnswer) -> Try[ReadVerdict]:
+        """What a reply to the prompt with that code came to."""
+        return self._asker.reading(read_reply, code, reply)
+
+    def verdict_of(self, case_id: str, response_hash: str, reply: Reply[ReadVerdict]) -> Verdict:
+        """The verdict on an answer, from what became of the question about it."""
         read, why = reply.value, reply.why
         if reply.status is ReplyStatus.OUT_OF_TOKENS:
             why = f"the judge {why}; give it more with --judge-max-tokens"
         return Verdict(
-            case_id=task.case.case_id,
-            response_hash=task.response.response_hash,
+            case_id=case_id,
+            response_hash=response_hash,
             judge=self.name,
             rubric=self.rubric,
             response_type=read.response_type if read else None,
@@ -155,6 +166,14 @@ class ModelJudge:
             cost=reply.cost,
             judged_at=now(),
         )
+
+    async def _judge_one(self, task: JudgeTask) -> Verdict:
+        reply = await self._asker.read(
+            Question(SCHEMA_NAME, VERDICT_SCHEMA, lambda complaint: self.prompt_of(task, complaint), read_reply)
+        )
+        if self._asker.stop is not None:
+            raise StoppedEarlyError(self._asker.stop)
+        return self.verdict_of(task.case.case_id, task.response.response_hash, reply)
 
 
 def make(argument: str, options: JudgeOptions) -> ModelJudge:
