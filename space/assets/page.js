@@ -132,7 +132,10 @@
     replaceFirst();
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");
-    if (masthead && document.title !== masthead.dataset.title) document.title = masthead.dataset.title;
+    // A page about one thing is called by it.
+    const about = document.querySelector("article[data-title]");
+    const title = about ? `${about.dataset.title} · ${masthead?.dataset.site}` : masthead?.dataset.title;
+    if (title && document.title !== title) document.title = title;
     followState();
     followOpened();
   };

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from space.data.data import SpaceData
+from space.frame.card import LONGEST_ABOUT, LONGEST_TITLE, PICTURE_SIZE, Card, picture, shortened
 from space.frame.page import SITE, Page, masthead
 from space.ui import palette
 from space.ui.palette import css_variables_at_once
@@ -28,7 +29,6 @@ from space.ui.sheet import style_sheet
 from space.ui.templates import template
 
 ICON, PICTURE = "icon.svg", "share.png"
-PICTURE_SIZE: Final = (1200, 630)
 _FOLDER: Final = files("space") / "assets"
 # Where gradio wants a path.
 ICON_FILE: Final = str(_FOLDER / ICON)
@@ -40,6 +40,8 @@ _HEAD: Final = re.compile(rb"<head[^>]*>\s*<meta charset=[^>]*>")
 # Where gradio draws the page.
 _APP: Final = b"<gradio-app"
 _MOST_PAIRS: Final = 200
+# Which page a picture is of.
+_PAGE: Final = "share"
 _MOST_KEPT: Final = 50
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
 _fill = template("frame/outside.html.j2", colours=palette, font=palette.FONT)
@@ -60,7 +62,10 @@ class SeenFromOutside:
             await self._app(scope, receive, send)
             return
         address = scope["path"].removeprefix(scope.get("root_path", "")).strip("/")
-        if address in self._files:
+        query = QueryParams(scope.get("query_string", b""))
+        if address == PICTURE and (drawn := await run_in_threadpool(self._drawn, query)) is not None:
+            await Response(drawn, media_type="image/png", headers={"Cache-Control": _A_DAY})(scope, receive, send)
+        elif address in self._files:
             found = Response(self._files[address], media_type=_FILES[address], headers={"Cache-Control": _A_DAY})
             await found(scope, receive, send)
         elif address in self._pages or "text/html" in Headers(scope=scope).get("accept", ""):
@@ -74,12 +79,17 @@ class SeenFromOutside:
         found = _HEAD.search(early)
         if found is None:
             return html
+        page, query = self._pages[address], QueryParams(scope.get("query_string", b""))
+        card = None if scope["method"] == "HEAD" else self._card(page, query.multi_items())
         ours = _fill(
             "head",
-            page=self._pages[address],
+            title=page.title if card is None else shortened(card.title, LONGEST_TITLE),
+            about=page.about if card is None else shortened(card.about, LONGEST_ABOUT),
             site=SITE,
             origin=origin_of(scope),
-            picture=PICTURE,
+            # Of a state that has a card, address and picture are those of the state.
+            address=address if card is None else f"{address}?{card.query}",
+            picture=PICTURE if card is None else f"{PICTURE}?{_PAGE}={address}&{card.query}",
             icon=ICON,
             size=PICTURE_SIZE,
         )
@@ -113,6 +123,22 @@ class SeenFromOutside:
         return _fill(
             "at_once", colours=css_variables_at_once(theme), style=style_sheet(), masthead=head, content=content
         )
+
+    def _card(self, page: Page, pairs: Sequence[tuple[str, str]]) -> Card | None:
+        """What a link to a state shows; None where the page has no card for it."""
+        if page.card is None or self._data is None:
+            return None
+        try:
+            return page.card(self._data, pairs[:_MOST_PAIRS])
+        except Exception:
+            # The page itself says what is wrong.
+            return None
+
+    def _drawn(self, query: QueryParams) -> bytes | None:
+        """The picture of a state, which the address of the picture names; None where it names none."""
+        page = self._pages.get(query.get(_PAGE, ""))
+        card = None if page is None else self._card(page, query.multi_items())
+        return None if card is None else picture(card, SITE)
 
     def nowhere(self, scope: Scope) -> HTMLResponse:
         """What an address that leads nowhere gets."""

@@ -10,6 +10,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from space.data.data import SpaceData
+from space.frame.card import Card
 from space.intake.intake import Intake
 from space.ui.links import Choice, Field, Many, Value, address, nearest, not_on_offer, parse
 from space.ui.templates import template
@@ -18,7 +19,7 @@ SITE: Final = "Blind refusal"
 # What the fields of addresses are called, where a value of theirs is gone.
 _KINDS: Final = {
     "board": "leaderboard", "model": "model", "a": "model", "b": "model", "of": "model", "beside": "model",
-    "judge": "judge", "metric": "rate", "by": "breakdown", "subtype": "subtype", "family": "family",
+    "judge": "judge", "case": "case", "metric": "rate", "by": "breakdown", "subtype": "subtype", "family": "family",
     "sort": "order", "columns": "column",
 }  # fmt: skip
 _MOST_GONE: Final = 5
@@ -55,6 +56,8 @@ class Page:
 
     ``about`` is what a search or a chat says of it, in a sentence. ``at_once``, of the parameters of an address, is
     what of the page stands in the served HTML and is seen before any script has run; a page may have none.
+    ``card`` is what a link to a state shows elsewhere, where that is more than title and ``about``. A page that is not
+    ``listed`` is reached from others and stands in no navigation.
     """
 
     address: str
@@ -62,6 +65,8 @@ class Page:
     build: Callable[[Shell], None]
     about: str
     at_once: Callable[[SpaceData, Sequence[tuple[str, str]]], Markup] | None = None
+    card: Callable[[SpaceData, Sequence[tuple[str, str]]], Card | None] | None = None
+    listed: bool = True
 
 
 def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML:
@@ -76,7 +81,7 @@ def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML
 
 def masthead(pages: Sequence[Page], here: Page) -> Markup:
     """The top of a page as HTML: the site's name and the navigation, with relative links."""
-    return _fill("masthead", pages=pages, here=here)
+    return _fill("masthead", pages=[page for page in pages if page.listed], here=here)
 
 
 def heading(title: str, lead: str) -> Markup:

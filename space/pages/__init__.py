@@ -1,4 +1,4 @@
-"""The pages, one a file; ``PAGES`` below lists them in the order of the navigation.
+"""The pages, one a file; ``PAGES`` below lists them in the order of the navigation, then those that others lead to.
 
 How to write one
 ----------------
@@ -23,6 +23,9 @@ The state of a page is its query string:
   was, and with "multiple" answers can overtake each other. A link to another page is a plain relative
   ``<a href="transcripts?family=…">`` made with ``links.address``.
 
+A page that is only read, with links as its controls, is made by ``space.frame.reading.reading_page`` of two pure
+functions: the fields of its state and what is shown of one. It stands in no navigation; other pages link to it.
+
 Rules that keep the pages alike and safe
 ----------------------------------------
 * Begin with ``html(heading(title, lead))``. Use ``space.frame.page.html``, not ``gr.HTML``, which brings gradio's
@@ -42,10 +45,12 @@ from __future__ import annotations
 
 from space.frame.page import Page
 from space.pages.breakdown import page as breakdown
+from space.pages.case import page as case
 from space.pages.cases import page as cases
 from space.pages.compare import page as compare
 from space.pages.leaderboard import page as leaderboard
 from space.pages.method import page as method
+from space.pages.model import page as model
 from space.pages.submit import page as submit
 from space.pages.transcripts import page as transcripts
 
@@ -57,4 +62,6 @@ PAGES: tuple[Page, ...] = (
     cases.PAGE,
     method.PAGE,
     submit.PAGE,
+    model.PAGE,
+    case.PAGE,
 )

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -155,15 +156,27 @@ class Store:
         )
         return tuple(_transcript(row) for row in rows)
 
-    def engaged_refusals(self, judge: str | None, *, longest: int) -> Iterator[tuple[Case, Transcript]]:
+    def kinds(self, judge: str | None = None) -> list[tuple[str, str, str]]:
+        """What every answer does by a judge, as case, model and answer type; without those that it gave no verdict."""
+        return self._all(
+            "SELECT c.case_id, m.slug, v.response_type FROM verdicts v JOIN transcripts t ON t.no = v.no "
+            "JOIN cases c ON c.no = t.case_no JOIN models m ON m.no = t.model_no "
+            "WHERE v.judge_no = ? AND v.response_type IS NOT NULL ORDER BY t.no",
+            [self._judge_no(judge)],
+        )
+
+    def engaged_refusals(
+        self, judge: str | None, *, longest: int, model: str | None = None
+    ) -> Iterator[tuple[Case, Transcript]]:
         """Answers of at most ``longest`` characters that by a judge do not help, engage and name no harm, with cases.
 
-        As they stand in lists, in the order of their numbers, and none that used up its token limit.
+        As they stand in lists, in the order of their numbers, of one model or of all, and none that used up its token
+        limit.
         """
         wanted = "v.response_type IN (?, ?) AND v.engages = 1 AND v.harm = 0 AND t.hit_token_cap = 0 AND t.length <= ?"
         rows = self._all(
-            f"SELECT {_HEADS} WHERE {wanted} ORDER BY t.no",
-            [self._judge_no(judge), DEFLECTS, HARD_REFUSAL, longest],
+            f"SELECT {_HEADS} WHERE {wanted} AND (? IS NULL OR m.slug = ?) ORDER BY t.no",
+            [self._judge_no(judge), DEFLECTS, HARD_REFUSAL, longest, model, model],
         )
         found = [_transcript(row) for row in rows]
         cases = self.cases_of(one.case_id for one in found)
@@ -180,6 +193,24 @@ class Store:
         wanted = list(dict.fromkeys(case_ids))
         rows = self._all(f"SELECT data FROM cases WHERE case_id IN ({','.join('?' * len(wanted))})", wanted)  # noqa: S608
         return {case.case_id: case for (data,) in rows for case in [msgspec.json.decode(data, type=Case)]}
+
+    @cached_property
+    def case_ids(self) -> tuple[str, ...]:
+        """All cases by their ids, in the dataset's order."""
+        return tuple(case_id for (case_id,) in self._all("SELECT case_id FROM cases ORDER BY no"))
+
+    def human_labels(self, case_id: str) -> dict[str, tuple[HumanLabel, ...]]:
+        """What people said of the answers to a case, by model; only models with such labels."""
+        rows = self._all(
+            "SELECT m.slug, l.reviewer, l.response_type, l.engages, l.harm FROM labels l "
+            "JOIN transcripts t ON t.no = l.no JOIN cases c ON c.no = t.case_no JOIN models m ON m.no = t.model_no "
+            "WHERE c.case_id = ? ORDER BY t.no, l.reviewer",
+            [case_id],
+        )
+        found: dict[str, tuple[HumanLabel, ...]] = {}
+        for model, reviewer, kind, engages, harm in rows:
+            found[model] = (*found.get(model, ()), HumanLabel(reviewer, kind, bool(engages), bool(harm)))
+        return found
 
     def case_neighbours(self, case_id: str) -> tuple[str | None, str | None]:
         """The ids of the cases before and after one in the dataset's order."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Final
 
 ASSETS: Final = files("space") / "assets"
-_SHEETS: Final = ("style.css", "results.css", "first.css")
+_SHEETS: Final = ("style.css", "results.css", "first.css", "pages.css")
 
 
 @cache

@@ -17,7 +17,7 @@ from space.pages.leaderboard.markup import above, board_notes, board_table, firs
 from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
 from space.pages.transcripts.state import TranscriptState
-from space.ui.links import Value, address, parse
+from space.ui.links import Text, Value, address, parse
 
 TITLE: Final = "Do language models refuse blindly?"
 QUESTION: Final = (
@@ -91,6 +91,4 @@ def points(board: Board, whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Poin
 
 def model_page(board: Board, key: str) -> str:
     """Where more is told of one model of a board."""
-    from space.ui.links import Text
-
-    return address("breakdown", (Text("board"), Text("model")), {"board": board.id, "model": key})
+    return address("model", (Text("board"), Text("model")), {"board": board.id, "model": key})

@@ -11,10 +11,13 @@ pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
 
 
-@pytest.mark.parametrize("path", ["", "breakdown", "compare?a=alpha-1&b=beta-2", "method"])
+PATHS = ("", "breakdown", "compare?a=alpha-1&b=beta-2", "method", "model?model=alpha-1", "case?case=control:school:1")
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_a_narrow_page_does_not_scroll_sideways(open_page: OpenPage, url: str, path: str) -> None:
     page = open_page(f"{url}/{path}", viewport={"width": 390, "height": 844})
-    page.locator(".br-table, .br-heat").first.wait_for()
+    page.locator(".br-table, .br-heat, .br-cards").first.wait_for()
     ready(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from space.frame.outside import PICTURE_SIZE, origin_of
+from space.frame.card import PICTURE_SIZE
+from space.frame.outside import origin_of
 from space.frame.page import SITE, Page
 from space.pages import PAGES
 from tests.support.space_data import build_space_dataset, write_results
@@ -101,6 +102,30 @@ def test_the_picture_and_the_icon_are_there(address: str) -> None:
     status, kind, body = get(head.meta["og:image"][0])
     assert (status, kind) == (200, "image/png")
     assert Image.open(io.BytesIO(body)).size == PICTURE_SIZE
+
+
+def test_a_link_to_a_model_or_a_case_has_title_sentence_and_picture_of_its_own(address: str) -> None:
+    from PIL import Image
+
+    pictures = set()
+    for path, title in (("model?model=alpha-1", "alpha-1"), ("case?case=control:school:1", "No bicycles in the hall")):
+        head = Head(get(f"{address}/{path}&__theme=dark&other=%3Cb%3E", Accept="text/html")[2].decode())
+        assert head.titles == [f"{title} · {SITE}"]
+        assert head.meta["og:title"] == [f"{title} · {SITE}"]
+        assert head.meta["og:description"] != [next(p.about for p in PAGES if path.startswith(f"{p.address}?"))]
+        # What the page does not know is no part of the address that is passed on.
+        (shared,) = head.meta["og:url"]
+        assert shared.startswith(f"{address}/{path.partition('?')[0]}?")
+        assert "other" not in shared
+        status, kind, body = get(head.meta["og:image"][0])
+        assert (status, kind) == (200, "image/png")
+        assert Image.open(io.BytesIO(body)).size == PICTURE_SIZE
+        pictures.add(body)
+    plain = get(f"{address}/share.png")[2]
+    assert len(pictures | {plain}) == 3
+    # Of nothing that is there it is the picture of the site.
+    for lost in ("share=model&model=no-such", "share=no-such", "share=", "share=compare&a=alpha-1"):
+        assert get(f"{address}/share.png?{lost}")[2] == plain
 
 
 def test_behind_a_proxy_the_tags_name_the_public_address(address: str) -> None:
