@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from rich.text import Text
-from scipy.stats import spearmanr
 
 from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.dataset.records import Case
@@ -170,4 +169,7 @@ def _rate(sides: Mapping[bool, _Side], metric: Metric) -> float:
 def _spearman(first: Floats, second: Floats) -> tuple[float, str | None]:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan"), "all models have the same rate"
+    # Here, as it takes a while to import.
+    from scipy.stats import spearmanr
+
     return float(spearmanr(first, second).statistic), None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
 
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import RESPONSES, OpenedDataset
@@ -33,11 +36,25 @@ from eval.scores.results import (
     StabilityValue,
     Statistics,
     number,
+    numbers,
 )
-from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores
+from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores, too_few_cells
 from eval.scores.slices import Slice
 from eval.stats.intervals import LEVEL, MIN_BOOTSTRAP_CLUSTERS, MIN_CLUSTERS
 from eval.stats.metrics import METRICS
+
+# The numbers of SliceScores, by their names in results files.
+_NUMBERS: Final = {
+    "estimate": "estimate",
+    "standard_error": "error",
+    "low": "low",
+    "high": "high",
+    "bootstrap_low": "bootstrap_low",
+    "bootstrap_high": "bootstrap_high",
+    "lower_bound": "lower_bound",
+    "upper_bound": "upper_bound",
+    "minimum_detectable_difference": "minimum_detectable_difference",
+}
 
 
 def build_results(
@@ -61,13 +78,15 @@ def build_results(
     agreement = [
         row for one in judge_agreement for row in ([one] if isinstance(one, JudgeAgreement) else agreement_rows(one))
     ]
+    # A slice at a time, for all models: most of the time would go into picking numbers out of arrays one by one.
+    slices = list(zip(*(_slice(part, found) for part, found in scores.parts.items()), strict=True))
     return [
         Results(
             schema_version=SCHEMA_VERSION,
             provenance=provenance[model],
             statistics=statistics,
             metrics=metrics,
-            slices=[_slice(part, found, place) for part, found in scores.parts.items()],
+            slices=list(slices[place]),
             corrected=[_corrected(row) for row in (corrected or {}).get(model, ())],
             judge_agreement=agreement,
             stability=_stability((stable or {}).get(model)),
@@ -76,25 +95,28 @@ def build_results(
     ]
 
 
-def metric_value(part: SliceScores, metric: int, model: int) -> MetricValue:
-    """One metric of one model on one slice."""
-    at = metric, model
-    return MetricValue(
-        estimate=number(part.estimate[at]),
-        standard_error=number(part.error[at]),
-        low=number(part.low[at]),
-        high=number(part.high[at]),
-        method=METHODS[part.method[at]],
-        clusters=int(part.clusters[at]),
-        denominator=int(part.denominator[at]),
-        bootstrap_low=number(part.bootstrap_low[at]),
-        bootstrap_high=number(part.bootstrap_high[at]),
-        lower_bound=number(part.lower_bound[at]),
-        upper_bound=number(part.upper_bound[at]),
-        minimum_detectable_difference=number(part.minimum_detectable_difference[at]),
-        reason=part.missing(metric, model),
-        bootstrap_reason=part.bootstrap_missing(metric, model),
-    )
+def metric_values(part: SliceScores) -> list[dict[str, MetricValue]]:
+    """Every metric on one slice by its id, for each model."""
+    values = numbers(np.concatenate([getattr(part, field) for field in _NUMBERS.values()]))
+    columns = {name: values[place * len(METRICS) :][: len(METRICS)] for place, name in enumerate(_NUMBERS)}
+    method, clusters, denominator = part.method.tolist(), part.clusters.tolist(), part.denominator.tolist()
+    found: list[dict[str, MetricValue]] = []
+    for model in range(part.estimate.shape[1]):
+        of_model = {}
+        for place, metric in enumerate(METRICS):
+            said = {name: column[place][model] for name, column in columns.items()}
+            reason = part.missing(place, model) if said["estimate"] is None else None
+            lacking = (reason or too_few_cells(clusters[place][model])) if said["bootstrap_low"] is None else None
+            of_model[metric.id] = MetricValue(
+                **said,
+                method=METHODS[method[place][model]],
+                clusters=clusters[place][model],
+                denominator=denominator[place][model],
+                reason=reason,
+                bootstrap_reason=lacking,
+            )
+        found.append(of_model)
+    return found
 
 
 def side_count(part: SliceScores, side: int, model: int) -> SideCount:
@@ -107,15 +129,18 @@ def side_count(part: SliceScores, side: int, model: int) -> SideCount:
     )
 
 
-def _slice(part: Slice, found: SliceScores, model: int) -> SliceResult:
-    return SliceResult(
-        by=part.by,
-        value=part.value,
-        without_dual_use=part.without_dual_use,
-        defeated=side_count(found, DEFEATED, model),
-        control=side_count(found, CONTROL, model),
-        metrics={metric.id: metric_value(found, place, model) for place, metric in enumerate(METRICS)},
-    )
+def _slice(part: Slice, found: SliceScores) -> list[SliceResult]:
+    return [
+        SliceResult(
+            by=part.by,
+            value=part.value,
+            without_dual_use=part.without_dual_use,
+            defeated=side_count(found, DEFEATED, model),
+            control=side_count(found, CONTROL, model),
+            metrics=metrics,
+        )
+        for model, metrics in enumerate(metric_values(found))
+    ]
 
 
 def _stability(found: Stability | None) -> StabilityValue | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from eval.results.build import metric_value, side_count
+from eval.results.build import metric_values, side_count
 from eval.scores.results import JudgeAgreement, MetricValue, SideCount, number
 from eval.scores.scores import CONTROL, DEFEATED, Scores, SliceScores
 from eval.scores.slices import Slice
@@ -98,6 +98,7 @@ def leaderboard(
     values, better = ranked.estimate[place], found.ranked_by.better
     low, high = found.lower_bound[place], found.upper_bound[place]
     best, worst = (rank_at(values, ends, better) for ends in ((high, low) if better >= 0 else (low, high)))
+    metrics = metric_values(found)
     order = np.lexsort((np.arange(len(scores.models)), np.where(ranks.rank > 0, ranks.rank, np.iinfo(int).max)))
     return [
         LeaderboardRow(
@@ -113,7 +114,7 @@ def leaderboard(
             rubric=scores.rubric,
             defeated=side_count(found, DEFEATED, model),
             control=side_count(found, CONTROL, model),
-            metrics={metric.id: metric_value(found, place, model) for place, metric in enumerate(METRICS)},
+            metrics=metrics[model],
             judge_agreement=tuple(judge_agreement),
         )
         for model in order.tolist()

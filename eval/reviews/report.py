@@ -22,6 +22,7 @@ from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
 from eval.reviews.kept import kept_verdicts
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
+from eval.runs.verdict import PUBLISHED
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED, check_submission
 from eval.submissions.likeness import read_earlier
@@ -142,7 +143,9 @@ def report_on_files(
         return SubmissionReport(error.problems)
     before = _earlier_review(submission, results) if results and standing else None
     since = before.first_reviewed_at if before else None
-    earlier = read_earlier(results, submission.place, since) if results else []
+    # Answers that came with the dataset are compared with the dataset itself: of the others only the names count.
+    compared = submission.bundle.kind != PUBLISHED
+    earlier = read_earlier(results, submission.place, since, sketches=compared) if results else []
     earlier = [one for one in earlier if results and not _withdrawn_by(submitter, results, one.place)]
     checked = check_submission(submission, datasets, earlier, most_unscored=most_unscored)
     if checked.problems or checked.dataset is None:

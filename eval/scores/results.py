@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from dataset_builder.dataset.records import about
 from dataset_builder.errors import DataError, InputError, Problem
@@ -212,6 +214,18 @@ class Results(Part, frozen=True, kw_only=True):
 def number(value: float) -> float | None:
     """A number as results files hold it: six decimals, null for NaN."""
     return None if isnan(value) else round(float(value), 6) + 0.0
+
+
+def numbers(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """The same for each value of an array of two axes."""
+    scaled = values * 1e6
+    # Near a five in the seventh decimal the product's own rounding may lead another way than the number's.
+    if (np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6).any():
+        return [[number(value) for value in row] for row in values.tolist()]
+    rounded: list[list[float | None]] = (np.rint(scaled) / 1e6 + 0.0).tolist()
+    for row, column in zip(*np.nonzero(np.isnan(values)), strict=True):
+        rounded[row][column] = None
+    return rounded
 
 
 def read_results(path: Path) -> Results:

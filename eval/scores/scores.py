@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -67,8 +68,10 @@ _DRAWN: Final = tuple(
 # Where the two help rates stand among the ratios of their side.
 _HELP, _CONTROL_HELP = RATIOS.index(HELP_RATE), RATIOS.index(CONTROL_HELP_RATE) - N_DEFEATED
 _HELP_ROW, _CONTROL_ROW = slice(_HELP, _HELP + 1), slice(_CONTROL_HELP, _CONTROL_HELP + 1)
-# So many pairs of a cell and a model are looked at in one step: some 10 MB for each of its arrays.
+# So many pairs of a cell and a model are looked at in one step, some 10 MB for each of its arrays; and so many of a
+# slice and a model are resampled in one product.
 _MOST_AT_ONCE: Final = 100_000
+_RESAMPLED_AT_ONCE: Final = 18
 _SCORED = COUNTS.index("scored")
 _METRIC_SIDES: Final = tuple(
     (DEFEATED, CONTROL) if m is DISCRIMINATION else (DEFEATED,) if m.defeated else (CONTROL,) for m in METRICS
@@ -118,8 +121,13 @@ class SliceScores:
         """Why a metric has no bootstrap interval for a model; None where it has one."""
         if not np.isnan(self.bootstrap_low[metric, model]):
             return None
-        why = f"{counted(self.clusters[metric, model], 'cell')} with data; a bootstrap needs {MIN_BOOTSTRAP_CLUSTERS}"
-        return self.missing(metric, model) or why
+        return self.missing(metric, model) or too_few_cells(int(self.clusters[metric, model]))
+
+
+@lru_cache
+def too_few_cells(n: int) -> str:
+    """Why there is no bootstrap interval over so many cells."""
+    return f"{counted(n, 'cell')} with data; a bootstrap needs {MIN_BOOTSTRAP_CLUSTERS}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +173,16 @@ def compute_scores(
     weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
     unscored = np.stack([_unscored(cases.defeated[part], reasons[part]) for part in rows])
 
+    # Few models on many slices are resampled as many models on one slice are. Means over several answers are
+    # no whole numbers, so their sums may hang on what is summed with them: a slice at a time then.
+    together = max(1, _RESAMPLED_AT_ONCE // len(answers)) if squares is None else 1
     local = threading.local()
 
-    def draw(rates: _Rates, place: int) -> tuple[Interval, Ranks]:
+    def draw(rates: _Rates, block: range) -> list[_Draws]:
         if not hasattr(local, "scratch"):
-            local.scratch = [np.empty((2 * len(some) * len(answers), resamples), np.float32) for some in _DRAWN]
-        return _bootstrap(rates, place, weights, cases.defeated_cells, local.scratch)
+            height = 2 * len(answers) * together
+            local.scratch = [np.empty((height * len(some), resamples), np.float32) for some in _DRAWN]
+        return _bootstrap(rates, block, weights, cases.defeated_cells, local.scratch)
 
     parts: dict[Slice, SliceScores] = {}
     # Threads over slices, one thread within a product: at these sizes two threads inside
@@ -182,10 +194,13 @@ def compute_scores(
             some = slice(start, start + step)
             rates = _rates(by_cell[some], cases.defeated_cells, unscored[some], _of_slices(squares, some))
             places = range(len(by_cell[some]))
-            for place, (limits, ranks) in zip(places, pool.map(draw, repeat(rates), places), strict=True):
+            blocks = [places[first : first + together] for first in places[::together]]
+            drawn = [one for block in pool.map(draw, repeat(rates), blocks) for one in block]
+            limits = _limits(rates, drawn)
+            for place in places:
                 n_cases = [int(cases.defeated[rows[start + place]].sum())]
                 n_cases.append(len(rows[start + place]) - n_cases[0])
-                parts[slices[start + place]] = _slice_scores(rates, place, n_cases, limits, ranks)
+                parts[slices[start + place]] = _slice_scores(rates, place, n_cases, limits, drawn[place].ranks)
     models = tuple(one.model for one in answers)
     return Scores(cases, models, answers[0].judge, answers[0].rubric, resamples, seed, parts)
 
@@ -300,8 +315,8 @@ def _slice_scores(rates: _Rates, place: int, n_cases: Sequence[int], limits: Int
         method=rates.method[:, place],
         low=one.interval.low,
         high=one.interval.high,
-        bootstrap_low=limits.low,
-        bootstrap_high=limits.high,
+        bootstrap_low=limits.low[:, place],
+        bootstrap_high=limits.high[:, place],
         lower_bound=rates.ends.low[:, place],
         upper_bound=rates.ends.high[:, place],
         minimum_detectable_difference=rates.detectable[:, place],
@@ -328,44 +343,69 @@ def _unscored(defeated: NDArray[np.bool_], reasons: NDArray[np.int8]) -> NDArray
     return np.stack([codes[defeated].sum(axis=0), codes[~defeated].sum(axis=0)]).astype(np.int64)
 
 
+class _Draws(NamedTuple):
+    """Percentile limits of every metric of one slice, shape (metrics, models), and the ranks by the one to rank by."""
+
+    low: Floats
+    high: Floats
+    ranks: Ranks
+
+
 def _bootstrap(
     rates: _Rates,
-    number: int,
+    block: Sequence[int],
     weights: NDArray[np.float32],
     defeated_cells: NDArray[np.bool_],
     scratch: Sequence[NDArray[np.float32]],
-) -> tuple[Interval, Ranks]:
-    """Percentile limits of every metric of one slice, and the ranks by the one to rank by."""
-    tails, by_cell, ratio = rates.tails[:, number], rates.by_cell[number], pick(rates.all, (slice(None), number))
-    ranked_by = _ranked_by(rates, number)
-    place = METRICS.index(ranked_by)
-    limits = Interval(np.full(tails.shape, np.nan), np.full(tails.shape, np.nan))
-    draws: list[NDArray[np.float32] | None] = []
+) -> list[_Draws]:
+    """What resampling says of some slices."""
+    # By slice: (ratios, models, resamples).
+    draws: list[dict[int, NDArray[np.float32]]] = []
     for side, on_side in enumerate((defeated_cells, ~defeated_cells)):
-        cells = np.flatnonzero(rates.active[number] & on_side)
-        if len(cells) < MIN_BOOTSTRAP_CLUSTERS:
-            draws.append(None)
-            continue
-        terms = NUMERATORS[_DRAWN[side]], DENOMINATORS[_DRAWN[side]]
-        draws.append(resample_ratios(by_cell[cells], *terms, weights[cells], scratch[side]))
+        active = rates.active[block] & on_side
+        enough = [number for number, cells in zip(block, active, strict=True) if cells.sum() >= MIN_BOOTSTRAP_CLUSTERS]
+        draws.append({})
+        if enough:
+            cells = np.flatnonzero(rates.active[enough].any(axis=0) & on_side)
+            # (slices, cells, models, counts) -> (cells, slices and models, counts)
+            counts = rates.by_cell[enough][:, cells].swapaxes(0, 1)
+            counts = counts.reshape(len(cells), -1, counts.shape[-1])
+            terms = NUMERATORS[_DRAWN[side]], DENOMINATORS[_DRAWN[side]]
+            values = resample_ratios(counts, *terms, weights[cells], scratch[side])
+            values = values.reshape(len(values), len(enough), -1, values.shape[-1])
+            draws[side] = {number: values[:, place] for place, number in enumerate(enough)}
+    return [_of_draws(rates, number, draws[DEFEATED].get(number), draws[CONTROL].get(number)) for number in block]
+
+
+def _of_draws(
+    rates: _Rates, number: int, defeated: NDArray[np.float32] | None, control: NDArray[np.float32] | None
+) -> _Draws:
+    tails, ranked_by = rates.tails[:, number], _ranked_by(rates, number)
+    place = METRICS.index(ranked_by)
+    low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
     ranking: NDArray[np.float32] | None = None
-    defeated, control = draws
     if defeated is not None and control is not None:
         gap = defeated[_HELP] - control[_CONTROL_HELP]
         ranking = gap.copy() if place == 0 else None
-        limits.low[0], limits.high[0] = percentile_limits(gap, tails[0])
+        low[0], high[0] = percentile_limits(gap, tails[0])
     elif place:
         chosen = defeated[_HELP] if defeated is not None else control[_CONTROL_HELP] if control is not None else None
         ranking = None if chosen is None else chosen.copy()
-    for side, values in enumerate(draws):
+    for side, values in enumerate((defeated, control)):
         if values is not None:
             # Discrimination stands before the ratios.
             at = 1 + _DRAWN[side]
-            limits.low[at], limits.high[at] = percentile_limits(values, tails[at])
-    limits.low[_BLIND], limits.high[_BLIND] = 1 - limits.high[_HELP_METRIC], 1 - limits.low[_HELP_METRIC]
-    # Resampled cells that agree by chance do not differ: never narrower than independent answers.
-    wide = widest(limits, ratio.independent)
-    limits = Interval(*(np.where(np.isnan(limits.low), np.nan, end) for end in wide))
+            low[at], high[at] = percentile_limits(values, tails[at])
+    estimate = rates.all.estimate[place, number]
     if ranking is not None:
-        ranking = stretched(ranking, ratio.estimate[place], ratio.independent_error[place])
-    return limits, rank_models(ratio.estimate[place], ranking, ranked_by.better)
+        ranking = stretched(ranking, estimate, rates.all.independent_error[place, number])
+    return _Draws(low, high, rank_models(estimate, ranking, ranked_by.better))
+
+
+def _limits(rates: _Rates, drawn: Sequence[_Draws]) -> Interval:
+    """The limits of all slices, shape (metrics, slices, models)."""
+    low, high = np.stack([one.low for one in drawn], axis=1), np.stack([one.high for one in drawn], axis=1)
+    low[_BLIND], high[_BLIND] = 1 - high[_HELP_METRIC], 1 - low[_HELP_METRIC]
+    # Resampled cells that agree by chance do not differ: never narrower than independent answers.
+    wide = widest(Interval(low, high), rates.all.independent)
+    return Interval(*(np.where(np.isnan(low), np.nan, end) for end in wide))

@@ -8,6 +8,7 @@ resamples, and the pairing by case is kept.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,8 +29,15 @@ def cell_weights(
     Defeated and control cells are drawn apart, each as many as there are: their numbers are
     fixed by design, discrimination needs both, and a resample with 20 controls in place of
     15 would mix the composition of the benchmark into the error. Single precision holds
-    counts below 2^24 exactly, so sums do not depend on their order.
+    counts below 2^24 exactly, so sums do not depend on their order. Not to be written to.
     """
+    return _cell_weights(defeated_cells.astype(bool).tobytes(), resamples, seed)
+
+
+# Models that are scored one by one are of the same cells.
+@lru_cache(maxsize=2)
+def _cell_weights(sides: bytes, resamples: int, seed: int) -> NDArray[np.float32]:
+    defeated_cells = np.frombuffer(sides, bool)
     random = np.random.default_rng(seed)
     weights = np.zeros((len(defeated_cells), resamples), np.float32)
     for side in (True, False):
@@ -37,6 +45,7 @@ def cell_weights(
         if len(cells):
             drawn = random.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=resamples)
             weights[cells] = drawn.T
+    weights.flags.writeable = False
     return weights
 
 
@@ -105,19 +114,18 @@ def percentile_limits(draws: NDArray[np.float32], tails: Floats) -> tuple[Floats
     of that shape. Draws without a value (an empty denominator) are left out; NaN where
     ``tails`` is NaN or no draw has a value.
     """
-    flat, shares = draws.reshape(-1, draws.shape[-1]), tails.reshape(-1)
-    low, high = np.full(len(flat), np.nan), np.full(len(flat), np.nan)
-    gaps = np.isnan(flat.min(axis=-1))
-    for row in np.flatnonzero(np.isfinite(shares)):
-        drawn = flat[row]
+    low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
+    gaps = np.isnan(draws.min(axis=-1))
+    for row in zip(*np.nonzero(np.isfinite(tails)), strict=True):
+        drawn = draws[row]
         valid = len(drawn) - (int(np.isnan(drawn).sum()) if gaps[row] else 0)
         # Nearest rank, symmetric: as many draws lie below the lower limit as above the upper.
         # Without a valid draw both limits are a missing one: those come last.
-        below = int(shares[row] * valid)
+        below = int(tails[row] * valid)
         above = max(valid - 1 - below, 0)
         # Selecting is cheaper than sorting, and more so on processors that sort no vectors.
         drawn.partition(above)
         high[row] = drawn[above]
         drawn[: above + 1].partition(min(below, above))
         low[row] = drawn[below]
-    return low.reshape(tails.shape), high.reshape(tails.shape)
+    return low, high

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 # What nobody sees: characters without a width, and marks over and under letters.
@@ -59,17 +60,68 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _AT_A_GLANCE: Final = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"))
 
 
+# What parts words in a text of ASCII alone becomes a space.
+_ASCII_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+# A text with more signs than this beside ASCII is of another script, and read as a whole.
+_FEW_SIGNS: Final = 24
+
+
 def as_seen(text: str) -> str:
     """A text in small letters, without what nobody sees, and in Latin letters where others look like them."""
     if not text.isascii():
-        text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text))
-    text = text.casefold()
+        signs = set(_NOT_ASCII.findall(text))
+        seen = {sign: _signas_seen_as_a_whole(sign) for sign in signs} if len(signs) <= _FEW_SIGNS else {}
+        if not seen or None in seen.values():
+            return as_seen_as_a_whole(text)
+        for sign, letters in seen.items():
+            text = text.replace(sign, letters or "")
+    return text.casefold()
+
+
+def as_seen_as_a_whole(text: str) -> str:
+    """The same in one go, for a text of any script."""
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text)).casefold()
     return text.translate(_TABLE) if _CYRILLIC_OR_GREEK.search(text) else text
+
+
+@lru_cache(maxsize=1 << 14)
+def _signas_seen_as_a_whole(sign: str) -> str | None:
+    """What one sign is read as; None where that hangs on the signs around it, as with marks that change their order."""
+    seen = as_seen_as_a_whole(sign)
+    parts = _UNSEEN.sub("", unicodedata.normalize("NFKD", sign))
+    alone = not any(unicodedata.combining(part) for part in parts) and as_seen_as_a_whole(seen) == seen
+    return seen if alone else None
 
 
 def seen_words(text: str) -> list[str]:
     """The words of a text as a reader sees them."""
-    return _WORD.findall(as_seen(text))
+    if not text.isascii():
+        for sign, letters in _COMMON_SIGNS:
+            text = text.replace(sign, letters)
+    if not text.isascii():
+        signs = set(_NOT_ASCII.findall(text))
+        if len(signs) <= _FEW_SIGNS:
+            for sign in signs:
+                letters = _sign_in_words(sign)
+                text = text if letters is None else text.replace(sign, letters)
+    seen = text.lower() if text.isascii() else as_seen(text)
+    return seen.encode().translate(_ASCII_WORDS).decode().split() if seen.isascii() else _WORD.findall(seen)
+
+
+def _sign_in_words(sign: str) -> str | None:
+    """What a sign is read as where words are looked for, in ASCII: a space for what parts words; None for others."""
+    seen = _signas_seen_as_a_whole(sign)
+    plain = None if seen is None else "".join(letter if letter.isalnum() else " " for letter in seen)
+    return plain if plain is None or plain.isascii() else None
+
+
+# Most answers hold no others: quotation marks, dashes, dots, marks of lists.
+_COMMON_SIGNS: Final = tuple(
+    (sign, letters)
+    for sign in "\u2019\u2018\u201c\u201d\u2014\u2013\u2026\u2022\u00a0\u2011\u2192"
+    if (letters := _sign_in_words(sign)) is not None
+)
 
 
 def at_a_glance(name: str) -> str:

@@ -416,4 +416,5 @@ def _is_time(text: str, latest: datetime) -> bool:
 
 
 def _shown(value: object) -> str:
-    return "".join(c if c.isprintable() else "?" for c in str(value)[:80])
+    text = str(value)[:80]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

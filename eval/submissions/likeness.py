@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import filterfalse
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ from dataset_builder.errors import DataError
 from dataset_builder.storage.files import complete
 from eval.repository.folder import REVIEWS, places, read_review
 from eval.repository.review import Review
-from eval.repository.tables import read_rows
+from eval.repository.tables import read_table
 from eval.submissions.as_seen import seen_words
 
 FINGERPRINTS: Final = "fingerprints.parquet"
@@ -78,16 +79,40 @@ def marks_of(text: str, request: str) -> Marks:
 
     Case, spaces and punctuation change nothing. A text of fewer than three words of its own is one shingle.
     """
-    taken = _words_of(request)
-    words = [_hash(word) for word in seen_words(text) if word not in taken]
-    row = np.zeros(max(SHINGLE, len(words)), dtype=np.uint64)
-    row[: len(words)] = words
+    return all_marks([("", text)], {"": request})[""]
+
+
+def all_marks(texts: Iterable[tuple[str, str]], requests: Mapping[str, str]) -> dict[str, Marks]:
+    """The shingles of (case, answer) pairs by case; ``requests`` has the request of each case."""
+    cases: list[str] = []
+    lengths: list[int] = []
+    hashes: list[int] = []
+    for case_id, text in texts:
+        before = len(hashes)
+        taken = _words_of(requests.get(case_id, ""))
+        hashes.extend(map(_HASHES.__getitem__, filterfalse(taken.__contains__, seen_words(text))))
+        hashes.extend([0] * (SHINGLE - len(hashes) + before))
+        cases.append(case_id)
+        lengths.append(len(hashes) - before)
+    _HASHES.forget()
+    row = np.array(hashes, np.uint64)
+    owner = np.repeat(np.arange(len(cases), dtype=np.uint64), lengths)
     mixed = (row[:-2] * _MIX[0] + row[1:-1]) * _MIX[1] + row[2:]
     # Spread over all bits (the finalizer of splitmix64), so that the smallest hashes are a fair sample.
     mixed ^= mixed >> np.uint64(31)
     mixed *= _MIX[0]
     mixed ^= mixed >> np.uint64(29)
-    return np.unique(mixed >> np.uint64(32))
+    # Three words of two answers are no shingle.
+    within = owner[:-2] == owner[2:]
+    return dict(zip(cases, _by_owner(owner[:-2][within], mixed[within] >> np.uint64(32), len(cases)), strict=True))
+
+
+def _by_owner(owner: npt.NDArray[np.uint64], marks: Marks, n: int) -> list[Marks]:
+    """The distinct 32-bit hashes of each of ``n`` answers, sorted."""
+    both = np.sort((owner << np.uint64(32)) | marks)
+    both = both[np.flatnonzero(np.diff(both, prepend=both[:1] ^ np.uint64(1)))]
+    ends = np.searchsorted(both, np.arange(1, n, dtype=np.uint64) << np.uint64(32))
+    return np.split(both & np.uint64(0xFFFFFFFF), ends) if n else []
 
 
 def sketches_of(marks: Mapping[str, Marks]) -> dict[str, Marks]:
@@ -191,10 +216,12 @@ def fingerprint_bytes(sketches: Mapping[str, Marks]) -> bytes:
     return stream.getvalue()
 
 
-def read_earlier(results: Path, but: str | None = None, before: str | None = None) -> list[Earlier]:
+def read_earlier(
+    results: Path, but: str | None = None, before: str | None = None, *, sketches: bool = True
+) -> list[Earlier]:
     """The reviewed submissions of a results folder, without the one at ``but``; unreadable ones are passed over.
 
-    ``before`` leaves only those that were first reviewed before that time.
+    ``before`` leaves only those that were first reviewed before that time. Without ``sketches`` only the places count.
     """
     found = []
     for place in places(results):
@@ -205,19 +232,23 @@ def read_earlier(results: Path, but: str | None = None, before: str | None = Non
         try:
             if before is not None and ((review := read_review(results, place)) is None or _is_later(review, before)):
                 continue
-            columns = read_rows(path, Fingerprint, FINGERPRINTS)
+            found.append(Earlier(place, _read_sketches(path) if sketches else {}))
         except DataError:
             continue
-        sketches: dict[str, list[int]] = {}
-        for case_id, mark in zip(columns["case_id"], columns["fingerprint"], strict=True):
-            sketches.setdefault(case_id, []).append(mark & 0xFFFFFFFF)
-        found.append(Earlier(place, {case_id: np.unique(np.array(m, np.uint64)) for case_id, m in sketches.items()}))
     return found
 
 
-def all_marks(texts: Iterable[tuple[str, str]], requests: Mapping[str, str]) -> dict[str, Marks]:
-    """The shingles of (case, answer) pairs by case; ``requests`` has the request of each case."""
-    return {case_id: marks_of(text, requests.get(case_id, "")) for case_id, text in texts}
+def _read_sketches(path: Path) -> dict[str, Marks]:
+    """Raises DataError as ``read_table`` does."""
+    table = read_table(path, Fingerprint, FINGERPRINTS).unify_dictionaries().combine_chunks()
+    if not table.num_rows:
+        return {}
+    case = table.column("case_id").chunk(0)
+    marks = table.column("fingerprint").to_numpy().astype(np.uint64) & np.uint64(0xFFFFFFFF)
+    cases = case.dictionary.to_pylist()
+    found = _by_owner(case.indices.to_numpy().astype(np.uint64), marks, len(cases))
+    # A dictionary may name a case that no row has.
+    return {case_id: sketch for case_id, sketch in zip(cases, found, strict=True) if len(sketch)}
 
 
 def _is_later(review: Review, before: str) -> bool:
@@ -230,6 +261,19 @@ def _words_of(request: str) -> frozenset[str]:
     return frozenset(seen_words(request))
 
 
-@lru_cache(maxsize=1 << 18)
-def _hash(word: str) -> int:
-    return zlib.crc32(word.encode("utf-8", "replace"))
+class _Hashes(dict[str, int]):
+    """The hash of each word, worked out when it is first asked for."""
+
+    _MOST: Final = 1 << 18
+
+    def __missing__(self, word: str) -> int:
+        self[word] = found = zlib.crc32(word.encode("utf-8", "replace"))
+        return found
+
+    def forget(self) -> None:
+        """Let go of all of them where there are many."""
+        if len(self) > self._MOST:
+            self.clear()
+
+
+_HASHES: Final = _Hashes()

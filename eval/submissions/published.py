@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Final
 
 from msgspec.structs import asdict
 
@@ -22,6 +25,8 @@ from eval.scores.read import published_answers
 from eval.scores.results import Results
 from eval.scores.scores import compute_scores
 from eval.submissions.make import make_bundle
+
+_PACKED_AT_ONCE: Final = 4
 
 
 def bundles_of_dataset(
@@ -59,11 +64,14 @@ def _made(key: _Key) -> Mapping[str, MadeBundle]:
     results = build_results(
         scores, found.provenance(), corrected=found.corrected(), judge_agreement=found.judge_agreement()
     )
-    made = []
-    for one in results:
-        progress(f"packing {one.provenance.model.name}")
-        made.append(_bundle(dataset, one))
-    return {one.place: one for one in made}
+    made: dict[str, MadeBundle] = {}
+    # Most of it is compression, which needs no lock of Python's.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _PACKED_AT_ONCE)) as pool:
+        packed = [pool.submit(_bundle, dataset, result) for result in results]
+        for result, one in zip(results, packed, strict=True):
+            progress(f"packing {result.provenance.model.name}")
+            made[one.result().place] = one.result()
+    return made
 
 
 def _bundle(dataset: OpenedDataset, results: Results) -> MadeBundle:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -65,6 +64,12 @@ class HeldOutVerdicts:
         said = CLASSES[label & _CLASS], bool(label & _ENGAGES), bool(label & _HARM)
         return HeldOutLabels(*said, int(self._percent[at]) / 100)
 
+    def known(self, family: str, hashes: Mapping[str, str]) -> NDArray[np.bool_]:
+        """Whether each of a family's answers, its hash by its case, is among them."""
+        digests = [_digest(family, case_id, response_hash) for case_id, response_hash in hashes.items()]
+        keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
+        return np.isin(keys, self._keys)
+
 
 def family_of(model: str) -> str:
     """The family of a model of the study: the first word of its slug."""
@@ -113,7 +118,11 @@ def unpack_heldout(data: bytes, sha256: str) -> HeldOutVerdicts:
 
 
 def _key(family: str, case_id: str, response_hash: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{family}\n{case_id}\n{response_hash}".encode()).digest()[:8], "big")
+    return int.from_bytes(_digest(family, case_id, response_hash), "big")
+
+
+def _digest(family: str, case_id: str, response_hash: str) -> bytes:
+    return hashlib.sha256(f"{family}\n{case_id}\n{response_hash}".encode()).digest()[:8]
 
 
 NAME: Final = "heldout"
@@ -168,13 +177,15 @@ def learned_from(hashes: Mapping[str, str]) -> Learned | None:
     """
     verdicts, _ = shipped()
     families = sorted(manifest()["heldout"]["family"]["response_type"]["families"])
-    of: Counter[str] = Counter()
-    known = 0
-    for case_id, response_hash in hashes.items():
-        found = [family for family in families if verdicts.of(family, case_id, response_hash) is not None]
-        of.update(found)
-        known += bool(found)
-    return Learned(max(sorted(of), key=of.__getitem__), known) if known else None
+    found: list[NDArray[np.bool_]] = []
+    for family in families:
+        found.append(verdicts.known(family, hashes))
+        if found[-1].all():
+            break
+    if not np.any(found):
+        return None
+    # The first of those that have most, which nobody after one that has all can be.
+    return Learned(families[int(np.sum(found, axis=1).argmax())], int(np.any(found, axis=0).sum()))
 
 
 @cache

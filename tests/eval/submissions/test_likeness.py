@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.dataset.records import Records
+from eval.submissions.as_seen import as_seen, as_seen_as_a_whole, seen_words
 from eval.submissions.likeness import (
     SKETCH,
     TOO_ALIKE,
@@ -171,3 +173,15 @@ def test_no_model_of_the_study_is_held(study_records: Records) -> None:
         assert copies_found(again, [Earlier("acme__x/1", sketches_of(marks))]), slug
         earlier.append(Earlier(f"study__{slug}/1", sketches_of(marks)))
     assert TOO_ALIKE == 0.05
+
+
+@given(
+    st.text(st.characters(max_codepoint=0x3000), max_size=40),
+    st.sampled_from(["", "\u2019", "\u00e9", "e\u0301", "\u0430"]),
+)
+def test_signs_read_one_by_one_are_read_as_in_their_text(text: str, more: str) -> None:
+    """Replacing sign by sign gives what reading the text as a whole does."""
+    text += more
+    whole = as_seen_as_a_whole(text)
+    assert as_seen(text) == whole
+    assert seen_words(text) == re.findall(r"[^\W_]+", whole)
