@@ -38,7 +38,7 @@ from eval.scores.results import (
     number,
     numbers,
 )
-from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores, too_few_cells
+from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores
 from eval.scores.slices import Slice
 from eval.stats.intervals import LEVEL, MIN_BOOTSTRAP_CLUSTERS, MIN_CLUSTERS
 from eval.stats.metrics import METRICS
@@ -106,7 +106,7 @@ def metric_values(part: SliceScores) -> list[dict[str, MetricValue]]:
         for place, metric in enumerate(METRICS):
             said = {name: column[place][model] for name, column in columns.items()}
             reason = part.missing(place, model) if said["estimate"] is None else None
-            lacking = (reason or too_few_cells(clusters[place][model])) if said["bootstrap_low"] is None else None
+            lacking = part.bootstrap_missing(place, model) if said["bootstrap_low"] is None else None
             of_model[metric.id] = MetricValue(
                 **said,
                 method=METHODS[method[place][model]],

@@ -45,7 +45,7 @@ def _cell_weights(sides: bytes, resamples: int, seed: int) -> NDArray[np.float32
         if len(cells):
             drawn = random.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=resamples)
             weights[cells] = drawn.T
-    weights.flags.writeable = False
+    weights.setflags(write=False)
     return weights
 
 

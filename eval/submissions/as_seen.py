@@ -71,7 +71,7 @@ def as_seen(text: str) -> str:
     """A text in small letters, without what nobody sees, and in Latin letters where others look like them."""
     if not text.isascii():
         signs = set(_NOT_ASCII.findall(text))
-        seen = {sign: _signas_seen_as_a_whole(sign) for sign in signs} if len(signs) <= _FEW_SIGNS else {}
+        seen = {sign: _sign_as_seen(sign) for sign in signs} if len(signs) <= _FEW_SIGNS else {}
         if not seen or None in seen.values():
             return as_seen_as_a_whole(text)
         for sign, letters in seen.items():
@@ -86,7 +86,7 @@ def as_seen_as_a_whole(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 14)
-def _signas_seen_as_a_whole(sign: str) -> str | None:
+def _sign_as_seen(sign: str) -> str | None:
     """What one sign is read as; None where that hangs on the signs around it, as with marks that change their order."""
     seen = as_seen_as_a_whole(sign)
     parts = _UNSEEN.sub("", unicodedata.normalize("NFKD", sign))
@@ -103,15 +103,15 @@ def seen_words(text: str) -> list[str]:
         signs = set(_NOT_ASCII.findall(text))
         if len(signs) <= _FEW_SIGNS:
             for sign in signs:
-                letters = _sign_in_words(sign)
-                text = text if letters is None else text.replace(sign, letters)
+                if (plain := _sign_in_words(sign)) is not None:
+                    text = text.replace(sign, plain)
     seen = text.lower() if text.isascii() else as_seen(text)
     return seen.encode().translate(_ASCII_WORDS).decode().split() if seen.isascii() else _WORD.findall(seen)
 
 
 def _sign_in_words(sign: str) -> str | None:
     """What a sign is read as where words are looked for, in ASCII: a space for what parts words; None for others."""
-    seen = _signas_seen_as_a_whole(sign)
+    seen = _sign_as_seen(sign)
     plain = None if seen is None else "".join(letter if letter.isalnum() else " " for letter in seen)
     return plain if plain is None or plain.isascii() else None
 
