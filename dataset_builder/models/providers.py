@@ -35,9 +35,12 @@ class Provider:
     tells_cost: bool = False
     # What is spoken there: OpenAI's chat completions, or Anthropic's Messages API.
     api: str = OPENAI_API
+    # The header of the key, and the name of the field for a seed.
+    key_header: str = AUTHORIZATION
+    seed_field: str = "seed"
     # Beside the key's.
     headers: Mapping[str, str] = field(default_factory=dict)
-    # The variable that other clients read another address of it from, up to and without /v1.
+    # The variable that other clients read another address of it from, up to and without the path of `base_url`.
     address_env: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,8 +70,24 @@ PROVIDERS: Final = (
         "https://api.anthropic.com/v1",
         "ANTHROPIC_API_KEY",
         api=ANTHROPIC_API,
+        key_header="x-api-key",
         headers={"anthropic-version": "2023-06-01"},
         address_env="ANTHROPIC_BASE_URL",
+    ),
+    Provider(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        seed_field="random_seed",
+        address_env="MISTRAL_BASE_URL",
+    ),
+    Provider(
+        "gemini",
+        "Gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "GEMINI_API_KEY",
+        address_env="GOOGLE_GEMINI_BASE_URL",
     ),
     Provider("hf", "Hugging Face router", "https://router.huggingface.co/v1", "HF_TOKEN"),
     Provider("vllm", "vLLM on this machine", "http://127.0.0.1:8000/v1"),
@@ -101,7 +120,7 @@ class Endpoint:
     @property
     def key_header(self) -> str:
         """The header that carries the key."""
-        return "x-api-key" if self.speaks_anthropic else AUTHORIZATION
+        return self.provider.key_header
 
     @property
     def host(self) -> str:
@@ -145,7 +164,9 @@ def resolve_endpoint(model: str, base_url: str | None = None, key_env: str | Non
             "with --base-url."
         )
     if provider.address_env and (elsewhere := os.environ.get(provider.address_env, "").strip()):
-        provider = replace(provider, base_url=f"{_checked(elsewhere, provider.address_env).removesuffix('/v1')}/v1")
+        path = urlsplit(provider.base_url).path
+        root = _checked(elsewhere, provider.address_env).removesuffix(path)
+        provider = replace(provider, base_url=root + path)
     return Endpoint(provider, _named(rest, model), key_env or provider.key_env)
 
 

@@ -87,7 +87,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
         if self.stop:
             payload["stop"] = list(self.stop)
         if self.seed is not None:
-            payload["seed"] = self.seed
+            payload[provider.seed_field] = self.seed
         if self.reasoning is not None:
             level = {"effort": self.reasoning}
             payload |= {"reasoning": level} if provider.reasoning_object else {"reasoning_effort": self.reasoning}
@@ -110,6 +110,7 @@ def refused_option(request: ChatRequest, fault: ProviderFault) -> str | None:
         return None
     optional = {
         "seed": ("--seed", request.seed),
+        "random_seed": ("--seed", request.seed),
         "top_p": ("--top-p", request.top_p),
         "stop": ("--stop", request.stop or None),
         "reasoning_effort": ("--reasoning", request.reasoning),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from dataset_builder.errors import InputError
-from dataset_builder.models.batches.queues import check_queue
+from dataset_builder.models.batches.places import check_queue
 from dataset_builder.models.chat import ChatClient, Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
 from dataset_builder.models.in_process.loading import PROCESS, loaded

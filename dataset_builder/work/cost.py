@@ -21,9 +21,11 @@ PRICES_DATED: Final = "2026-11-21"
 PRICES_SOURCE: Final = "the catalogue models.dev, section OpenRouter"
 
 
-# What OpenAI and Anthropic take for a request in a batch, as a share of the ordinary price (their price lists, at the
-# same date).
+# What OpenAI, Anthropic, Mistral and Google take for a request in a batch, as a share of the ordinary price (their
+# price lists, at the same date).
 BATCH_SHARE: Final = 0.5
+# By what OpenRouter calls the maker, where a provider's names of models are its own.
+_MAKERS: Final = {"openai": "openai", "gemini": "google", "mistral": "mistralai"}
 _DATE: Final = re.compile(r"-20[0-9]{6}$")
 
 
@@ -73,8 +75,8 @@ def price_of(endpoint: Endpoint) -> Price | None:
         return FREE if endpoint.provider.id != CUSTOM and endpoint.key_env is None else None
     if endpoint.provider.id == "openrouter":
         return FREE if endpoint.model.endswith(":free") else PRICES.get(endpoint.model)
-    if endpoint.provider.id == "openai":
-        return PRICES.get(f"openai/{endpoint.model}")
+    if endpoint.provider.id in _MAKERS:
+        return PRICES.get(f"{_MAKERS[endpoint.provider.id]}/{endpoint.model}")
     if endpoint.provider.id == "anthropic":
         # It writes versions with a dash, and may put a date behind them.
         model = _DATE.sub("", endpoint.model)

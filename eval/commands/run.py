@@ -77,9 +77,9 @@ class _Temperature(click.ParamType[float | None]):
     ),
 )
 @model_options(
-    model="With its provider first: openrouter/…, openai/…, anthropic/…, hf/…, vllm/…, ollama/…, llamacpp/…, "
-    "local/smollm2-135m for a small model that comes with the extra `local`, transformers:… or vllm:… with a folder or "
-    "repository for one that this process runs, or published/SLUG for answers that the dataset holds. "
+    model="With its provider first: openrouter/…, openai/…, anthropic/…, mistral/…, gemini/…, hf/…, vllm/…, ollama/…, "
+    "llamacpp/…, local/smollm2-135m for a small model that comes with the extra `local`, transformers:… or "
+    "vllm:… with a folder or repository for one that this process runs, or published/SLUG for answers that the dataset holds. "
     "With --base-url: as the server calls it.",
     router="",
 )
@@ -215,7 +215,7 @@ def _collect_by_batch(
     plan: RunPlan, options: RunOptions, conditions: Conditions, way: BatchWay
 ) -> tuple[Tally, Stop | None]:
     """What ``collect_run`` does, through the provider's batch queue; with a fallback, then ask what it failed at."""
-    from dataset_builder.models.batches.queues import queue_of
+    from dataset_builder.models.batches.places import queue_of
     from dataset_builder.work.session import confirm, stoppable
     from eval.runs.batches import BatchWork, Questions, check_batch_budget, set_aside, wait_for
     from eval.runs.plan import collect_run, plan_run

@@ -16,7 +16,8 @@ from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import draw_labelled
 from dataset_builder.dataset.taxonomy import JUDGE_OUT_OF_TOKENS
 from dataset_builder.errors import BlindRefusalError
-from dataset_builder.models.batches.queues import BatchQueue, queue_of
+from dataset_builder.models.batches.places import queue_of
+from dataset_builder.models.batches.queues import BatchQueue
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import VERDICT_TOKENS

@@ -17,9 +17,11 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, sample_name
 from dataset_builder.errors import InputError
+from dataset_builder.models.batches.places import check_request
 from dataset_builder.models.in_process.prompting import TEMPLATE_OPTIONS
 from dataset_builder.models.local import LOCAL_MAX_TOKENS
 from dataset_builder.models.replies.usage import Usage
+from dataset_builder.models.request import ChatRequest
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Estimate
@@ -151,6 +153,9 @@ def _check_api(options: RunOptions) -> None:
         return
     if used and not options.choice.is_local and options.choice.endpoint.speaks_anthropic:
         raise InputError(f"{' and '.join(used)}: not with {options.choice.model}; Anthropic's API is asked without.")
+    if options.choice.batch and not options.choice.is_local:
+        more = json.loads(options.extra_body) if options.extra_body else {}
+        check_request(options.choice.endpoint, ChatRequest.of_user("", reasoning=options.reasoning, extra=more))
 
 
 def _check_in_process(options: RunOptions) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.models.batches.queues import queue_of
+from dataset_builder.models.batches.places import queue_of
 from dataset_builder.models.chat import Timeouts
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.storage.progress import Move, set_progress

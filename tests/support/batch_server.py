@@ -30,6 +30,8 @@ class Failed:
 
 
 Answer = Callable[[str], str | Failed]
+# A status and a body, and maybe headers.
+Sent = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
 
 @dataclass
@@ -75,8 +77,10 @@ class BatchServer(LoopbackServer):
                 if found is None:
                     self.close_connection = True
                     return
-                status, content = found
+                status, content, *more = found
                 self.send_response(status)
+                for name, value in more[0].items() if more else ():
+                    self.send_header(name, value)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
@@ -88,9 +92,10 @@ class BatchServer(LoopbackServer):
     def base_url(self) -> str:
         return f"{self.root}/v1"
 
-    def _handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes] | None:
+    def _handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Sent | None:
         headers = {name.lower(): value for name, value in headers.items()}
-        self.keys.add(headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer "))
+        key = headers.get("x-api-key") or headers.get("x-goog-api-key")
+        self.keys.add(key or headers.get("authorization", "").removeprefix("Bearer "))
         path, _, asked = path.partition("?")
         self.calls[f"{method} {re.sub(r'(batch|file|msgbatch)_[0-9]+', '…', path)}"] += 1
         if self.refuses and method == "POST":

@@ -1,7 +1,7 @@
-"""The batch queues of OpenAI, of servers that speak its API, and of Anthropic, behind one interface.
+"""What a batch queue is, and those of OpenAI, of servers that speak its API, and of Anthropic.
 
 A batch is handed in once and looked at until it has ended; its output is read line by line. Written from the APIs'
-documentation. Nothing here waits: ``eval.batches`` does.
+documentation. Nothing here waits: ``eval.runs.batches`` does.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataset_builder.net.secret import ApiKey
 
 # What a batch of OpenAI is marked with, so that one whose hand-in was cut off is found again.
 MARK: Final = "blind_refusal"
-_WITHOUT: Final = frozenset({"openrouter", "hf", "ollama", "llamacpp"})
 _ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled", "canceled", "ended"})
 # A clock may be off by so many seconds.
 _SLACK_S: Final = 300.0
 # Of an account's batches, a hundred each.
-_MOST_PAGES: Final = 50
+MOST_PAGES: Final = 50
+_LONGEST: Final = 10
 
 
 class BatchState(NamedTuple):
@@ -93,8 +93,8 @@ class BatchQueue(Protocol):
         ...
 
 
-class _Queue:
-    """What both queues share."""
+class Queue:
+    """What all queues share."""
 
     def __init__(self, endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> None:
         self._endpoint = endpoint
@@ -111,13 +111,13 @@ class _Queue:
     def _listed(self, path: str, cursor: str) -> Iterator[dict[str, Any]]:
         """The account's batches, the newest first."""
         more = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             told = self._http.get(f"{path}?limit=100{more}")
-            found = _objects(told.get("data"))
+            found = objects_in(told.get("data"))
             yield from found
             if not found or told.get("has_more") is not True:
                 return
-            more = f"&{cursor}={quote(_id(found[-1]), safe='')}"
+            more = f"&{cursor}={quote(id_in(found[-1]), safe='')}"
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         dialect = Dialect(self._endpoint.provider.token_field)
@@ -127,7 +127,7 @@ class _Queue:
         return body
 
 
-class OpenAIQueue(_Queue):
+class OpenAIQueue(Queue):
     """Files and batches as OpenAI has them; vLLM, Groq, Together and others speak the same."""
 
     most_requests = 50_000
@@ -145,33 +145,33 @@ class OpenAIQueue(_Queue):
         made = self._http.post(
             "/batches",
             {
-                "input_file_id": _id(file),
+                "input_file_id": id_in(file),
                 "endpoint": "/v1/chat/completions",
                 "completion_window": "24h",
                 "metadata": {MARK: mark},
             },
         )
-        return _id(made)
+        return id_in(made)
 
     def find(self, known: HandedIn) -> str | None:
         """The batch with the mark."""
         listed = self._listed("/batches", "after")
-        found = (one for one in listed if _object(one.get("metadata")).get(MARK) == known.mark)
-        return next(map(_id, found), None)
+        found = (one for one in listed if object_in(one.get("metadata")).get(MARK) == known.mark)
+        return next(map(id_in, found), None)
 
     def look(self, batch: str) -> BatchState:
         """Its state, with the first errors of its validation."""
         told = self._http.get(f"/batches/{quote(batch, safe='')}")
-        counts = _object(told.get("request_counts"))
-        errors = _objects(_object(told.get("errors")).get("data"))
+        counts = object_in(told.get("request_counts"))
+        errors = objects_in(object_in(told.get("errors")).get("data"))
         problem = "; ".join(str(one.get("message") or one.get("code")) for one in errors[:3]) or None
         status = str(told.get("status") or "")
         return BatchState(
             batch,
             status,
             status in _ENDED,
-            _count(counts.get("completed")) + _count(counts.get("failed")),
-            _count(counts.get("total")),
+            count_in(counts.get("completed")) + count_in(counts.get("failed")),
+            count_in(counts.get("total")),
             None if problem is None else self._http.clean(problem),
             tuple(str(told[name]) for name in ("output_file_id", "error_file_id") if told.get(name)),
         )
@@ -180,14 +180,14 @@ class OpenAIQueue(_Queue):
         """The lines of the output file and of the file of errors."""
         for file in state.outputs:
             for line in self._http.lines(f"/files/{quote(file, safe='')}/content"):
-                yield _named(line, openai_line)
+                yield named(line, openai_line)
 
     def cancel(self, batch: str) -> None:
         """Ask for the batch to be cancelled."""
         self._http.post(f"/batches/{quote(batch, safe='')}/cancel", {})
 
 
-class AnthropicQueue(_Queue):
+class AnthropicQueue(Queue):
     """Message Batches of Anthropic."""
 
     most_requests = 100_000
@@ -199,7 +199,7 @@ class AnthropicQueue(_Queue):
 
     def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Make the batch."""
-        return _id(self._http.post_bytes("/messages/batches", b'{"requests":[' + b",".join(lines) + b"]}"))
+        return id_in(self._http.post_bytes("/messages/batches", b'{"requests":[' + b",".join(lines) + b"]}"))
 
     def find(self, known: HandedIn) -> str | None:
         """The one batch of as many requests that was made since; None where there is none.
@@ -209,9 +209,9 @@ class AnthropicQueue(_Queue):
         """
         listed = self._listed("/messages/batches", "after_id")
         alike = [
-            _id(one)
+            id_in(one)
             for one in listed
-            if sum(map(_count, _object(one.get("request_counts")).values())) == known.requests
+            if sum(map(count_in, object_in(one.get("request_counts")).values())) == known.requests
             and _time(one.get("created_at")) >= known.since - _SLACK_S
         ]
         if len(alike) > 1:
@@ -224,7 +224,7 @@ class AnthropicQueue(_Queue):
     def look(self, batch: str) -> BatchState:
         """Its state; it has ended once all its requests have, one way or another."""
         told = self._http.get(f"/messages/batches/{quote(batch, safe='')}")
-        counts = {name: _count(n) for name, n in _object(told.get("request_counts")).items()}
+        counts = {name: count_in(n) for name, n in object_in(told.get("request_counts")).items()}
         status, url = str(told.get("processing_status") or ""), str(told.get("results_url") or "")
         total = sum(counts.values())
         return BatchState(
@@ -239,50 +239,44 @@ class AnthropicQueue(_Queue):
             if place.netloc and (place.scheme, place.netloc) != (base.scheme, base.netloc):
                 raise RemoteError(f"{base.netloc} says that the results of batch {state.id} are on another host.")
             for line in self._http.lines(f"/messages/batches/{quote(state.id, safe='')}/results"):
-                yield _named(line, anthropic_line)
+                yield named(line, anthropic_line)
 
     def cancel(self, batch: str) -> None:
         """Ask for the batch to be cancelled."""
         self._http.post(f"/messages/batches/{quote(batch, safe='')}/cancel", {})
 
 
-def queue_of(endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> BatchQueue:
-    """The batch queue at an endpoint. Raises InputError as ``check_queue`` does."""
-    check_queue(endpoint)
-    kind = AnthropicQueue if endpoint.speaks_anthropic else OpenAIQueue
-    return kind(endpoint, headers, **waiting)
-
-
-def check_queue(endpoint: Endpoint) -> None:
-    """Raise InputError where the provider is known to have no batch queue."""
-    if endpoint.provider.id in _WITHOUT:
-        raise InputError(f"--batch: {endpoint.provider.title} has no batch queue. Leave --batch out.")
-
-
-def _named(line: Mapping[str, Any], read: Any) -> tuple[str, ChatAnswer]:
-    name = line.get(NAME)
+def named(line: Mapping[str, Any], read: Any, name_in: str = NAME) -> tuple[str, ChatAnswer]:
+    """The name of a request and its answer in a line of the output. Raises RemoteError where it is none."""
+    name = line.get(name_in)
     try:
         return (name if isinstance(name, str) else ""), read(line)
     except InputError as error:
         raise RemoteError(f"a line of the batch's output {error}") from None
 
 
-def _id(told: Mapping[str, Any]) -> str:
-    found = told.get("id")
+def id_in(told: Mapping[str, Any], member: str = "id") -> str:
+    """The id of what a server made. Raises RemoteError where it gives none."""
+    found = told.get(member)
     if not isinstance(found, str) or not 0 < len(found) <= 200 or not found.isprintable():
         raise RemoteError("the server gave no id for what it made")
     return found
 
 
-def _object(value: Any) -> dict[str, Any]:
+def object_in(value: Any) -> dict[str, Any]:
+    """The object, empty for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, empty for anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _count(value: Any) -> int:
+def count_in(value: Any) -> int:
+    """A count, 0 for anything else; Google writes such numbers as texts."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _LONGEST:
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
