@@ -9,6 +9,7 @@ from blind_refusal.evaluating import price_of
 from dataset_builder.work.choice import ModelChoice
 from eval.judging.registry import DEFAULT_JUDGE
 from eval.tables import judge as tables
+from eval.tables.judge import TableSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +51,8 @@ def judge_table(
     )
     is_arrow = isinstance(table, pa.Table)
     given = table if is_arrow else pa.Table.from_pandas(table, preserve_index=False)
-    judged = tables.judge_table(
-        given, judge, columns=dict(columns or {}), prefix=prefix, explain=explain, choice=choice
-    )
+    settings = TableSettings(judge=judge, columns=dict(columns or {}), prefix=prefix, explain=explain, choice=choice)
+    judged = tables.judge_table(given, settings)
     if is_arrow:
         return judged
     added = judged.select(judged.column_names[given.num_columns :]).to_pandas()

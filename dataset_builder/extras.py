@@ -18,6 +18,8 @@ EXTRAS: Final = {
     "uvicorn": "space",
     "inspect_ai": "inspect",
     "openai": "inspect",
+    "datatrove": "scale",
+    "ray": "scale",
     "sklearn": "train",
 }
 

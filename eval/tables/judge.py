@@ -1,9 +1,4 @@
-"""Judging an Arrow table: rows in, the same rows with labels out, and nothing else changed anywhere.
-
-from eval.tables.judge import judge_table
-
-judged = judge_table(table)  # columns `request` and `response`, and what is known of the case
-"""
+"""Judging an Arrow table: rows in, the same rows with labels out, and nothing else changed anywhere."""
 
 from __future__ import annotations
 
@@ -78,27 +73,26 @@ class TableSettings:
     max_tokens: int | None = None
 
 
-def judge_table(table: pa.Table, judge: str = DEFAULT_JUDGE, **settings: Any) -> pa.Table:
+def judge_table(table: pa.Table, settings: TableSettings) -> pa.Table:
     """The table with the columns of ADDED behind its own, a row each, in order.
 
-    ``settings`` are those of TableSettings. A row that cannot be judged has ``unscored_reason`` and no labels. Money is
+    A row that cannot be judged has ``unscored_reason`` and no labels. Money is
     spent where the ``choice`` says ``yes`` or has a budget. A model judge that stops early (the budget, a server that
     fails) leaves the rest ``not_judged``, with a warning. Raises InputError for columns that are missing or
     taken, for a judge that needs more than a table, and where money may be spent and nobody has allowed it; RemoteError
     where no request can succeed.
     """
-    chosen = TableSettings(judge=judge, **settings)
-    columns = columns_of(table.schema, chosen)
+    columns = columns_of(table.schema, settings)
     rows = read_rows(table, columns)
     tasks = [row.task for row in rows if row.task is not None]
-    held = table_judge(chosen)
+    held = table_judge(settings)
     if hasattr(held, "read"):
-        judged = judge_offline(held, tasks, explain=chosen.explain)
+        judged = judge_offline(held, tasks, explain=settings.explain)
     else:
-        judged = _judge_by_model(held, tasks, chosen.choice)
+        judged = _judge_by_model(held, tasks, settings.choice)
     labels = labels_of(rows, judged, held)
     for name in ADDED.names:
-        table = table.append_column(chosen.prefix + name, labels[name])
+        table = table.append_column(settings.prefix + name, labels[name])
     return table
 
 

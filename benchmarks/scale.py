@@ -1,0 +1,188 @@
+"""Judging many transcripts by engines: ``python -m benchmarks.scale [ARCHIVE] [--times N]``. Needs the extra `scale`.
+
+The study's answers, N times over with new ids (1 if not given; 50 are 1.16 million rows), in files of some 2,300 rows.
+One process judges the first of them and gives the rate and the labels that all must agree with. Then datatrove (two
+tasks at once) and Ray (two actors) judge all, each killed by SIGKILL twice on the way and started again. Printed are
+rows a second beside twice the single process's, the peak memory of any one process, and how many rows are there once
+with the same labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.measure import ends, need
+from dataset_builder.errors import InputError
+from dataset_builder.sources import STUDY, read_source
+from eval.tables.judge import TableSettings, judge_table
+
+FILE_ROWS: Final = 2_322
+AT_LEAST: Final = 0.8
+KILLS: Final = 2
+LABELS: Final = ["response_type", "engages_with_defeat", "independent_harm"]
+TROVE: Final = """
+from datatrove.executor import LocalPipelineExecutor
+from eval.scale.trove import judging_steps
+
+if __name__ == "__main__":
+    steps = judging_steps({source!r}, {out!r}, explain=False)
+    LocalPipelineExecutor(steps, tasks={files}, workers=2, logging_dir={logs!r}).run()
+"""
+RAY: Final = """
+import ray
+from eval.scale.ray_data import judge_files
+
+ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+ray.data.DataContext.get_current().enable_progress_bars = False
+judge_files({source!r}, {out!r}, actors=2, files_a_shard=5, explain=False)
+"""
+
+
+def write_answers(archive: str, times: int, folder: Path) -> int:
+    """Write the study's answers ``times`` over; returns how many rows. Raises InputError where there are none."""
+    records = read_source(archive).records
+    cases = {case.case_id: case for case in records.cases}
+    rows = [row for split in records.responses.values() for row in split]
+    if not rows:
+        raise InputError(f"{archive}: holds no answers to judge; name the study's archive.")
+    texts = pa.table(
+        {
+            "request": [cases[row.case_id].user_query for row in rows],
+            "response": pa.array([row.response for row in rows], pa.string()),
+        }
+    )
+    for time_over in range(times):
+        table = texts.add_column(0, "id", pa.array(range(time_over * len(rows), (time_over + 1) * len(rows))))
+        for first in range(0, len(rows), FILE_ROWS):
+            part = table.slice(first, FILE_ROWS)
+            pq.write_table(part, folder / f"{time_over:03}-{first // FILE_ROWS:02}.parquet")
+    return len(rows) * times
+
+
+class Peak(threading.Thread):
+    """Watches a process and all that it starts; ``mib`` is the most memory that any one of them had."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.mib, self.ended = pid, 0.0, threading.Event()
+
+    def run(self) -> None:
+        """Look every half second until ``ended``."""
+        import psutil
+
+        while not self.ended.wait(0.5):
+            try:
+                top = psutil.Process(self.pid)
+                every = [top, *top.children(recursive=True)]
+            except psutil.Error:
+                continue
+            for process in every:
+                try:
+                    self.mib = max(self.mib, process.memory_info().rss / 2**20)
+                except psutil.Error:
+                    continue
+
+
+def run_killed(program: str, marks: Path, each: int, files: int) -> tuple[float, float, int]:
+    """Run a program to its end through KILLS kills; returns seconds, the peak in MiB, and the kills that hit it.
+
+    It has done ``each`` files for each entry of the folder ``marks`` whose name begins with no point.
+    """
+    start, peak, kills = time.perf_counter(), 0.0, 0
+    env = os.environ | {"RAY_DEDUP_LOGS": "0"}
+    for attempt in range(KILLS + 1):
+        child = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=env,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        watch = Peak(child.pid)
+        watch.start()
+        wanted = files * (attempt + 1) // (KILLS + 2)
+        if attempt < KILLS:
+            while child.poll() is None and each * len(list(marks.glob("[!.]*"))) < wanted:
+                time.sleep(0.1)
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                kills += 1
+        code = child.wait()
+        watch.ended.set()
+        watch.join()
+        peak = max(peak, watch.mib)
+        if attempt == KILLS and code:
+            raise SystemExit(f"the program ended with {code}")
+    return time.perf_counter() - start, peak, kills
+
+
+def wrong_rows(out: Path, expected: dict[int, tuple[object, ...]], rows: int) -> int:
+    """How many rows are missing, there twice, or labelled otherwise than one process labels the same answer."""
+    seen = bytearray(rows)
+    wrong = 0
+    for path in sorted(out.rglob("*.parquet")):
+        table = pq.read_table(path, columns=["id", *LABELS]).to_pylist()
+        for row in table:
+            again = seen[row["id"]]
+            seen[row["id"]] = 1
+            label = expected[row["id"] % len(expected)]
+            wrong += bool(again) or label != tuple(row[name] for name in LABELS)
+    return wrong + seen.count(0)
+
+
+def main() -> int:
+    """Print all figures; 1 where an engine is slower than AT_LEAST of the ideal, or a row is wrong."""
+    parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
+    parser.add_argument("archive", nargs="?", default=STUDY)
+    parser.add_argument("--times", type=int, default=1, help="how many times the study's answers")
+    parser.add_argument("--engine", choices=("trove", "ray"), action="append", help="one of them alone")
+    chosen = parser.parse_args()
+    need("datatrove", "ray", "psutil")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    missed = False
+    with tempfile.TemporaryDirectory() as place:
+        source = Path(place) / "answers"
+        source.mkdir()
+        rows = write_answers(chosen.archive, chosen.times, source)
+        files = sorted(source.iterdir())
+        once = [pq.read_table(path) for path in files if path.name.startswith("000-")]
+        start = time.perf_counter()
+        judged = [judge_table(table, TableSettings(explain=False)) for table in once]
+        rate = sum(table.num_rows for table in once) / (time.perf_counter() - start)
+        print(f"one process: {rate:,.0f} rows/s; {rows:,} rows in {len(files)} files")
+        labelled = pa.concat_tables(judged).select(["id", *LABELS]).to_pylist()
+        expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
+        for engine in chosen.engine or ("trove", "ray"):
+            out, logs = Path(place) / engine, Path(place) / "logs"
+            program = (TROVE if engine == "trove" else RAY).format(
+                source=str(source), out=str(out), logs=str(logs), files=len(files)
+            )
+            # What is done leaves a mark a task, or a folder of five files a shard.
+            mark, each = (logs / "completions", 1) if engine == "trove" else (out, 5)
+            seconds, peak, kills = run_killed(program, mark, each, len(files))
+            wrong = wrong_rows(out, expected, rows)
+            ratio = rows / seconds / (2 * rate)
+            missed |= ratio < AT_LEAST or wrong > 0
+            print(f"{engine}: {rows / seconds:,.0f} rows/s, peak {peak:,.0f} MiB a process, {kills} kills survived")
+            print(f"{engine}, rows that are wrong, missing or there twice: {wrong} (0): {'missed' if wrong else 'met'}")
+            met = "met" if ratio >= AT_LEAST else "missed"
+            print(f"{engine}, beside two processes alone: {ratio:.2f} (at least {AT_LEAST}): {met}")
+            shutil.rmtree(out)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    ends(main)

@@ -1,0 +1,75 @@
+"""Judging by Ray Data: actors that hold a judge each, over the Parquet files of a folder, a few files at a time.
+
+    from eval.scale.ray_data import judge_files
+
+    judge_files("answers/", "labels/", actors=8)
+
+Ray judges a block again whose worker dies. What a killed program had written is kept by shard: run again, it goes on
+with the shards that are missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+
+from dataset_builder.errors import InputError
+from dataset_builder.storage.files import new_folder
+from eval.scale.schema import PARQUET_FILES
+from eval.tables.judge import TableSettings, columns_of, judge_table
+
+BATCH_ROWS: Final = 1024
+FILES_A_SHARD: Final = 8
+
+
+class JudgeActor:
+    """What an actor holds: settings, and the judge that they name once it has judged."""
+
+    def __init__(self, settings: TableSettings) -> None:
+        self.settings = settings
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """The rows of a batch with their labels."""
+        return judge_table(batch, self.settings)
+
+
+def judge_files(
+    source: str | Path, out: str | Path, *, actors: int = 1, files_a_shard: int = FILES_A_SHARD, **settings: Any
+) -> int:
+    """Judge every row of a folder's Parquet files into ``out``; returns how many shards were judged this time.
+
+    A shard is a folder ``shard-00000`` of ``files_a_shard`` files, which appears whole. ``settings`` are those of
+    TableSettings. Raises InputError where there are no files, or columns are missing or there already.
+    """
+    chosen = TableSettings(**settings)
+    files = sorted(Path(source).glob(PARQUET_FILES))
+    if not files:
+        raise InputError(f"{source}: holds no Parquet files to judge.")
+    columns_of(pq.read_schema(files[0]), chosen)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    judged = 0
+    for number, first in enumerate(range(0, len(files), files_a_shard)):
+        some = files[first : first + files_a_shard]
+        shard = Path(out) / f"shard-{number:05}"
+        if shard.exists():
+            continue
+        rows = ray.data.read_parquet([str(path) for path in some]).map_batches(
+            JudgeActor,
+            fn_constructor_args=(chosen,),
+            batch_format="pyarrow",
+            batch_size=BATCH_ROWS,
+            concurrency=actors,
+        )
+        with new_folder(shard) as unfinished:
+            inside = unfinished / "rows"
+            rows.write_parquet(str(inside))
+            for path in inside.iterdir():
+                path.rename(unfinished / path.name)
+            shutil.rmtree(inside)
+        judged += 1
+    return judged
