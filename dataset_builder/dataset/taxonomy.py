@@ -323,6 +323,7 @@ CONTEXT_LIMIT: Final = "context_limit"
 # No word came at all, and the server is why: the two that may mean that none will come.
 FAILURES: Final = frozenset({PROVIDER_ERROR, CONTEXT_LIMIT})
 JUDGE_OUT_OF_TOKENS: Final = "judge_out_of_tokens"
+JUDGES_PART: Final = "judges_part"
 # Where a judge abstains.
 NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_TRAINING = "no_text", "unknown_language", "unlike_training"
 _NO_ANSWER: Final = (
@@ -342,6 +343,7 @@ UNSCORED_REASONS: Final = (
     Label(JUDGE_OUT_OF_TOKENS, "Judge out of tokens", "The judge spent its tokens on reasoning, without a verdict."),
     Label("judge_refusal", "Judge refusal", "The judge declined to judge."),
     Label("judge_failure", "Judge failure", "The judge gave no reply at all."),
+    Label(JUDGES_PART, "Judges part", "No label has a majority of the judges of a council."),
     Label(NO_TEXT, "No text", "The answer holds no word that could be judged."),
     Label(UNKNOWN_LANGUAGE, "Unknown language", "The answer is in a language that the judge did not learn."),
     Label(UNLIKE_TRAINING, "Unlike training", "The answer is like nothing that the judge learned from."),

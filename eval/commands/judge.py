@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     help="For a cascade: the least share on which its offline part has to agree with the study.  [default: 0.95]",
 )
+@click.option("--own-developer", is_flag=True, help="For a council: let it have a judge of the model's own developer.")
 @click.option("--partial", is_flag=True, help="For human:FILE: leave out labels that match no answer of the run.")
 @judge_max_tokens()
 @batch_options(whose="the judge's")
@@ -64,6 +65,7 @@ def judge(
     choice: ModelChoice,
     show_reasoning: bool,
     offline_floor: float | None,
+    own_developer: bool,
     partial: bool,
     max_tokens: int | None,
     batch: bool,
@@ -91,6 +93,7 @@ def judge(
         BatchWay(batch_poll, batch_cancel, batch_fallback),
         show_reasoning=show_reasoning,
         offline_floor=offline_floor,
+        own_developer=own_developer,
         partial=partial,
         max_tokens=max_tokens,
     )
@@ -157,6 +160,8 @@ def judge_answers(
     click.echo(line if judging.given.count or judging.session.total else "Nothing is left to judge.")
     if stopped:
         raise StoppedEarlyError(stopped)
+    if kind == "council" and len(folders) == 1:
+        _show_council(folders[0], opened, judge)
     return judge.name
 
 
@@ -187,6 +192,17 @@ def work_through(judging: Judging, way: BatchWay, *, err: bool = False) -> tuple
     again.session.confirm(err=err)
     with stoppable("Every verdict"):
         return again, again.run()
+
+
+def _show_council(folder: RunFolder, opened: OpenedDataset, judge: Any) -> None:
+    from dataset_builder.output import report
+    from eval.agreement.council import council_plain, council_report, council_tables
+    from eval.scores.terminal import console
+
+    found = council_report(folder, opened, judge)
+    report(council=council_plain(found))
+    for table in council_tables(found):
+        console().print(table)
 
 
 def _hashes(folders: Sequence[RunFolder]) -> dict[str, str]:

@@ -43,6 +43,8 @@ class JudgeOptions:
     offline_floor: float | None = None
     # Most tokens of a model judge's reply; None for its own choice.
     max_tokens: int | None = None
+    # Whether a council may have a judge of the same developer as the model that answered.
+    own_developer: bool = False
     # Whether people's labels that match no answer are left out, rather than an error.
     partial: bool = False
 

@@ -26,6 +26,7 @@ JUDGES: Final = {
     "embedded": Entry("eval.judges.embedded.judge", None, "trained, offline, free; the default"),
     "model": Entry("eval.judges.model.judge", "ID", "a model over an API, by our rubric"),
     "cascade": Entry("eval.judging.cascade", "ID", "embedded where it is sure, a model for the rest"),
+    "council": Entry("eval.judging.council", "A+B+C", "the majority of judges that have judged the run; free"),
     "published": Entry("eval.judges.published", None, "the verdicts that came with the dataset"),
     "heldout": Entry(
         "eval.judges.embedded.held_out", None, "embedded without the model's family, for the study's answers alone"
