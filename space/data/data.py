@@ -125,7 +125,7 @@ def _kappa(board: Board) -> float:
     return sum(found) / len(found) if found else -1.0
 
 
-@dataclass
+@dataclass(eq=False)
 class SpaceData:
     """The transcripts and cases (which stay) and the results (which change while the Space runs).
 

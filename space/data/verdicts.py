@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +77,12 @@ class VerdictBook:
         if self._cases is None or self._cases[0] != built.cases_hash:
             self._cases = built.cases_hash, CaseTable.from_cases(built.cases())
         return self._cases[1]
+
+
+@lru_cache(maxsize=4)
+def book_of(data: SpaceData) -> VerdictBook:
+    """The one book that all pages over some data share."""
+    return VerdictBook(data)
 
 
 def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) -> ScoredAnswers:

@@ -48,9 +48,11 @@ from space.pages.breakdown import page as breakdown
 from space.pages.case import page as case
 from space.pages.cases import page as cases
 from space.pages.compare import page as compare
+from space.pages.judges import page as judges
 from space.pages.leaderboard import page as leaderboard
 from space.pages.method import page as method
 from space.pages.model import page as model
+from space.pages.pairs import page as pairs
 from space.pages.submit import page as submit
 from space.pages.transcripts import page as transcripts
 
@@ -64,4 +66,6 @@ PAGES: tuple[Page, ...] = (
     submit.PAGE,
     model.PAGE,
     case.PAGE,
+    judges.PAGE,
+    pairs.PAGE,
 )

@@ -212,6 +212,42 @@ class Store:
             found[model] = (*found.get(model, ()), HumanLabel(reviewer, kind, bool(engages), bool(harm)))
         return found
 
+    @cached_property
+    def reviewers(self) -> tuple[str, ...]:
+        """The people who labelled answers, by the names that they go by here."""
+        return tuple(name for (name,) in self._all("SELECT DISTINCT reviewer FROM labels ORDER BY reviewer"))
+
+    def said(self, judge: str | None = None, *, reviewer: str | None = None) -> dict[int, tuple[str, bool, bool]]:
+        """All verdicts of a judge, or all labels of a reviewer, by the numbers of the answers.
+
+        Answer type, whether it engages, whether it names a separate harm; without answers that have no verdict.
+        """
+        value: int | str
+        if reviewer is None:
+            where, value = "FROM verdicts WHERE response_type IS NOT NULL AND judge_no = ?", self._judge_no(judge)
+        else:
+            where, value = "FROM labels WHERE reviewer = ?", reviewer
+        rows = self._all(f"SELECT no, response_type, engages, harm {where}", [value])
+        return {no: (kind, bool(engages), bool(harm)) for no, kind, engages, harm in rows}
+
+    def model_and_case(self, no: int) -> tuple[str, str]:
+        """The model and the case of the answer with a number."""
+        case_no, model_no = divmod(no - 1, self._stride)
+        return self._model_numbers[model_no], self.case_ids[case_no]
+
+    def numbered(self, numbers: Iterable[int], judge: str | None = None) -> tuple[Transcript, ...]:
+        """Some answers by their numbers, as they stand in lists, in the order of their numbers."""
+        wanted = list(numbers)
+        rows = self._all(
+            f"SELECT {_HEADS} WHERE t.no IN ({','.join('?' * len(wanted))}) ORDER BY t.no",
+            [self._judge_no(judge), *wanted],
+        )
+        return tuple(_transcript(row) for row in rows)
+
+    @cached_property
+    def _model_numbers(self) -> dict[int, str]:
+        return dict(self._all("SELECT no, slug FROM models"))
+
     def case_neighbours(self, case_id: str) -> tuple[str | None, str | None]:
         """The ids of the cases before and after one in the dataset's order."""
         return self._beside(case_id, "<", "DESC"), self._beside(case_id, ">", "ASC")

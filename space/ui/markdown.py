@@ -33,6 +33,7 @@ _LANGUAGE: Final = re.compile(r"(?m)^[ \t]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9+#.-]{
 _TAG: Final = re.compile(r"<[^>]*>")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NOTHING: Final[frozenset[str]] = frozenset()
+_MARKS: Final = re.compile(r"\*\*|`+|^#+[ \t]+|^[ \t]*[-*+][ \t]+", re.MULTILINE)
 
 
 def formatted(text: str) -> Markup:
@@ -48,6 +49,11 @@ def formatted(text: str) -> Markup:
         url_schemes=set(_NOTHING),
     )  # fmt: skip
     return Markup('<div class="br-text br-formatted" dir="ltr">{}</div>').format(Markup(clean))  # noqa: S704 - cleaned
+
+
+def unmarked(text: str) -> str:
+    """A text without marks of Markdown, for an excerpt in one line. It escapes nothing."""
+    return _MARKS.sub("", text)
 
 
 def _words(text: str) -> Counter[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dataset_builder.templates import Fill, html_environment, pieces
-from space.ui.markdown import formatted
+from space.ui.markdown import formatted, unmarked
 from space.ui.safe_text import block, excerpt, marked, printable, safe
 
 
@@ -53,7 +53,7 @@ def environment() -> jinja2.Environment:
     made = html_environment("space")
     made.filters |= {
         "text": safe, "marked": marked, "excerpt": excerpt, "block": block, "formatted": formatted,
-        "printable": printable,
+        "printable": printable, "unmarked": unmarked,
         "percent": percent, "px": "{:.1f}".format, "counted": counted, "whole": "{:,}".format,
     }  # fmt: skip
     # Only for style sheets of this package.

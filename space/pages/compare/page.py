@@ -12,7 +12,7 @@ from markupsafe import Markup
 from dataset_builder.errors import BlindRefusalError
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
-from space.data.verdicts import VerdictBook
+from space.data.verdicts import VerdictBook, book_of
 from space.figures.look import Look
 from space.figures.plot_look import or_reason
 from space.figures.plots import differences
@@ -63,7 +63,7 @@ class CompareState:
 
 def build(shell: Shell) -> None:
     """Make the page."""
-    data, book = shell.data, VerdictBook(shell.data)
+    data, book = shell.data, book_of(shell.data)
     html(heading("Compare", _ABOUT))
     bar = html(classes="br-bar")
     lost = html()
@@ -177,7 +177,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     cases = store.cases_of(one.case_id for one in shown)
     judge = None if board is None else store.judge_id(board.judge, board.rubric)
     listed = parted_list(shown, cases, names, keys, TranscriptState.of(store), judge)
-    about = _fill("about", found=found, first=names[0], second=names[1])
+    about = _fill("about", found=found, first=names[0], second=names[1], board=board)
     pager = _pager(links, state, at, pages, len(some))
     figure = or_reason(look, differences, differences_of(frame), *names)
     return [

@@ -229,6 +229,7 @@ def _elsewhere(board: Board, row: BoardRow) -> list[tuple[str, str]]:
         other = board.rows[place - 1 if place else 1]
         pair: dict[str, Value] = {"board": board.id, "a": key, "b": row_key(other)}
         ways.append((f"Compare with {other.model}", address("compare", _COMPARE, pair)))
+        ways.append(("All pairs of models", address("pairs", _COMPARE[:1], {"board": board.id})))
     return ways
 
 

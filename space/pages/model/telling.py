@@ -14,7 +14,6 @@ cases the last two are left out, as are answers of which there is none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -29,8 +28,6 @@ SEES, ALONE_REFUSES, ALONE_HELPS = "sees", "alone_refuses", "alone_helps"
 _LONGEST_ANSWER: Final = 4_000
 # How many candidates are looked at for the shortest request.
 _MOST_TIED: Final = 50
-_BEGINNING: Final = 1_000
-_MARKS: Final = re.compile(r"\*\*|`+|^#+[ \t]+|^[ \t]*[-*+][ \t]+", re.MULTILINE)
 
 
 class Telling(NamedTuple):
@@ -47,11 +44,6 @@ class Telling(NamedTuple):
     others_help: int
     others: int
     parts: tuple[tuple[str, bool, bool], ...] = ()
-
-    @property
-    def beginning(self) -> str:
-        """The beginning of the answer without marks of Markdown, which are no words."""
-        return _MARKS.sub("", (self.answer.response or "")[:_BEGINNING])
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ EXCEPTED: dict[str, tuple[str, ...]] = {"aria-allowed-attr": ('aria-label="Empty
 SERIOUS = ("serious", "critical")
 STATES = ("transcripts?case=control:school:1", "transcripts?reviewed=yes&case=control:school:1&of=beta-2")
 # Pages about one thing; what they are called is hostile, or plain.
-OF_ONE = ("model?model=alpha-1", "case?case=hostile-005")
+OF_ONE = ("model?model=alpha-1", "case?case=hostile-005", "judges", "pairs")
 LISTED = [page.address for page in PAGES if page.listed]
 
 

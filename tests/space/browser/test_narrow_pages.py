@@ -12,6 +12,7 @@ OpenPage = Callable[..., Any]
 
 
 PATHS = ("", "breakdown", "compare?a=alpha-1&b=beta-2", "method", "model?model=alpha-1", "case?case=control:school:1")
+PATHS += ("judges",)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -48,3 +48,28 @@ def test_a_link_to_a_model_that_is_gone_says_so(open_page: Callable[..., Any], u
     told.get_by_role("link", name="alpha-1").click()
     page.wait_for_url("**model=alpha-1")
     expect(page.locator("h1")).to_have_text("alpha-1", use_inner_text=True)
+
+
+def test_two_judges_down_to_an_answer_and_two_models_to_their_comparison(
+    open_page: Callable[..., Any], url: str
+) -> None:
+    page = open_page(f"{url}/judges?a=judge-1&b=people%3Areviewer_1")
+    ready(page)
+    cell = page.locator(".br-confusion td:not(.br-same) a").first
+    n = int(cell.inner_text())
+    cell.click()
+    page.wait_for_function("location.search.includes('says=')")
+    expect(page.locator(".br-confusion td.br-here a")).to_have_text(str(n))
+    expect(page.locator(".br-parting a")).to_have_count(min(n, 20))
+    page.locator(".br-parting a").first.click()
+    page.wait_for_url("**/transcripts?*case=*")
+
+    pairs = open_page(f"{url}/pairs")
+    ready(pairs)
+    pairs.locator(".br-matrix .br-pair").first.click()
+    pairs.wait_for_url("**/compare?*a=*")
+    phone = open_page(f"{url}/pairs", viewport={"width": 390, "height": 844})
+    ready(phone)
+    expect(phone.locator(".br-matrix")).not_to_be_visible()
+    phone.locator(".br-pair-card summary").first.click()
+    expect(phone.locator(".br-pair-card li a").first).to_be_visible()

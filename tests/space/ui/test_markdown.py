@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from space.ui.markdown import LONGEST, formatted
+from space.ui.markdown import LONGEST, formatted, unmarked
 from tests.support.hostile import strings
 
 SHOWN = {"p", "br", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em", "s", "code", "pre", "blockquote", "hr", "span",
@@ -79,3 +79,7 @@ def test_whatever_is_put_together_makes_no_other_tag(text: str) -> None:
 
 def test_a_very_long_text_is_shown_as_it_is() -> None:
     assert "<strong>" not in formatted("**b** " * LONGEST)
+
+
+def test_an_excerpt_has_no_marks_of_markdown() -> None:
+    assert unmarked("## Steps\n**First**, `wait`.\n- then go\n2 * 3 - 1") == "Steps\nFirst, wait.\nthen go\n2 * 3 - 1"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -74,9 +73,3 @@ def test_without_others_only_the_first_is_told(tmp_path: Path) -> None:
 def test_where_nothing_fits_nothing_is_told(tmp_path: Path) -> None:
     nothing = store(tmp_path, {"flagged": ("re", "h", "h"), "control": ("re", "h", "h")})
     assert telling(nothing, JUDGE, "m-1", ("m-1", "m-2", "m-3")) == ()
-
-
-def test_an_answer_is_quoted_without_marks_of_markdown(tmp_path: Path) -> None:
-    (one, *_) = telling(store(tmp_path), JUDGE, "m-1", ("m-1",))
-    marked = one._replace(answer=replace(one.answer, response="## Steps\n**First**, `wait`.\n- then go"))
-    assert marked.beginning == "Steps\nFirst, wait.\nthen go"

@@ -1,0 +1,1 @@
+"""The page of judge against judge: where two judges agree, and the answers where they part."""
