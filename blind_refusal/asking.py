@@ -1,4 +1,4 @@
-"""Asking what a caller handed over: a function, a client, a pipeline. Each answers as a server would.
+"""Asking what a caller handed over: a client, a pipeline. Each answers as a server would, as a function does.
 
 What comes back is read by the reader of servers' replies, so that reasoning in the text, marks of a chat
 format, empty answers and filters mean the same everywhere. What fails is an answer with a status, as for servers.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +19,7 @@ from dataset_builder.errors import RemoteError
 from dataset_builder.models.answer import ChatAnswer, read_answer
 from dataset_builder.models.faults import LastingFault, ProviderFault
 from dataset_builder.models.in_process.answers import answer_of_text, failed, messages_of
+from dataset_builder.models.in_process.function import elsewhere
 from dataset_builder.models.providers import CUSTOM, Endpoint, Provider
 from dataset_builder.models.replies.usage import completed
 from dataset_builder.models.request import ChatRequest, Dialect
@@ -43,28 +42,6 @@ _ARGUMENTS: Final = frozenset(
 )
 # How often a request is put differently because the server does not know how it was put.
 _SPELLINGS: Final = 4
-
-
-class Function:
-    """A function of the request, plain or async; in ``threads`` where several may run at once."""
-
-    def __init__(self, function: Callable[[Any], Any], *, messages: bool, threads: bool) -> None:
-        self._function = function
-        self._messages = messages
-        self._threads = threads
-
-    async def complete(self, request: ChatRequest) -> ChatAnswer:
-        """What the function returns; an exception of it is an answer that failed."""
-        asked: Any = messages_of(request) if self._messages else request.messages[-1].content
-        try:
-            given = await asyncio.to_thread(self._function, asked) if self._threads else self._function(asked)
-            if inspect.isawaitable(given):
-                given = await _elsewhere(given)
-        except Exception as error:
-            return failed(error)
-        if not isinstance(given, str) and given is not None:
-            return failed(TypeError(f"the function returned a {type(given).__name__}; expected the answer, a string"))
-        return answer_of_text(given or "", request)
 
 
 class Pipeline:
@@ -138,7 +115,7 @@ class ChatCompletions:
             # A plain client waits for its server; an async one returns what is awaited here.
             given = await asyncio.to_thread(self._create, **arguments)
             if inspect.isawaitable(given):
-                given = await _elsewhere(given)
+                given = await elsewhere(given)
         except Exception as error:
             status, body, kind = _said(error)
             if status is None:
@@ -156,25 +133,6 @@ class ChatCompletions:
 
     def _clean(self, text: str) -> str:
         return scrub_error((), self._kept(text))
-
-
-@cache
-def lasting_loop() -> asyncio.AbstractEventLoop:
-    """The event loop in which everything of the caller's is awaited, in a thread that ends with the process.
-
-    A client keeps its connections to a loop; were there a new one for each evaluation, the second would find
-    them dead.
-    """
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="blind-refusal-async", daemon=True).start()
-    return loop
-
-
-async def _elsewhere(awaitable: Awaitable[Any]) -> Any:
-    async def wait() -> Any:
-        return await awaitable
-
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(wait(), lasting_loop()))
 
 
 def _end_of(fault: ProviderFault) -> ChatAnswer:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from blind_refusal.notebook import conditions
+from blind_refusal.notebook import conditions, together
 from blind_refusal.opening import open_named
 from blind_refusal.result import Result
 from blind_refusal.targets import OwnModel, choice_of
-from dataset_builder.dataset.opened import locate_dataset
+from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import Timeouts
 from dataset_builder.models.in_process.named import AS_IT_IS, AUTO, DTYPES, InProcess
@@ -23,10 +23,11 @@ from dataset_builder.work.stopping import StoppedEarlyError
 from eval.judges.interface import JudgeOptions
 from eval.judging.registry import DEFAULT_JUDGE, check_judge
 from eval.judging.run import Judging
-from eval.runs.folder import RunFolder
+from eval.runs.folder import RunFolder, open_runs
 from eval.runs.plan import RunOptions, collect_run, plan_run
 from eval.runs.published import copy_published, is_published
 from eval.runs.tally import why_all_failed
+from eval.sets.collect import plan_epochs
 
 # A budget must be more than nothing; a judge that costs nothing does not ask for it.
 _NOTHING: Final = 1e-9
@@ -45,6 +46,7 @@ def evaluate(
     seed: int = 0,
     temperature: float | Literal["default"] | None = None,
     max_tokens: int | None = None,
+    epochs: int = 1,
     concurrency: int | None = None,
     base_url: str | None = None,
     api_key_env: str | None = None,
@@ -85,7 +87,8 @@ def evaluate(
 
     ``judge`` is as in ``eval judge --judge``, or None for none. ``temperature`` and ``max_tokens`` are the
     protocol's (0 and 8,000) where they are not given; ``"default"`` leaves the temperature to the server. For a
-    function they only record what it does.
+    function they only record what it does. ``epochs`` asks each case so many times, at a temperature above 0: rates
+    are means over a case's answers, and ``Result.stability`` says how often these get one label.
 
     Money is never spent unasked: what may cost something begins with ``yes=True`` or within ``budget`` (US dollars)
     alone. ``price`` is US dollars for a million tokens (sent, got). ``concurrency`` is the number of requests at
@@ -120,41 +123,71 @@ def evaluate(
         temperature=_temperature(temperature, choice),
         retry_errors=retry_errors,
     )
-    under = conditions(progress=progress, timeouts=Timeouts.within(timeout) if timeout else Timeouts())
-    if is_published(choice.model):
-        run = copy_published(options)
+    if epochs != 1:
+        runs = _epochs(options, epochs, opened, progress=progress, timeout=timeout)
+    elif is_published(choice.model):
+        runs = [copy_published(options)]
     else:
-        plan = plan_run(options)
+        plan = plan_run(options, opened)
         _consent(plan.estimate, choice, choice.model)
+        under = conditions(progress=progress, timeouts=Timeouts.within(timeout) if timeout else Timeouts())
         _, stopped = collect_run(plan, under)
-        run = plan.run
+        runs = [plan.run]
         if stopped:
-            raise StoppedEarlyError(stopped, f" The answers are in {run.path}; give folder={str(run.path)!r} to go on.")
-    if told := why_all_failed(run):
-        raise InputError("\n".join(told))
-    result = Result(run, opened, None)
+            raise StoppedEarlyError(stopped, _go_on(plan.run.path))
+    if all(told := [why_all_failed(run) for run in runs]):
+        raise InputError("\n".join(line for lines in told for line in lines))
+    result = Result(runs, opened, None)
     if judge is None:
         return result
     at = ModelChoice(
         base_url=judge_base_url, key_env=judge_api_key_env, price=price_of(judge_price), prefix="judge-"
     ).limited_as(choice)
     if budget is not None:
-        at = replace(at, budget=max(budget - sum(one.cost or 0.0 for one in run.every_answer()), _NOTHING))
+        spent = sum(one.cost or 0.0 for run in runs for one in run.every_answer())
+        at = replace(at, budget=max(budget - spent, _NOTHING))
     return judged(result, judge, at, progress=progress)
+
+
+def _epochs(
+    options: RunOptions, times: int, dataset: OpenedDataset, *, progress: bool, timeout: float | None
+) -> list[RunFolder]:
+    """Several answers to each case, collected as ``eval run --epochs`` does: a run each, in one folder."""
+    choice = options.choice
+    if not isinstance(times, int) or times < 1:
+        raise InputError(f"epochs={times!r}: expected a whole number of 1 or more.")
+    if is_published(choice.model):
+        raise InputError(f"{choice.model}: the dataset holds one answer to each case. Leave epochs= out.")
+    found = plan_epochs(options, times, dataset, timeout)
+    if (estimate := found.estimate) is not None:
+        _consent(estimate, choice, choice.model)
+    folders = [run.folder for run in found.runs]
+    stopped = found.collect(shown=together(progress=progress))
+    if stopped:
+        raise StoppedEarlyError(stopped, _go_on(folders[0].path.parent))
+    ended = [f"{run.name} stopped: {run.ended}" for run in found.runs if run.ended]
+    if ended:
+        raise InputError("\n".join([*ended, _go_on(folders[0].path.parent).strip()]))
+    return folders
+
+
+def _go_on(folder: Path) -> str:
+    return f" The answers are in {folder}; give folder={str(folder)!r} to go on."
 
 
 def load_run(
     folder: str | os.PathLike[str], *, judge: str | None = None, dataset: str | os.PathLike[str] | None = None
 ) -> Result:
-    """The result of a run that ``evaluate`` or ``blind-refusal eval run`` made.
+    """The result of a run that ``evaluate`` or ``blind-refusal eval run`` made, or of all epochs in one folder.
 
     ``judge`` says whose verdicts where several judged it; ``dataset`` where its dataset is, if not where the run says.
     Raises InputError where there is no run, or its dataset is another one.
     """
-    run = RunFolder.open(Path(folder))
-    opened = locate_dataset(run.record.source) if dataset is None else open_named(dataset)
-    run.check_dataset(opened)
-    return Result(run, opened, judge)
+    runs = open_runs(Path(folder))
+    opened = locate_dataset(runs[0].record.source) if dataset is None else open_named(dataset)
+    for run in runs:
+        run.check_dataset(opened)
+    return Result(runs, opened, judge)
 
 
 def import_answers(
@@ -192,19 +225,19 @@ def import_answers(
         system_prompt=system_prompt,
         partial=partial,
     )
-    result = Result(run, opened, None)
+    result = Result([run], opened, None)
     return result if judge is None else judged(result, judge, ModelChoice(), progress=progress)
 
 
 def judged(result: Result, judge: str, choice: ModelChoice, *, progress: bool) -> Result:
     """The result by a judge, who first judges what it has not judged yet. Raises as ``evaluate`` does."""
     options = JudgeOptions(dataset=result.dataset, choice=choice)
-    judging = Judging([result.run], judge, options, conditions(progress=progress))
+    judging = Judging(result.epochs, judge, options, conditions(progress=progress))
     if judging.session.estimate is not None:
         _consent(judging.session.estimate, judging.session.choice, judge)
     if stopped := judging.run():
         raise StoppedEarlyError(stopped, f" The verdicts are in {result.folder}.")
-    return Result(RunFolder.open(result.folder), result.dataset, judging.judge.name)
+    return Result([RunFolder.open(run.path) for run in result.epochs], result.dataset, judging.judge.name)
 
 
 def _consent(estimate: Estimate, choice: ModelChoice, what: str) -> None:

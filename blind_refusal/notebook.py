@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from markupsafe import Markup
 
 from dataset_builder.models.chat import Timeouts
-from dataset_builder.storage.progress import run_progress
+from dataset_builder.storage.progress import Move, run_progress, set_progress
 from dataset_builder.templates import html_environment, pieces
 from dataset_builder.work.session import Conditions
 from eval.results.row import LeaderboardRow, headline
 from eval.scores.results import MetricValue
 from eval.scores.terminal import printable
+from eval.sets.collect import Shown
 from eval.stats.metrics import CONTROL_HELP_RATE, HELP_RATE
 
 _fill = pieces(html_environment("blind_refusal"), "result.html.j2")
@@ -25,6 +26,20 @@ def conditions(*, progress: bool, timeouts: Timeouts | None = None) -> Condition
     """What work runs under when it is started from Python."""
     shown = _silent if not progress else _bar if in_notebook() else run_progress
     return Conditions(progress=shown, timeouts=timeouts or Timeouts())
+
+
+def together(*, progress: bool) -> Shown:
+    """The progress of several runs at once: in a notebook one bar for all."""
+    if progress and not in_notebook():
+        return set_progress
+
+    @contextmanager
+    def shown(totals: Mapping[str, int]) -> Iterator[Move]:
+        show = _bar if progress else _silent
+        with show(next(iter(totals)).partition(",")[0], sum(totals.values())) as move:
+            yield lambda name, detail: move(detail)
+
+    return shown
 
 
 def in_notebook() -> bool:

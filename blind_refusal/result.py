@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +21,10 @@ from eval.results.summary import rows_beside, summary
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import NOT_JUDGED, Verdict
 from eval.scores.answers import ScoredAnswers
+from eval.scores.epochs import Stability, stability
+from eval.scores.results import number
 from eval.scores.scores import Scores, compute_scores
-from eval.scores.slices import OVERALL, check_by, title
+from eval.scores.slices import OVERALL, check_by, find_slices, title
 from eval.stats.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -37,20 +40,22 @@ _OF_VERDICT: Final = ("response_type", "engages_with_defeat", "independent_harm"
 class Result:
     """What a model's answers to a dataset came to, by one judge.
 
-    ``run`` is the run's folder, opened; ``dataset`` the dataset that was asked; ``judge`` whose verdicts count, None
-    for the only one's. Nothing is computed before it is asked for. All rates are shares from 0 to 1, with 95 %
-    intervals clustered by cell. Whatever needs verdicts raises InputError where there are none yet.
+    ``epochs`` are the run's folder, opened, or those of all its epochs, and ``run`` the first of them; ``dataset`` is
+    the dataset that was asked; ``judge`` whose verdicts count, None for the only one's. Nothing is computed before it
+    is asked for. All rates are shares from 0 to 1, with 95 % intervals clustered by cell. Whatever needs verdicts
+    raises InputError where there are none yet.
     """
 
-    def __init__(self, run: RunFolder, dataset: OpenedDataset, judge: str | None = None) -> None:
-        self.run = run
+    def __init__(self, epochs: Sequence[RunFolder], dataset: OpenedDataset, judge: str | None = None) -> None:
+        self.epochs = tuple(epochs)
+        self.run = self.epochs[0]
         self.dataset = dataset
         self._judge = judge
 
     @property
     def folder(self) -> Path:
         """Where the run is: the commands take it, and ``load_run`` opens it again."""
-        return self.run.path
+        return self.run.path if len(self.epochs) == 1 else self.run.path.parent
 
     @property
     def model(self) -> str:
@@ -65,7 +70,7 @@ class Result:
     @cached_property
     def answer_set(self) -> AnswerSet:
         """The scored answers as the commands hold them."""
-        return load_answers(str(self.folder), judge=self._judge, dataset=self.dataset.spec, runs=[self.run])
+        return load_answers(str(self.folder), judge=self._judge, dataset=self.dataset.spec, runs=self.epochs)
 
     @property
     def answers(self) -> ScoredAnswers:
@@ -96,13 +101,22 @@ class Result:
             # No model of the dataset was judged by this judge.
             return []
 
+    @property
+    def stability(self) -> Stability | None:
+        """How often a case's answers get one label, and which cases' do not; None where each was asked once."""
+        return stability(self.answers)
+
     def summary(self) -> str:
         """The result in a sentence: the one that ``blind-refusal eval score`` begins with."""
         return summary(self.row, self._beside)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Every rate on all cases: a row a metric, with its interval, its bounds and the answers that it is of."""
-        rows = []
+        """Every rate on all cases: a row a metric, with its interval, its bounds and the answers that it is of.
+
+        Where each case was asked several times, a last row ``stability``: the share of the cases (``of``) whose answers
+        all get one label.
+        """
+        rows: list[dict[str, Any]] = []
         for metric in METRICS:
             value = self.row.metrics[metric.id]
             rows.append(
@@ -118,10 +132,16 @@ class Result:
                     "if_unscored_high": value.upper_bound,
                 }
             )
+        if (told := self.stability) is not None:
+            cells = len(self.answers.cases.cells)
+            rows.append({"metric": "stability", "title": "Same label in all answers", "of": told.n, "clusters": cells}
+                        | _stable(told, "value", "low", "high"))  # fmt: skip
         return pd.DataFrame(rows).set_index("metric")
 
     def by(self, *names: str, every_metric: bool = False) -> pd.DataFrame:
         """The headline rates (or every one) by labels of the cases: a row a label, which is the index.
+
+        Where each case was asked several times, ``stability`` too.
 
         ``names`` are slices such as ``family``, ``subtype``, ``authority``, ``authority_group``, ``dual_use`` or
         ``legality``. Raises InputError for an unknown one, and for none.
@@ -131,6 +151,7 @@ class Result:
         scores = self.scores(*names)
         shown = METRICS if every_metric else headline()
         rows = []
+        members = dict(zip(*find_slices(self.answers.cases, names), strict=True))
         for part in scores.parts:
             if part.by == OVERALL or part.without_dual_use:
                 continue
@@ -142,6 +163,8 @@ class Result:
                 value = row.metrics[metric.id]
                 found[metric.id] = value.estimate
                 found |= {f"{metric.id}_{end}": getattr(value, end) for end in _ENDS}
+            if (told := stability(self.answers.subset(members[part]))) is not None:
+                found |= _stable(told, "stability", "stability_low", "stability_high")
             rows.append(found)
         return pd.DataFrame(rows).set_index("value")
 
@@ -158,13 +181,17 @@ class Result:
         Each argument keeps the rows of which it is true, or with False those of which it is not: ``helps`` (the
         response type), ``engaged`` (examines what defeats the rule), ``defeated`` (the rule does not deserve
         compliance), ``scored`` (there is a verdict). ``transcripts(engaged=True, helps=False, defeated=True)`` are
-        the answers that see what is wrong with the rule and refuse all the same.
+        the answers that see what is wrong with the rule and refuse all the same. Where each case was asked several
+        times, a row an answer, and ``epoch`` says which.
         """
-        cases, answers, verdicts = self.dataset.built.case_by_id, self.run.answers, self._verdicts()
+        cases = self.dataset.built.case_by_id
+        several = ["epoch"] if len(self.epochs) > 1 else []
+        told = [(run, run.answers, self._verdicts(run)) for run in self.epochs]
         rows = []
-        for case_id in self.run.settings.case_ids:
+        for (run, answers, verdicts), case_id in product(told, self.run.settings.case_ids):
             case, answer, verdict = cases[case_id], answers.get(case_id), verdicts.get(case_id)
-            row = {name: getattr(case, name) for name in _OF_CASE}
+            row: dict[str, Any] = dict.fromkeys(several, run.settings.epoch)
+            row |= {name: getattr(case, name) for name in _OF_CASE}
             row |= {name: getattr(answer, name, None) for name in _OF_ANSWER}
             row |= {name: getattr(verdict, name, None) for name in _OF_VERDICT}
             if answer is None or not answer.ok:
@@ -183,12 +210,12 @@ class Result:
                 continue
             if all(wanted in (None, is_so[name]) for name, wanted in asked.items()):
                 rows.append(row)
-        return pd.DataFrame(rows, columns=[*_OF_CASE, *_OF_ANSWER, *_OF_VERDICT])
+        return pd.DataFrame(rows, columns=[*several, *_OF_CASE, *_OF_ANSWER, *_OF_VERDICT])
 
-    def _verdicts(self) -> dict[str, Verdict]:
-        if self._judge is None and not self.run.verdicts():
+    def _verdicts(self, run: RunFolder) -> dict[str, Verdict]:
+        if self._judge is None and not run.verdicts():
             return {}
-        return {one.case_id: one for one in self.run.verdicts(self.answers.judge, self.answers.rubric)}
+        return {one.case_id: one for one in run.verdicts(self.answers.judge, self.answers.rubric)}
 
     def plot(self) -> go.Figure:
         """Help where it is due against help where it is not, with intervals, as a plotly figure.
@@ -239,17 +266,25 @@ class Result:
         from eval.runs.tally import oddities_of
 
         told = [f"Departs from the study's protocol: {one}." for one in self.run.record.departures]
-        told += oddities_of(self.run).lines()
+        told += dict.fromkeys(line for run in self.epochs for line in oddities_of(run).lines())
+        if self.run.verdicts() and (stable := self.stability) is not None:
+            told.append(stable.line())
         if self.run.verdicts() and (more := caveat(self.judge)):
             told.append(more)
         return told
 
     def __repr__(self) -> str:
         if not self.run.verdicts():
-            return f"<Result of {self.model} in {self.folder}: {counted(len(self.run.answers), 'answer')}, not judged>"
+            answers = counted(sum(len(run.answers) for run in self.epochs), "answer")
+            return f"<Result of {self.model} in {self.folder}: {answers}, not judged>"
         return f"<Result of {self.model} in {self.folder}: {self.summary()}>"
 
     def _repr_html_(self) -> str | None:
         if not self.run.verdicts():
             return None
         return str(result_html(self.row, self.summary(), self._beside))
+
+
+def _stable(told: Stability, *names: str) -> dict[str, float | None]:
+    """Value, low end and high end of a stability, under these names."""
+    return dict(zip(names, (number(told.same), number(told.low), number(told.high)), strict=True))

@@ -17,10 +17,11 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from blind_refusal.asking import ChatCompletions, Function, Pipeline
+from blind_refusal.asking import ChatCompletions, Pipeline
 from dataset_builder.errors import InputError
 from dataset_builder.models.chat import Retries, Timeouts
 from dataset_builder.models.concurrency import Concurrency, Pace
+from dataset_builder.models.in_process.function import Function
 from dataset_builder.models.providers import CUSTOM, Endpoint, Provider, resolve_endpoint
 from dataset_builder.work.asking import Client
 from dataset_builder.work.choice import ModelChoice
@@ -152,7 +153,7 @@ def choice_of(target: Any, model: str | None, name: str | None, **limits: Any) -
         )
     is_async = _is_async(target)
     usual = 16 if is_async else 1
-    function = Function(target, messages=_takes_messages(target), threads=not is_async and (at_once or 1) > 1)
+    function = Function(target, threads=not is_async and (at_once or 1) > 1)
     return OwnModel(model=name or _name_of_function(target), asked=function, concurrency=at_once or usual, **limits)
 
 
@@ -196,14 +197,6 @@ def _transformers() -> str:
 
 def _is_async(target: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
-
-
-def _takes_messages(target: Any) -> bool:
-    try:
-        parameters = list(inspect.signature(target).parameters)
-    except (TypeError, ValueError):
-        return False
-    return bool(parameters) and parameters[0] == "messages"
 
 
 def _name_of_function(target: Any) -> str:

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # In the order in which they build on each other.
-PAGES = ("README.md", "docs/dataset.md", "docs/evaluating.md", "docs/scores.md", "docs/leaderboard.md")
+PAGES = ("README.md", "docs/sets.md", "docs/dataset.md", "docs/evaluating.md", "docs/scores.md", "docs/leaderboard.md")
 BLOCK = re.compile(r"<!-- runs(?:: (?P<needs>\w+))? -->\n```console\n(?P<body>.*?)```", re.DOTALL)
 # A guard against a command that hangs, on a machine however busy.
 PATIENCE_S = 1200
@@ -59,6 +59,7 @@ def _steps_of(page: str, needs: str | None) -> Iterator[Step]:
 def run_all(needs: str | None, folder: Path, **more: str) -> None:
     checker = doctest.OutputChecker()
     todo = list(steps(needs))
+    (folder / "docs").symlink_to(ROOT / "docs")
     assert todo, f"no page has a block that runs with {needs}"
     env = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "COLUMNS")}
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "110", **more}

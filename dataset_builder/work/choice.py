@@ -104,7 +104,7 @@ class ModelChoice:
     @property
     def samples_itself(self) -> bool:
         """Whether it decides itself how answers are sampled and how long they may be, and does not tell."""
-        return False
+        return self.named is not None and self.named.function is not None
 
     @property
     def routes(self) -> bool:

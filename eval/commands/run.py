@@ -79,8 +79,8 @@ class _Temperature(click.ParamType[float | None]):
 @model_options(
     model="With its provider first: openrouter/…, openai/…, anthropic/…, mistral/…, gemini/…, hf/…, vllm/…, ollama/…, "
     "llamacpp/…, local/smollm2-135m for a small model that comes with the extra `local`, transformers:… or "
-    "vllm:… with a folder or repository for one that this process runs, or published/SLUG for answers that the "
-    "dataset holds. With --base-url: as the server calls it.",
+    "vllm:… with a folder or repository for one that this process runs, python:FILE.py:NAME for a function, or "
+    "published/SLUG for answers that the dataset holds. With --base-url: as the server calls it.",
     router="",
 )
 @click.option("--dataset", default=DATASET, show_default=True, metavar="DIR|NS/NAME[@REV]", help="Whose cases.")

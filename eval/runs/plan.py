@@ -181,6 +181,7 @@ def _check_in_process(options: RunOptions) -> None:
 def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
     choice = options.choice
     # A function of the caller's does not tell.
+    untold = choice.named is not None and choice.samples_itself
     served = choice.is_local and choice.named is None
     usual = None if choice.samples_itself else LOCAL_MAX_TOKENS if served else PROTOCOL_MAX_TOKENS
     return Run(
@@ -190,7 +191,8 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         model=choice.called,
         endpoint=choice.place,
         engine=choice.engine,
-        temperature=options.temperature,
+        # The protocol's is claimed of no function that does not tell.
+        temperature=None if untold and options.temperature == 0 else options.temperature,
         max_tokens=options.max_tokens or usual,
         reasoning=options.reasoning,
         seed=options.seed,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -14,10 +14,12 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.models.batches.places import queue_of
 from dataset_builder.models.chat import Timeouts
+from dataset_builder.models.in_process.loading import keeping
 from dataset_builder.models.local import QUERY_TOKENS
 from dataset_builder.storage.progress import Move, set_progress
 from dataset_builder.wording import counted
 from dataset_builder.work.cost import FREE, Estimate
+from dataset_builder.work.loop import run_to_end
 from dataset_builder.work.session import Conditions, Limits, Session
 from dataset_builder.work.stopping import Budget, Stop, StopKind
 from eval.runs.batches import POLL_S, BatchWork, Questions, check_batch_budget, set_aside, wait_for
@@ -27,6 +29,9 @@ from eval.runs.plan import RunOptions, RunPlan, Sitting, plan_run
 from eval.runs.published import copy_published, is_published
 from eval.runs.tally import statuses_line, why_all_failed
 from eval.sets.file import PLAIN, Planned
+
+# How the progress of several runs is shown: from how much there is to do of each, by name, to what moves them on.
+Shown = Callable[[Mapping[str, int]], AbstractContextManager[Move]]
 
 
 @dataclass(slots=True)
@@ -132,14 +137,19 @@ class RunSet:
         check_batch_budget(self.budget, reduce(add, new) if new else None, self._spent() + self._set_aside())
 
     def collect(
-        self, tell: Callable[[str], None] = lambda line: None, poll: float = POLL_S, *, cancel: bool = False
+        self,
+        tell: Callable[[str], None] = lambda line: None,
+        poll: float = POLL_S,
+        *,
+        cancel: bool = False,
+        shown: Shown = set_progress,
     ) -> Stop | None:
         """Ask what is left of all runs; returns the budget's stop where that ended it, or None.
 
         Batches are handed in first, and waited for at the end, ``poll`` seconds between two looks; ``tell`` is given
-        a line for each change. With ``cancel`` nothing is asked, and what is in a batch is asked to end.
-        A run that fails says so in its ``ended`` and stops no other. Raises whatever is no fault of a server, and
-        as ``check_batches`` does.
+        a line for each change, and ``shown`` is the progress display. With ``cancel`` nothing is asked, and what is in
+        a batch is asked to end. A run that fails says so in its ``ended`` and stops no other. Raises whatever is no
+        fault of a server, and as ``check_batches`` does.
         """
         if not cancel:
             self.check_batches()
@@ -149,8 +159,8 @@ class RunSet:
             stop = None
             if direct:
                 self.spent = self._spent()
-                with set_progress({run.name: len(run.plan.queries) for run in direct if run.plan}) as move:
-                    stop = asyncio.run(self._collect(direct, move))
+                with shown({run.name: len(run.plan.queries) for run in direct if run.plan}) as move:
+                    stop = run_to_end(lambda: self._collect(direct, move))
             wait_for(looks, poll)
         return stop
 
@@ -245,7 +255,10 @@ class RunSet:
                 run.ended = str(stop)
                 stops.append(stop)
 
-        done = await asyncio.gather(*(one(run) for run in waiting), return_exceptions=True)
+        # Those of one model that this process runs stand together, so that it is loaded once.
+        ordered = sorted(waiting, key=lambda run: run.plan.choice.model if run.plan else "")
+        async with keeping():
+            done = await asyncio.gather(*(one(run) for run in ordered), return_exceptions=True)
         for fault in done:
             if isinstance(fault, BaseException):
                 raise fault

@@ -17,7 +17,7 @@ from msgspec import field
 from dataset_builder.dataset.records import about
 from dataset_builder.dataset.sample import parse_chosen
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.models.in_process.named import AUTO, DTYPES, InProcess
+from dataset_builder.models.in_process.named import AUTO, DTYPES, InProcess, beside
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Price
 from eval.runs.fields import SLUG_PATTERN, Part
@@ -205,7 +205,7 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
             line = lines.get(f"$.models[{place}]", 1)
             merged = _said(found.shared) | _said(entry) | _said(arms[0] if arm.pressure else arm)
             try:
-                choice, limits = _choice(entry, found, by_batch=merged.pop("batch", False))
+                choice, limits = _choice(entry, found, path.parent, by_batch=merged.pop("batch", False))
                 values = _values(merged, path.parent)
                 epochs = values.pop("epochs", 1)
                 options = RunOptions(
@@ -254,13 +254,13 @@ def folder_name(model: str, arm: str) -> str:
     return model if arm == PLAIN else f"{model}--{arm}"
 
 
-def _choice(entry: ModelEntry, found: SetFile, *, by_batch: bool) -> tuple[ModelChoice, set[str]]:
+def _choice(entry: ModelEntry, found: SetFile, folder: Path, *, by_batch: bool) -> tuple[ModelChoice, set[str]]:
     """Where a model is and what may be asked of its server, with the names by which ``limits`` may call that.
 
     A model of this process has no queue, and is asked in the ordinary way.
     """
     choice = ModelChoice(
-        model=entry.model,
+        model=beside(entry.model, folder) if entry.base_url is None else entry.model,
         base_url=entry.base_url,
         key_env=entry.api_key_env,
         price=None if entry.price is None else Price(*entry.price),

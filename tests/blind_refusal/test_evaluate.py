@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from blind_refusal import InputError, Result, evaluate, import_answers, load_dataset, load_run
-from blind_refusal.asking import lasting_loop
 from dataset_builder.errors import RemoteError
+from dataset_builder.models.in_process.function import lasting_loop
 from dataset_builder.work.stopping import StopKind, StoppedEarlyError
 from eval.cli import eval_group
 from tests.support.chat_server import ChatServer, answer, error

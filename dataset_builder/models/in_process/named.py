@@ -1,4 +1,4 @@
-"""``transformers:PATH_OR_REPO`` and ``vllm:PATH_OR_REPO``: which files are meant, and what says that they are the same.
+"""``transformers:PATH_OR_REPO``, ``vllm:…`` and ``python:FILE.py:NAME``: which files, and whether they are the same.
 
 Engines are given a folder, whatever was named, so that only ``hub`` talks to the Hub, and nothing of a repository but
 its weights (safetensors or GGUF, never a pickle), its settings and its tokenizer comes here: no code of others' is run.
@@ -19,11 +19,11 @@ from typing import Any, Final
 from dataset_builder.errors import InputError, NotFoundError, RemoteError
 from dataset_builder.hub.naming import NamedRepo, repo_meant
 
-TRANSFORMERS, VLLM = "transformers", "vllm"
+TRANSFORMERS, VLLM, PYTHON = "transformers", "vllm", "python"
 # Engine -> the modules that it cannot do without.
-_NEEDS: Final = {TRANSFORMERS: ("transformers", "torch"), VLLM: ("vllm",)}
+_NEEDS: Final = {TRANSFORMERS: ("transformers", "torch"), VLLM: ("vllm",), PYTHON: ()}
 # Requests answered together. vLLM begins another one as soon as one has ended, so its batch may be large.
-_BATCH: Final = {TRANSFORMERS: 8, VLLM: 128}
+_BATCH: Final = {TRANSFORMERS: 8, VLLM: 128, PYTHON: 1}
 AUTO: Final = "auto"
 DTYPES: Final = (AUTO, "bfloat16", "float16", "float32")
 _CONFIG: Final = "config.json"
@@ -62,11 +62,13 @@ class NamedModel:
     engine: str
     path: Path | None = None
     repo: NamedRepo | None = None
+    function: str | None = None
 
     @property
     def called(self) -> str:
         """What a run calls it: a folder by its last name alone, as its path would tell about the machine."""
-        return f"{self.engine}:{self.repo.name if self.repo else self._path.resolve().name}"
+        name = f"{self.engine}:{self.repo.name if self.repo else self._path.resolve().name}"
+        return f"{name}:{self.function}" if self.function else name
 
     @property
     def batch_size(self) -> int:
@@ -102,6 +104,8 @@ class NamedModel:
         Raises InputError where the engine is not installed, the model is not there, or has no chat template and is
         not asked for completions.
         """
+        if self.function:
+            return self._of_function(how)
         versions = engine_version(self.engine)
         folder, commit = self.settings
         config = {} if self.gguf else _read(folder / _CONFIG)
@@ -125,6 +129,15 @@ class NamedModel:
             else "the file's chat template"
         )
         return f"{versions}, {weights}, {dtype}, {frame}"
+
+    def _of_function(self, how: InProcess) -> str:
+        if how.completion or how.dtype != AUTO or how.device:
+            raise InputError(
+                f"{self.called}: a function takes --batch-size alone, of --completion, --dtype and --device."
+            )
+        if not self._path.is_file():
+            raise InputError(f"{self._path}: no such file. Expected {PYTHON}:FILE.py:NAME, a function of a file.")
+        return f"a function, file {_fingerprint(self._path)[:_SHOWN]}"
 
     def _fetched(self, *, weights: bool) -> tuple[Path, str | None]:
         if self.repo is None:
@@ -150,8 +163,20 @@ def model_named(model: str) -> NamedModel | None:
         return None
     if not where.strip():
         raise InputError(f"Model {model!r}: expected a folder or a repository, such as {engine}:NAMESPACE/NAME.")
+    if engine == PYTHON:
+        path, _, function = where.rpartition(":")
+        if not path or not function.isidentifier():
+            raise InputError(f"Model {model!r}: expected {PYTHON}:FILE.py:NAME, a function of a file.")
+        return NamedModel(engine, path=Path(path).expanduser(), function=function)
     repo = repo_meant(where)
     return NamedModel(engine, repo=repo) if repo else NamedModel(engine, path=Path(where).expanduser())
+
+
+def beside(model: str, folder: Path) -> str:
+    """The same name, with a relative path of a file or folder that stands in another folder than the current one."""
+    engine, _, where = model.partition(":")
+    named = engine in _NEEDS and bool(where)
+    return f"{engine}:{folder / where}" if named and (engine == PYTHON or (folder / where).exists()) else model
 
 
 def engine_version(engine: str) -> str:
