@@ -9,20 +9,63 @@
     return url;
   };
 
+  // Every step of a reader is one that Back undoes: what they chose, sorted, turned to or opened. Typing is one step,
+  // however many letters. The state that an address leads to is written in one way only, so that two can be compared.
   let shown = null;
+  let typing = false;
+  const parts = (url) => [...url.searchParams].filter(([name]) => !name.startsWith("__") && name !== "q").sort().join("&");
   const followState = () => {
-    const link = document.querySelector("a.br-state");
+    const link = document.querySelector("gradio-app a.br-state, .gradio-container a.br-state") || document.querySelector("a.br-state");
     if (!link || link.href === shown) return;
     const first = shown === null;
     shown = link.href;
     const url = withGradioParameters(link.href);
+    if (wanted !== null) return arrive(url);
     if (url.href === window.location.href) return;
-    // Opening something is a step that Back undoes; typing and filtering are not.
-    const place = (address) => ["case", "of"].map((name) => address.searchParams.get(name)).join(" ");
-    const step = !first && place(url) !== place(new URL(window.location.href));
-    window.history[step ? "pushState" : "replaceState"](null, "", url);
+    const before = new URL(window.location.href);
+    const typed = url.pathname === before.pathname && parts(url) === parts(before);
+    window.history[first || (typed && typing) ? "replaceState" : "pushState"](null, "", url);
+    typing = !first && url.searchParams.get("q") !== before.searchParams.get("q");
   };
-  window.addEventListener("popstate", () => window.location.reload());
+
+  // Back and Forward: the page goes to the state of the address as if a link to it had been clicked. A click is ignored
+  // while another one is answered, so it is repeated; a page that follows no links is loaded anew.
+  const MOST_TRIES = 4;
+  let wanted = null;
+  let tries = 0;
+  let waiting = 0;
+  const arrive = (url) => {
+    if (url.href === wanted) {
+      wanted = null;
+      window.clearTimeout(waiting);
+    } else go();
+  };
+  const go = () => {
+    const host = document.querySelector("[data-follows]");
+    window.clearTimeout(waiting);
+    if (!host || tries >= MOST_TRIES) return window.location.reload();
+    tries += 1;
+    const link = document.createElement("a");
+    const query = new URLSearchParams([...new URL(wanted).searchParams].filter(([name]) => !name.startsWith("__")));
+    link.dataset.go = query.toString() || "-";
+    link.hidden = true;
+    host.append(link);
+    link.click();
+    link.remove();
+    waiting = window.setTimeout(go, 2500);
+  };
+  window.addEventListener("popstate", () => {
+    typing = false;
+    // A control that has the focus keeps what stands in it.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    const link = document.querySelector("a.br-state");
+    const here = window.location.href;
+    tries = 0;
+    wanted = here;
+    // A jump within the page, or there and back before anything was answered.
+    if (link && withGradioParameters(link.href).href === here.split("#")[0]) wanted = null;
+    else go();
+  });
 
   // What was opened by a click comes into view, and the keyboard continues there.
   let opened = null;
@@ -93,6 +136,7 @@
   });
 
   document.addEventListener("click", (event) => {
+    if (event.target instanceof Element && event.target.closest("a[data-go]")) typing = false;
     const link = event.target instanceof Element && event.target.closest('a[href^="#"]');
     if (link) jump(event, link);
     const button = event.target instanceof Element && event.target.closest("button");

@@ -32,6 +32,7 @@ _fill = template("frame/page.html.j2", site=SITE)
 # Sends the address of a clicked link to Python instead of loading the page anew. Clicks that ask
 # for a new tab are left to the browser, which is why every such link has a working href too.
 FOLLOW_LINKS: Final = """
+element.dataset.follows = '';
 element.addEventListener('click', (event) => {
   const link = event.target.closest('a[data-go]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;

@@ -16,7 +16,7 @@ from space.data.snapshot import transcripts_key
 from space.figures.look import Look
 from space.figures.plot_look import or_reason, reason
 from space.figures.plots import bars
-from space.frame.page import Page, Shell, gone, heading, html, link_bar, state_of
+from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.pages.breakdown.table import (
     BY,
     FEW,
@@ -37,7 +37,7 @@ from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import JUDGE, TranscriptState
 from space.store.transcript import AUTHORITY, DUAL_USE, FAMILY, MODEL
 from space.ui.links import Choice, Field, Flag, Many, Value, parse, query
-from space.ui.window import READ_WINDOW, nothing_new, shown_box, window_box
+from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
 ADDRESS, MODELS, METRIC, SLICE, PLAIN = "breakdown", "model", "metric", "by", "plain"
 _FIRST = "help_rate"
@@ -83,13 +83,13 @@ def build(shell: Shell) -> None:
             info="Leave out cases whose full answer carries dangerous knowledge",
             min_width=200,
         )
-    about = html()
+    about = html(follow=True)
     plot = gr.Plot(show_label=False, label="Rates by label", elem_id="breakdown-bars")
     with gr.Accordion("The figures", open=False):
         figures = html()
     html(fill("map_heading"))
     heat = html()
-    shown = shown_box()
+    shown, clicks = shown_box(), Clicks()
     window = window_box()
     controls: list[Any] = [judge, models, by, metric, plain]
     names = [BOARD, MODELS, SLICE, METRIC, PLAIN]
@@ -103,20 +103,28 @@ def build(shell: Shell) -> None:
         lost = gone(ADDRESS, [here if field.name == MODELS else field for field in fields], request)
         return [*_controls(now, state), *_show(data, now, state, Look.of(look)), lost]
 
-    def change(*values: Any) -> list[Any]:
+    def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        now = data.now
+        fields = BreakdownState(now).fields
+        state = followed(fields, event)
+        clicks.note(request, query(fields, state))
+        return [*_controls(now, state), *_show(data, now, state, Look.of(look))]
+
+    def change(request: gr.Request, *values: Any) -> list[Any]:
         # One event for all controls: of two at once the slower would win. A list that is drawn anew
         # closes under the reader's hand, so models are changed only with the board.
         *chosen, before, look = values
         now = data.now
         fields = BreakdownState(now).fields
         state = _state(now, dict(zip(names, chosen, strict=True)))
-        if query(fields, state) == before:
+        if clicks.undone_by(request, before) or query(fields, state) == before:
             return nothing_new(1 + len(parts))
         same = parse(fields, str(before or ""))[BOARD] == state[BOARD]
         return [gr.update() if same else _models(now, state), *_show(data, now, state, Look.of(look))]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, [window], [*controls, *parts, lost], js=READ_WINDOW, **quiet)
+    about.click(follow, [window], [*controls, *parts], js=READ_WINDOW, **quiet)
     gr.on(
         [control.input for control in controls],
         change,

@@ -1,0 +1,97 @@
+"""Back and Forward undo and redo each step of a reader, on the page that they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.pages import models, pick, ready, wait_for_models
+from tests.support.results_folder import SUBMITTED
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+
+
+def walk(page: Any, steps: list[Callable[[], object]], look: Callable[[], Any]) -> None:
+    """Take the steps, go all the way back and forward again: each address shows what it showed, without a new load."""
+    page.evaluate("window.__kept = true")
+    seen = [(page.url, look())]
+    for step in steps:
+        step()
+        page.wait_for_function(f"location.href !== {seen[-1][0]!r}")
+        seen.append((page.url, look()))
+    for way, places in (("back", reversed(seen[:-1])), ("forward", seen[1:])):
+        for address, shown in places:
+            page.evaluate(f"history.{way}()")
+            page.wait_for_function(f"location.href === {address!r}")
+            page.wait_for_function(f"document.querySelector('a.br-state')?.href === {address!r}")
+            assert look() == shown, f"{way} to {address}"
+    assert page.evaluate("window.__kept") is True
+
+
+def test_the_leaderboard(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
+
+    def search() -> None:
+        page.get_by_role("button", name="Search and filter").click()
+        # However many letters, one step.
+        page.get_by_role("textbox", name="Search").press_sequentially("a-1", delay=150)
+        wait_for_models(page, "alpha-1")
+
+    walk(
+        page,
+        [
+            lambda: (page.locator("thead").get_by_role("link", name="Model").click(), page.wait_for_url("**sort=model**")),
+            search,
+            lambda: page.get_by_role("link", name="show all").click(),
+            lambda: page.locator(".br-above a", has_text="Judge 1").click(),
+        ],
+        lambda: (models(page), page.locator(".br-above b").inner_text()),
+    )  # fmt: skip
+    expect(page.get_by_role("textbox", name="Search")).to_have_value("")
+
+
+def test_the_transcripts(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/transcripts")
+    ready(page)
+
+    def search() -> None:
+        page.get_by_label("Search in request, rule and answer").press_sequentially("school", delay=120)
+        page.locator(".br-count", has_text="27 answers").wait_for()
+
+    def key() -> str:
+        return str(page.evaluate("document.querySelector('.br-open')?.dataset.key ?? ''"))
+
+    walk(
+        page,
+        [
+            lambda: page.get_by_role("navigation", name="Pages of results").first.get_by_role("link", name="Next").click(),
+            search,
+            lambda: page.locator("a.br-item").nth(1).click(),
+            lambda: page.get_by_role("link", name="Close").click(),
+        ],
+        lambda: (page.locator(".br-count").inner_text(), page.locator("a.br-item").first.inner_text(), key()),
+    )  # fmt: skip
+
+
+def test_the_breakdown_and_the_comparison(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/breakdown")
+    ready(page)
+    rate = page.get_by_role("combobox", name="Rate", exact=True)
+    walk(
+        page,
+        [lambda: pick(page, "Models", "beta-2"), lambda: pick(page, "Rate", "Engagement")],
+        lambda: (rate.input_value(), page.locator(".br-heat").inner_text()),
+    )
+    page = open_page(f"{url}/compare?a=alpha-1&b=beta-2")
+    ready(page)
+    second = page.get_by_role("combobox", name="Model B", exact=True)
+    walk(
+        page,
+        [lambda: pick(page, "Model B", SUBMITTED), lambda: page.get_by_label("Only A helps").check()],
+        lambda: second.input_value(),
+    )
