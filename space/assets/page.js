@@ -104,6 +104,17 @@
     window.setTimeout(() => { status.textContent = ""; }, 3000);
   };
 
+  const cite = async (button) => {
+    const about = button.closest("details");
+    const said = about.querySelector(".br-cited");
+    try {
+      await navigator.clipboard.writeText(about.querySelector("pre").textContent);
+      said.textContent = "Copied.";
+    } catch {
+      said.textContent = "Select the text above and copy it.";
+    }
+  };
+
   const showAll = (button) => {
     const rest = document.getElementById(button.getAttribute("aria-controls"));
     if (!rest) return;
@@ -142,6 +153,7 @@
     const button = event.target instanceof Element && event.target.closest("button");
     if (!button) return;
     if (button.classList.contains("br-copy")) copy(button);
+    if (button.dataset.cite) cite(button);
     if (button.classList.contains("br-show-all")) showAll(button);
   });
 

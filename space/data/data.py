@@ -130,7 +130,8 @@ class SpaceData:
     """The transcripts and cases (which stay) and the results (which change while the Space runs).
 
     ``dataset_name`` is how the dataset is called on the pages; ``dataset_hub_id`` its repository, if it has one;
-    ``built`` is its folder on this machine.
+    ``built`` is its folder on this machine. ``dataset_revision`` and ``results_hub_id`` are there where the dataset and
+    the results come from the Hub.
     """
 
     store: Store
@@ -138,6 +139,8 @@ class SpaceData:
     dataset_hub_id: str | None = None
     built: BuiltDataset | None = None
     now: Snapshot = field(default_factory=Snapshot)
+    dataset_revision: str | None = None
+    results_hub_id: str | None = None
 
     def swap(self, snapshot: Snapshot, store: Store | None = None) -> None:
         """Show another version of the results from the next event on; one assignment, so never half of it.

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, gone, html, link_bar, state_of
+from space.frame.versions import version_told
 from space.ui.links import Field, Value, parse
 
 Pairs = Sequence[tuple[str, str]]
@@ -40,7 +41,7 @@ def reading_page(
         def load(request: gr.Request) -> list[Any]:
             fields = fields_of(shell.data)
             state = settle(shell.data, state_of(fields, request))
-            told = gone(address, fields, request, state)
+            told = gone(address, fields, request, state) + version_told(shell.data, request)
             return [show(shell.data, state), link_bar(address, fields, state), told]
 
         def follow(event: gr.EventData) -> list[Any]:

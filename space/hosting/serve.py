@@ -17,7 +17,7 @@ from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.extras import needed_extras
 from eval.submissions.upload import MOST_BYTES
 from space.data.data import Snapshot, SpaceData
-from space.data.sources import POLL_SECONDS, ResultsSource, ResultsWatcher, open_source
+from space.data.sources import POLL_SECONDS, HubSource, ResultsSource, ResultsWatcher, open_source
 from space.data.submitted import additions
 from space.store.additions import NOTHING_MORE, Additions
 from space.store.build import ensure_store
@@ -42,6 +42,8 @@ def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path |
         dataset_hub_id=opened.hub_id,
         built=opened.built,
         now=snapshot,
+        dataset_revision=opened.revision,
+        results_hub_id=results.repo if isinstance(results, HubSource) else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import ENDPOINT, Hub
+from dataset_builder.storage.foreign import is_litter
 from eval.boards.aggregate import aggregate
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS, ResultsRepo
@@ -145,14 +146,20 @@ def open_intake(
 ) -> Intake | None:
     """What can be submitted to; None where the results are only shown.
 
-    A folder takes submissions where it has a leaderboard, and where nobody but this machine can reach the page;
+    A folder takes submissions where it has a leaderboard or is empty, and where nobody but this machine can reach the
+    page;
     ``look`` is called when one was put there.
     """
     if isinstance(source, HubSource):
         return HubIntake(dataset, source.repo)
-    if isinstance(source, FolderSource) and host in _LOOPBACK and (source.path / FILE_NAME).is_file():
+    if isinstance(source, FolderSource) and host in _LOOPBACK and _takes(source.path):
         return LocalIntake(dataset, source.path, look=look)
     return None
+
+
+def _takes(folder: Path) -> bool:
+    """Whether a folder is a results folder or may become one."""
+    return (folder / FILE_NAME).is_file() or all(is_litter(path.name) for path in folder.iterdir())
 
 
 def _added(made: Leaderboard, place: str, status: str) -> AddedSubmission:

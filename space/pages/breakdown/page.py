@@ -17,6 +17,7 @@ from space.figures.look import Look
 from space.figures.plot_look import or_reason, reason
 from space.figures.plots import bars
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
+from space.frame.versions import version_told
 from space.pages.breakdown.table import (
     BY,
     FEW,
@@ -101,6 +102,7 @@ def build(shell: Shell) -> None:
         state = state_of(fields, request)
         here = Many(MODELS, tuple(rows_of(board_of(now, state))))
         lost = gone(ADDRESS, [here if field.name == MODELS else field for field in fields], request)
+        lost += version_told(data, request)
         return [*_controls(now, state), *_show(data, now, state, Look.of(look)), lost]
 
     def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:

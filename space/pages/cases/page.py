@@ -21,6 +21,7 @@ from dataset_builder.dataset.taxonomy import (
 from eval.scores.cases import FLAGGED
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
+from space.frame.versions import version_told
 from space.ui.links import Choice, Field, Value, Whole, link, parse, query
 from space.ui.templates import template
 from space.ui.window import Clicks, nothing_new, shown_box
@@ -82,7 +83,7 @@ def build(shell: Shell) -> None:
 
     def load(request: gr.Request) -> tuple[Any, ...]:
         state = state_of(fields, request)
-        return state[SUBTYPE], *show(state), gone(ADDRESS, fields, request)
+        return state[SUBTYPE], *show(state), gone(ADDRESS, fields, request) + version_told(shell.data, request)
 
     def follow(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         state = followed(fields, event)

@@ -17,6 +17,7 @@ from space.figures.look import Look
 from space.figures.plot_look import or_reason
 from space.figures.plots import differences
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
+from space.frame.versions import version_told
 from space.pages.breakdown.table import rows_of
 from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.state import BOARD, board_field, board_of
@@ -93,7 +94,7 @@ def build(shell: Shell) -> None:
         state = _with_pair(now, state_of(fields, request))
         keys = tuple(rows_of(board_of(now, state)))
         here = [Choice(field.name, keys) if field.name in (FIRST, SECOND) else field for field in fields]
-        return [*everything(now, state, look), gone(ADDRESS, here, request, state)]
+        return [*everything(now, state, look), gone(ADDRESS, here, request, state) + version_told(data, request)]
 
     def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         now = data.now

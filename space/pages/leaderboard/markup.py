@@ -232,9 +232,9 @@ def notice(text: str | None) -> Markup:
     return _fill("notice", text=text) if text else Markup()
 
 
-def citing(bibtex: str) -> Markup:
-    """How to cite it, and a button that copies that."""
-    return _fill("citing", bibtex=bibtex)
+def citing(study: str, board: str, pinned: str) -> Markup:
+    """How to cite the study and a board as it stands, with a button that copies both, and the link to that version."""
+    return _fill("citing", study=study, board=board, pinned=pinned)
 
 
 def board_title(board: Board) -> str:

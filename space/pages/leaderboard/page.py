@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 
@@ -11,7 +11,8 @@ from space.data.data import Snapshot, SpaceData
 from space.figures.look import Look
 from space.figures.plot_look import or_reason
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
-from space.pages.leaderboard.markup import board_titles, citing
+from space.frame.versions import version_told
+from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.show import QUESTION, TITLE, at_once, shown
 from space.pages.leaderboard.state import (
     BOARD,
@@ -35,23 +36,8 @@ from space.pages.leaderboard.table import (
     columns_of,
     families_of,
 )
-from space.prose import BIBTEX
 from space.ui.links import Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
-
-_CITE: Final = """
-element.addEventListener('click', async (event) => {
-  const button = event.target.closest('button[data-cite]');
-  if (!button) return;
-  const said = element.querySelector('.br-cited');
-  try {
-    await navigator.clipboard.writeText(element.querySelector('pre').textContent);
-    said.textContent = 'Copied.';
-  } catch {
-    said.textContent = 'Select the text above and copy it.';
-  }
-});
-"""
 
 
 def build(shell: Shell) -> None:
@@ -80,7 +66,6 @@ def build(shell: Shell) -> None:
         columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
     table = html(follow=True)
 
-    gr.HTML(citing(BIBTEX), apply_default_css=False, js_on_load=_CITE, elem_classes="br")
     as_query, clicks = shown_box(), Clicks()
     window = window_box()
 
@@ -94,7 +79,10 @@ def build(shell: Shell) -> None:
     def load(request: gr.Request, look: str) -> list[Any]:
         now = data.now
         fields = BoardState(now).fields
-        return [*everything(now, state_of(fields, request), look), gone(PAGE.address, fields, request)]
+        return [
+            *everything(now, state_of(fields, request), look),
+            gone(PAGE.address, fields, request) + version_told(data, request),
+        ]
 
     def follow(look: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         now = data.now

@@ -12,11 +12,13 @@ from eval.repository.leaderboard import Board
 from space.data.data import Snapshot, SpaceData
 from space.figures.scatter import Point
 from space.frame.page import heading
+from space.frame.versions import AT, citation, pin
 from space.pages.leaderboard.judge_error import judge_error
-from space.pages.leaderboard.markup import above, board_notes, board_table, first_screen, notice
+from space.pages.leaderboard.markup import above, board_notes, board_table, citing, first_screen, notice
 from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
 from space.pages.transcripts.state import TranscriptState
+from space.prose import BIBTEX
 from space.ui.links import Text, Value, address, parse
 
 TITLE: Final = "Do language models refuse blindly?"
@@ -67,7 +69,9 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
         lambda changes: links.attributes(state, changes),
         every if names == default_columns(now.leaderboard) else (),
     )
-    return told + first, line + rows + board_notes(board, list(frame.index)) + judge_error(board), dots
+    pinned = address("", (*links.fields, Text(AT)), {**state, AT: pin(data)})
+    cited = citing(BIBTEX, citation(data, board), pinned)
+    return told + first, line + rows + board_notes(board, list(frame.index)) + judge_error(board) + cited, dots
 
 
 def at_once(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Markup:

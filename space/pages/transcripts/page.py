@@ -11,6 +11,7 @@ from markupsafe import Markup
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
+from space.frame.versions import version_told
 from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
     ADDRESS,
@@ -85,7 +86,10 @@ def build(shell: Shell) -> None:
     def load(request: gr.Request) -> list[Any]:
         now = shell.data.store
         fields = TranscriptState.of(now).fields
-        return [*all_of(now, state_of(fields, request)), gone(ADDRESS, fields, request)]
+        return [
+            *all_of(now, state_of(fields, request)),
+            gone(ADDRESS, fields, request) + version_told(shell.data, request),
+        ]
 
     def follow(event: gr.EventData, request: gr.Request) -> list[Any]:
         now = shell.data.store

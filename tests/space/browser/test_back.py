@@ -45,7 +45,7 @@ def test_the_leaderboard(open_page: OpenPage, url: str) -> None:
     walk(
         page,
         [
-            lambda: (page.locator("thead").get_by_role("link", name="Model").click(), page.wait_for_url("**sort=model**")),
+            lambda: (page.locator("thead").get_by_role("link", name="Model").click(), page.wait_for_url("**sort=m**")),
             search,
             lambda: page.get_by_role("link", name="show all").click(),
             lambda: page.locator(".br-above a", has_text="Judge 1").click(),
@@ -69,7 +69,7 @@ def test_the_transcripts(open_page: OpenPage, url: str) -> None:
     walk(
         page,
         [
-            lambda: page.get_by_role("navigation", name="Pages of results").first.get_by_role("link", name="Next").click(),
+            lambda: page.get_by_label("Pages of results").first.get_by_role("link", name="Next").click(),
             search,
             lambda: page.locator("a.br-item").nth(1).click(),
             lambda: page.get_by_role("link", name="Close").click(),

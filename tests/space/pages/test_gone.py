@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from space.frame.page import gone
+from space.frame.versions import citation, pin, version_told
 from space.ui.links import Choice, Many, Text, nearest, not_on_offer
 from tests.support.hostile import strings
+from tests.support.results_folder import board, row
 
 FIELDS = (
     Choice("board", ("gpt-5.4-1290", "embedded-weights-abc-112"), "gpt-5.4-1290"),
@@ -17,6 +20,10 @@ FIELDS = (
     Choice("by", ("family", "authority"), "family"),
     Text("q"),
 )
+
+
+def opened_as(**params: str) -> Any:
+    return SimpleNamespace(query_params=params)
 
 
 def opened(*pairs: tuple[str, str]) -> Any:
@@ -64,6 +71,48 @@ def test_a_hostile_link_is_inert(text: str) -> None:
     told = gone("", FIELDS, opened(("board", text), ("model", text)))
     assert "<script" not in told.lower()
     assert "<img" not in told.lower()
+
+
+def of_the_hub(version: str, dataset: str | None, repo: str | None) -> Any:
+    now = SimpleNamespace(version=version)
+    built = SimpleNamespace(cases_hash="d" * 64)
+    hub = None if dataset is None else "acme/dataset"
+    return SimpleNamespace(
+        now=now, dataset_revision=dataset, built=built, results_hub_id=repo, dataset_hub_id=hub, dataset_name="dataset"
+    )
+
+
+def test_a_link_to_the_versions_that_are_shown_is_not_remarked_on() -> None:
+    data = of_the_hub("a" * 40, "b" * 40, "acme/results")
+    assert pin(data) == f"{'a' * 40}-{'b' * 40}"
+    assert version_told(data, opened_as(at=pin(data))) == ""
+    assert version_told(data, opened_as()) == ""
+    assert version_told(data, opened_as(at="<script>")) == ""
+
+
+def test_a_link_to_other_versions_leads_to_them_on_the_hub() -> None:
+    told = version_told(of_the_hub("a" * 40, "b" * 40, "acme/results"), opened_as(at=f"{'c' * 40}-{'b' * 40}"))
+    assert f"made for version {'c' * 12} of the results; you see version {'a' * 12}" in told
+    assert f"/datasets/acme/results/tree/{'c' * 40}" in told
+    assert f"space serve --dataset acme/dataset@{'b' * 40} --results acme/results@{'c' * 40}" in told
+    assert "of the dataset; you" not in told
+
+
+def test_a_folder_keeps_no_versions_and_says_so() -> None:
+    told = version_told(of_the_hub("a" * 64, None, None), opened_as(at=f"{'c' * 12}-{'e' * 12}"))
+    assert told.count("keeps no versions") == 2
+    assert "<a " not in told
+    assert "space serve" not in told
+
+
+def test_a_citation_names_board_versions_and_day() -> None:
+    told = citation(of_the_hub("a" * 64, None, None), board(row("x", 1, 0.5, 0.1), judge="judge}\\evil{"))
+    assert told.startswith("@misc{blindrefusalboard,\n  title = {")
+    assert "judgeevil-120" in told
+    assert f"results {'a' * 12} of results folder, dataset {'d' * 12} of cases" in told
+    assert f"as of {datetime.now(UTC).date().isoformat()}" in told
+    # Each brace that opens closes.
+    assert told.count("{") == told.count("}") == 4
 
 
 def test_a_very_long_name_is_like_none() -> None:

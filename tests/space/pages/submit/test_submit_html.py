@@ -111,8 +111,10 @@ def test_a_preview_without_a_value_has_no_place() -> None:
 
 def test_where_it_can_be_submitted_to(dataset: OpenedDataset, made: Path, tmp_path: Path) -> None:
     assert isinstance(open_intake(dataset, FolderSource(made), "127.0.0.1"), LocalIntake)
-    # Whoever reaches the page could write: so not where others reach it, and not without a leaderboard.
+    # Whoever reaches the page could write: so not where others reach it, and not among other files.
     assert open_intake(dataset, FolderSource(made), "0.0.0.0") is None
+    assert isinstance(open_intake(dataset, FolderSource(tmp_path), "127.0.0.1"), LocalIntake)
+    (tmp_path / "thesis.txt").write_text("x")
     assert open_intake(dataset, FolderSource(tmp_path), "127.0.0.1") is None
     assert open_intake(dataset, NoSource(), "127.0.0.1") is None
     hub = open_intake(dataset, HubSource(REPO, "main"), "0.0.0.0")
@@ -183,6 +185,18 @@ def test_locally_it_is_checked_then_written_and_the_leaderboard_has_it(
     assert "this very submission is there already" in findings(local.check(upload))
     with pytest.raises(DataError, match="there already"):
         local.submit(upload)
+
+
+def test_the_first_submission_makes_a_leaderboard_of_an_empty_folder(
+    local: LocalIntake, dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    upload = zipped(tmp_path / "bundle.zip", good_bundle(dataset, "acme/model-2").files)
+    first = replace(local, results=empty)
+    assert first.check(upload).ok
+    first.submit(upload)
+    assert next(row.model for board in read_leaderboard(empty).boards for row in board.rows) == "acme/model-2"
 
 
 def test_a_forged_bundle_is_refused_with_every_problem(
