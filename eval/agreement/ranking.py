@@ -127,7 +127,7 @@ def ranking_lines(rankings: list[RankingAgreement]) -> Iterator[Text]:
 
 def _models_table(found: RankingAgreement, study: str, judge: str) -> FittedTable:
     columns = [
-        Column("Model", words=True),
+        Column("Model", words=True, name=True),
         Column("Answers", rank=3),
         Column(study),
         Column(f"Place by {study}", rank=1),

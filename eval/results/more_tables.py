@@ -159,7 +159,12 @@ def difference_plain(row: PairedDifference) -> dict[str, Any]:
 def pairs_table(found: Sequence[PairedDifference]) -> FittedTable:
     """A row for every two models, on one metric."""
     heading = f"{found[0].metric.title}: every two models, on the cases that both are scored on"
-    columns = [Column("Model A", words=True), Column("Model B", words=True), Column("n", rank=5), *PAIRED]
+    columns = [
+        Column("Model A", words=True, name=True),
+        Column("Model B", words=True, name=True),
+        Column("n", rank=5),
+        *PAIRED,
+    ]
     table = FittedTable(heading, columns)
     for row in found:
         if row.reason is not None:

@@ -48,7 +48,7 @@ def leaderboard_table(rows: Sequence[LeaderboardRow], title: str) -> FittedTable
     shown = [metric for metric in headline() if any(row.metrics[metric.id].estimate is not None for row in rows)]
     columns = [Column(_SHORT.get(metric.id, metric.title), rank=place) for place, metric in enumerate(shown)]
     unscored = Column("Unscored", rank=len(shown))
-    table = FittedTable(title, [Column("Rank"), Column("Model", words=True), *columns, unscored])
+    table = FittedTable(title, [Column("Rank"), Column("Model", words=True, name=True), *columns, unscored])
     moved: list[str] = []
     for row in rows:
         values = [row.metrics[metric.id] for metric in shown]
@@ -124,7 +124,7 @@ def matrix_table(columns: Sequence[tuple[str, Sequence[LeaderboardRow]]], metric
     """Several models on several slices: one metric with its interval, a row a model, a column a slice."""
     by_model = [{row.model: row for row in rows} for _, rows in columns]
     slices = [Column(name, rank=1) for name, _ in columns]
-    table = FittedTable(f"{title}: {metric.title}", [Column("Model", words=True), *slices], split=True)
+    table = FittedTable(f"{title}: {metric.title}", [Column("Model", words=True, name=True), *slices], split=True)
     for model in sorted(by_model[0]):
         table.add_row(model, *(interval(rows[model].metrics[metric.id]) for rows in by_model))
     return table

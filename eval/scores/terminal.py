@@ -24,6 +24,10 @@ WIDTH: Final = 132
 _UNBROKEN: Final = 100_000
 # Between two columns, and after the last.
 _GAP, _EDGE = 2, 1
+# Names of models take so many lines at most, but in terminals of this width and more they stay whole.
+_LINES, _WHOLE = 2, 80
+# Who stands before a name: a provider, an organization, or both.
+_ORGANIZATION: Final = re.compile(r"^[^\s()]*/")
 # A column of words is folded to its longest word, within these.
 _LEAST, _MOST = 8, 24
 
@@ -90,13 +94,15 @@ def bounds(low: float | None, high: float | None) -> str:
 class Column:
     """A column of a ``FittedTable``: numbers at the right, or with ``words`` text that may be folded.
 
-    Where there is no room, the column with the highest ``rank`` is hidden first, and one of rank 0 never.
+    A ``name`` is a model's, and shortened in a narrow terminal where it would take more than two lines. Where there is
+    no room, the column with the highest ``rank`` is hidden first, and one of rank 0 never.
     A column that is ``full`` is shown on request alone.
     """
 
     title: str
     rank: int = 0
     words: bool = False
+    name: bool = False
     full: bool = False
 
 
@@ -157,6 +163,8 @@ class FittedTable:
                 kept, form = wanted, forms[-1]
             dropped = [self.columns[at].title for at in wanted if at not in kept]
             yield from self._list(kept) if form is None else [self._table(kept, form, room)]
+            if form is not None and self._shortened(kept, form, room):
+                yield Text("Names are shortened; a wider terminal shows them whole.")
         yield from (Text(printable(note)) for note in self.notes)
         if dropped:
             yield Text(f"No room for: {', '.join(dropped)}. A wider terminal or {option} shows them.")
@@ -233,9 +241,23 @@ class FittedTable:
             column = self.columns[at]
             title = Text(column.title)
             table.add_column(title, width=width, justify="left" if column.words else "right", overflow="fold")
+        short = self._shortened(kept, form, room)
         for row in self.rows:
-            table.add_row(*(self._cell(row[at], width, form) for at, width in zip(kept, widths, strict=True)))
+            cells = (short.get((at, str(row[at])), row[at]) for at in kept)
+            table.add_row(*(self._cell(cell, width, form) for cell, width in zip(cells, widths, strict=True)))
         return table
+
+    def _shortened(self, kept: Sequence[int], form: _Form, room: int) -> dict[tuple[int, str], str]:
+        """What stands in place of names that are too long for a narrow terminal, by column and name."""
+        if not form.folded or room >= _WHOLE:
+            return {}
+        widths = zip(kept, self._widths(kept, form, room), strict=True)
+        return {
+            (at, name): short
+            for at, width in widths
+            if self.columns[at].name
+            for name, short in shortened([str(row[at]) for row in self.rows], width).items()
+        }
 
     @staticmethod
     def _cell(cell: Cell, width: int, form: _Form) -> Text:
@@ -252,6 +274,35 @@ class FittedTable:
             for at in kept:
                 if value := str(row[at]):
                     yield Text(f"{self.columns[at].title:<{titles}}  {value}")
+
+
+def shortened(names: Sequence[str], width: int) -> dict[str, str]:
+    """What stands for names that take more than two lines of some width: no two names become one.
+
+    First all go without their organization, where that tells them apart; then the middle of what is still too long.
+    """
+    if all(_fits(name, width) for name in names):
+        return {}
+    short = {name: _ORGANIZATION.sub("", name) for name in names}
+    if len(set(short.values())) < len(short):
+        short = {name: name for name in names}
+    cut = {name: one if _fits(one, width) else _without_middle(one, width) for name, one in short.items()}
+    if len(set(cut.values())) == len(cut):
+        short = cut
+    return {name: one for name, one in short.items() if one != name}
+
+
+def _fits(name: str, width: int) -> bool:
+    return len(textwrap.wrap(name, width)) <= _LINES
+
+
+def _without_middle(name: str, width: int) -> str:
+    """As much of a name's beginning and end as fits."""
+    for kept in range(_LINES * width - 1, 1, -1):
+        tail = kept // 2
+        if _fits(short := f"{name[: kept - tail]}…{name[-tail:]}", width):
+            return short
+    return name
 
 
 def printable(text: str) -> str:

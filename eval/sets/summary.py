@@ -125,7 +125,12 @@ def tables(found: SetResult, *, full: bool = False) -> Iterator[FittedTable | st
 def moves_table(found: Sequence[PairedDifference]) -> FittedTable:
     """A row a model, arm and rate: the rate under the arm, under the first one, and the paired difference."""
     heading = "How far each model moves: arm A minus arm B, on the cases that are scored under both"
-    columns = [Column("A", words=True), Column("B", words=True), Column("Rate", words=True), Column("n", rank=5)]
+    columns = [
+        Column("A", words=True, name=True),
+        Column("B", words=True, name=True),
+        Column("Rate", words=True),
+        Column("n", rank=5),
+    ]
     table = FittedTable(heading, [*columns, *PAIRED])
     for row in found:
         if row.reason is not None:

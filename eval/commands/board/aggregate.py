@@ -80,7 +80,7 @@ def _table(board: Board) -> FittedTable:
     shown = list(dict.fromkeys((ranked, HELP_RATE, CONTROL_HELP_RATE)))
     columns = [
         Column("Rank"),
-        Column("Model", words=True),
+        Column("Model", words=True, name=True),
         *(Column(metric.title, rank=place) for place, metric in enumerate(shown)),
         Column("Status", words=True),
     ]

@@ -101,7 +101,8 @@ def test_a_table_fits_every_terminal(folder: Path, name: str) -> None:
     assert not unnamed(columns, everything), f"{name}, piped"
     for width, text in in_terminal(arguments, WIDTHS, folder).items():
         at = f"{name} at {width} columns"
-        assert "…" not in text, at
+        # Below 80 columns the name of a model may lose its middle.
+        assert width < 80 or "…" not in text, at
         wide = [line for line in text.splitlines() if cell_len(line.rstrip()) > width]
         assert not wide, f"{at}: {wide[0]}"
         assert not unnamed(columns, text), f"{at}: neither shown nor named as hidden\n{text}"
