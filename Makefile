@@ -38,8 +38,8 @@ types: $(STAMP)  ## mypy, strict.
 wheel: $(STAMP)  ## Build the wheel and try it in a clean environment from another folder.
 	$(BIN)/python tests/try_wheel.py
 
-bench: $(STAMP)  ## Print the speed and memory figures that the README quotes.
-	for name in build scores collect judge submit space; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: $(STAMP)  ## Run all benchmarks, print their ratios with goals, and keep them in benchmarks/figures.json.
+	$(BIN)/python -m benchmarks --write
 
 card: $(STAMP)  ## Renew DATASET_CARD.md from the study's archive (BLIND_REFUSAL_STUDY, or fetched).
 	$(BIN)/blind-refusal dataset build --source study --out build/dataset

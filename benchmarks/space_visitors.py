@@ -18,6 +18,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import command_line
+
 THOUGHT = 1.0
 WORDS = (
     "landlord",
@@ -40,16 +42,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command_line(*arguments: object) -> list[str]:
-    """``blind-refusal`` with some arguments, run by this Python."""
-    return [sys.executable, "-c", "from space.cli import main; main()", *map(str, arguments)]
-
-
 def serve_command(dataset: Path, results: Path, store: Path, port: int) -> list[str]:
     """The command that serves some data."""
-    return command_line(
-        "space", "serve", "--dataset", dataset, "--results", results, "--store-cache", store, "--port", port
-    )
+    where = ("--dataset", dataset, "--results", results, "--store-cache", store, "--port", port)
+    return [sys.executable, *command_line("space", "serve", *where)]
 
 
 def wait_until_it_answers(address: str, process: subprocess.Popen[bytes]) -> None:
