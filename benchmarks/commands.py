@@ -37,7 +37,7 @@ with open(out, "w") as file:
 TIMES_THE_FLOOR: Final = 2.0
 TIMES_AGGREGATE: Final = 1.5
 OF_THE_BUILD: Final = 0.5
-CHECK_MIB: Final = 300
+CHECK_MB: Final = 300
 SUBMITTED: Final = "eval submit of the study beside board aggregate"
 
 _VERDICTS: Final = ("case_id", "response_hash", "response_type", "engages_with_defeat", "independent_harm")
@@ -141,8 +141,8 @@ def checking(dataset: Path, folder: Path, runs: int) -> bool:
         built.append(run(*command_line("dataset", "build", "--source", "study", "--out", out), quiet=True))
         checked.append(run(*command_line("dataset", "check", out), quiet=True))
     met = _told("dataset check beside dataset build", _least(checked), _least(built), OF_THE_BUILD)
-    peak = min(cost.peak_mib for cost in checked)
-    return told(f"peak memory of dataset check beside {CHECK_MIB} MiB", peak / CHECK_MIB, 1.0) and met
+    peak = min(cost.peak_mib for cost in checked) * 2**20 / 1e6
+    return told(f"peak memory of dataset check beside {CHECK_MB} MB", peak / CHECK_MB, 1.0) and met
 
 
 def main() -> int:

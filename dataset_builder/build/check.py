@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -24,7 +25,17 @@ from dataset_builder.dataset.records import (
     Response,
     VerdictReview,
 )
-from dataset_builder.dataset.tables import CONFIG_BY_NAME, DEFAULT_CONFIG, TEST, constants_of, splits_of, stored_schema
+from dataset_builder.dataset.tables import (
+    CONFIG_BY_NAME,
+    DEFAULT_CONFIG,
+    TEST,
+    Constants,
+    alike_in,
+    constants_of,
+    split_of_model,
+    splits_of,
+    stored_schema,
+)
 from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import InputError, Problem
 from dataset_builder.generation.similarity import read_existing
@@ -42,9 +53,15 @@ def check_folder(folder: Path) -> list[Problem]:
     if problems:
         # Records read from broken files would only repeat the same faults in other words.
         return sorted(problems)
-    records = read_records(built)
+    records = _read_records(built)
+    answers = _Answers(built)
     return sorted(
-        [*check_records(records), *_derived(built, records), *_canary(built, records), *_constants(built, records)]
+        [
+            *check_records(records, answers),
+            *_derived(built, records, answers.models),
+            *_canary(built, records),
+            *_constants(built, constants_of(records) | ({"responses": answers.alike} if answers.alike else {})),
+        ]
     )
 
 
@@ -128,9 +145,8 @@ def _canary(built: BuiltDataset, records: Records) -> Iterator[Problem]:
     # Answers repeat the requests; that their canary is the case's is checked with the other records.
 
 
-def _constants(built: BuiltDataset, records: Records) -> Iterator[Problem]:
-    """What the files leave out must be what every row holds."""
-    true = constants_of(records)
+def _constants(built: BuiltDataset, true: Constants) -> Iterator[Problem]:
+    """What the files leave out must be what every row holds, which is ``true``."""
     for config, values in built.manifest.constants.items():
         for name, value in values.items():
             if name not in true.get(config, {}) or true[config][name] != value:
@@ -141,34 +157,66 @@ R = TypeVar("R", bound=Record)
 
 
 def _rows(built: BuiltDataset, config: str, split: str, record: type[R]) -> list[R]:
-    return [record(**row) for row in built.table(config, split).to_pylist()]
+    table = built.table(config, split)
+    names, columns = table.column_names, [column.to_pylist() for column in table.columns]
+    # The texts are there twice otherwise, and Arrow keeps what it has let go of.
+    del table
+    pa.default_memory_pool().release_unused()
+    return [record(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+class _Answers:
+    """The answers of a built dataset, read one model at a time: all at once they are most of the memory of a check.
+
+    Once they were read, ``models`` are those whose they are, and ``alike`` the columns of provenance that hold one
+    value in all of them.
+    """
+
+    def __init__(self, built: BuiltDataset) -> None:
+        self._built = built
+        self.models: list[str] = []
+        self.alike: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, list[Response]]]:
+        for split in self._built.splits("responses"):
+            rows = _rows(self._built, "responses", split, Response)
+            alike = alike_in(rows)
+            if rows:
+                # Equal in all answers is what is equal in these and in those before.
+                before = self.alike if self.models else alike
+                self.alike = {name: value for name, value in alike.items() if name in before and before[name] == value}
+            self.models.append(rows[0].model if rows else split)
+            yield self.models[-1], rows
+            # Before the next model's are read.
+            del rows
 
 
 def read_records(built: BuiltDataset) -> Records:
     """The records of a built dataset, as they were before it was written."""
+    return msgspec.structs.replace(_read_records(built), responses=dict(_Answers(built)))
+
+
+def _read_records(built: BuiltDataset) -> Records:
+    """The same without the answers."""
 
     def optional(config: str, record: type[R]) -> list[R]:
         return _rows(built, config, TEST, record) if TEST in built.splits(config) else []
 
-    responses: dict[str, list[Response]] = {}
-    for split in built.splits("responses"):
-        rows = _rows(built, "responses", split, Response)
-        responses[rows[0].model if rows else split] = rows
     return Records(
         cases=_rows(built, DEFAULT_CONFIG, TEST, Case),
         generated=optional("generated", GeneratedCase),
-        responses=responses,
         gates=optional("gates", GateVerdict),
         case_reviews=optional("human_case_review", CaseReview),
         verdict_reviews=optional("human_verdict_review", VerdictReview),
     )
 
 
-def _derived(built: BuiltDataset, records: Records) -> Iterator[Problem]:
+def _derived(built: BuiltDataset, records: Records, models: Iterable[str]) -> Iterator[Problem]:
     """The splits must be what the records give, no case missing from one or standing in two."""
     expected: dict[str, Any] = {data_path(s.config, s.split): s.table for s in splits_of(records)}
-    for name in sorted(expected.keys() ^ {n for n in built.manifest.files if n.startswith("data/")}):
-        yield Problem(name, "is missing" if name in expected else "holds a split that the cases do not give")
+    names = expected.keys() | {data_path("responses", split_of_model(model)) for model in models}
+    for name in sorted(names ^ {n for n in built.manifest.files if n.startswith("data/")}):
+        yield Problem(name, "is missing" if name in names else "holds a split that the cases do not give")
     for name, table in expected.items():
         config, split = name.removeprefix("data/").removesuffix(".parquet").split("/")
         if config.startswith("by_") and name in built.manifest.files and not built.table(config, split).equals(table):

@@ -110,11 +110,17 @@ def constants_of(records: Records) -> dict[str, dict[str, Any]]:
         ("human_case_review", records.case_reviews),
         ("human_verdict_review", records.verdict_reviews),
     ):
-        for name in PROVENANCE[CONFIG_BY_NAME[config].record]:
-            first = getattr(rows[0], name) if rows else None
-            if rows and all(getattr(row, name) == first for row in rows):
-                found.setdefault(config, {})[name] = first
+        if alike := alike_in(rows):
+            found[config] = alike
     return found
+
+
+def alike_in(rows: Sequence[Record]) -> dict[str, Any]:
+    """The columns of provenance that hold one value in all of some rows of a config, with that value."""
+    if not rows:
+        return {}
+    firsts = {name: getattr(rows[0], name) for name in PROVENANCE[type(rows[0])]}
+    return {name: first for name, first in firsts.items() if all(getattr(row, name) == first for row in rows)}
 
 
 def left_out(constants: Constants, config: str) -> Mapping[str, Any]:

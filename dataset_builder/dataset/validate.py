@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from dataset_builder.dataset import taxonomy
@@ -28,8 +28,11 @@ _CATEGORIES: Final = frozenset(taxonomy.ids(taxonomy.DUAL_USE_CATEGORIES))
 _DIMENSION_VALUES: Final = {d.id: frozenset(taxonomy.ids(d.values)) for d in taxonomy.DIMENSIONS}
 
 
-def check_records(records: Records) -> list[Problem]:
-    """Every problem in some records: ids, labels, keys between tables, and what must agree."""
+def check_records(records: Records, responses: Iterable[tuple[str, Sequence[Response]]] | None = None) -> list[Problem]:
+    """Every problem in some records: ids, labels, keys between tables, and what must agree.
+
+    ``responses`` are the answers of each model where ``records`` has none: read one model at a time, as they are many.
+    """
     cases = {case.case_id: case for case in records.cases}
     generated = {case.case_id: case for case in records.generated}
     problems = [
@@ -39,11 +42,15 @@ def check_records(records: Records) -> list[Problem]:
     for case in records.cases:
         problems += _case("cases", case)
     problems += _generated(records.generated, cases)
-    for slug, rows in records.responses.items():
+    answered: set[tuple[str, str]] = set()
+    for slug, rows in records.responses.items() if responses is None else responses:
         where = f"responses of {slug}"
         problems += _duplicates(where, (row.case_id for row in rows))
+        answered.update((slug, row.case_id) for row in rows)
         for row in rows:
             problems += _response(where, slug, row, cases.get(row.case_id))
+        # Where answers are read as they are asked for, there is no need to hold two models' at once.
+        del rows
     known = cases | generated
     problems += _duplicates("gates", (f"{g.case_id} {g.gate} {g.stage}" for g in records.gates))
     for gate in records.gates:
@@ -51,7 +58,6 @@ def check_records(records: Records) -> list[Problem]:
     problems += _duplicates("human_case_review", (f"{r.case_id} {r.reviewer}" for r in records.case_reviews))
     for review in records.case_reviews:
         problems += _reviewed(review, known)
-    answered = {(slug, row.case_id) for slug, rows in records.responses.items() for row in rows}
     problems += _duplicates(
         "human_verdict_review", (f"{r.case_id} {r.model} {r.reviewer}" for r in records.verdict_reviews)
     )
