@@ -23,6 +23,8 @@ from benchmarks.measure import run
 SERVER = Path(__file__).resolve().parents[1] / "tests" / "support" / "chat_server.py"
 CONCURRENCY = 64
 CASES = 640
+# Of a set, and its requests over all of them.
+MODELS, SET_CASES = 8, 896
 # What is asked of the figures; the program fails where one is missed.
 OF_IDEAL, OF_INSPECT, GROWTH_KIB = 0.9, 10.0, 1.0
 
@@ -132,6 +134,63 @@ def inspect(url: str, cases: int) -> None:
     print(seconds)
 
 
+def ours_set(url: str, cases: int) -> None:
+    """Collect a set of models as ``eval set`` does, 64 requests at once over all of them; prints the seconds."""
+    from dataset_builder.build.build import build_dataset
+    from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.sources import read_source
+    from eval.sets.collect import plan_set
+    from eval.sets.file import planned_runs, read_set
+
+    with tempfile.TemporaryDirectory() as folder:
+        place, file = Path(folder), Path(folder) / "set.yaml"
+        models = "".join(f"  - {{model: m{n}, base_url: '{url}', price: [0, 0]}}\n" for n in range(MODELS))
+        limits = f"limits:\n  localhost: {{concurrency: {CONCURRENCY}}}\n"
+        file.write_text(f"shared: {{limit: {cases // MODELS}}}\n{limits}models:\n{models}")
+        read = read_source("starter")
+        build_dataset(read.records, [read.source], place / "dataset")
+        dataset = locate_dataset(place / "dataset")
+        planned = planned_runs(read_set(file), file, dataset.name, place / "runs")
+        runs = plan_set(planned, file, dataset, None, None)
+        start = time.perf_counter()
+        stopped = runs.collect()
+        seconds = time.perf_counter() - start
+        assert stopped is None, stopped
+        assert all(len(run.folder.answers) == cases // MODELS and not run.ended for run in runs.runs)
+    print(seconds)
+
+
+def inspect_set(url: str, cases: int) -> None:
+    """The same queries to as many models with Inspect's ``eval_set``; each may have 64 requests at once."""
+    from inspect_ai import Task, eval_set
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import get_model
+    from inspect_ai.solver import generate
+
+    from dataset_builder.sources import read_source
+
+    queries = [case.user_query for case in read_source("starter").records.cases][: cases // MODELS]
+    task = Task(dataset=[Sample(input=text) for text in queries], solver=generate())
+    models = [get_model(f"openai-api/bench/m{n}", base_url=url, api_key="none") for n in range(MODELS)]
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        done, logs = eval_set(
+            [task],
+            log_dir=out,
+            model=models,
+            max_connections=CONCURRENCY,
+            max_samples=CONCURRENCY,
+            max_tasks=MODELS,
+            max_tokens=8000,
+            temperature=0,
+            display="none",
+        )
+        seconds = time.perf_counter() - start
+        assert done, [log.error for log in logs]
+        assert len(logs) == MODELS
+    print(seconds)
+
+
 def rate(who: str, url: str, cases: int = CASES) -> float:
     """Answers a second of one collector."""
     seconds = float(run("-m", "benchmarks.collect", who, url, str(cases)).output.splitlines()[-1])
@@ -151,6 +210,12 @@ def main() -> int:
     print(f"answers after 50 ms: {mine:.0f} a second; one shared httpx pool {pool:.0f}; Inspect {theirs:.1f}")
     print(f"  {mine / theirs:.1f} times Inspect, {mine / pool:.1f} times the shared pool")
     missed += ["50 ms"] * (mine / theirs < OF_INSPECT)
+    with server(0.05) as url:
+        mine, theirs = (rate(who, url, SET_CASES) for who in ("ours_set", "inspect_set"))
+    print(
+        f"a set of {MODELS} models, {SET_CASES} queries in all, answers after 50 ms: {mine:.0f} a second; "
+        f"Inspect's eval-set {theirs:.1f}: {mine / theirs:.1f} times"
+    )
     few, many = 1_000, 10_000
     with server(0.0, chars=8_000) as url:
         small, large = (run("-m", "benchmarks.collect", "ours", url, str(n)).peak_mib for n in (few, many))
@@ -167,6 +232,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) == 4:
-        {"ours": ours, "shared_pool": shared_pool, "inspect": inspect}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+        work = {f.__name__: f for f in (ours, shared_pool, inspect, ours_set, inspect_set)}
+        work[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
     else:
         sys.exit(main())
