@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -17,6 +17,7 @@ from dataset_builder.models.providers import Endpoint
 NEW_TOKEN_FIELD: Final = "max_completion_tokens"  # noqa: S105 - the name of a field
 # What is written down of a request that went out without the temperature that it was to have.
 NO_TEMPERATURE: Final = "no temperature"
+NO_SCHEMA: Final = "no schema"
 _UNSUPPORTED: Final = re.compile(
     r"\b(?:unsupported|not supported|instead|unrecogni[sz]ed|unknown|deprecated|not permitted|unexpected"
     r"|not allowed)\b",
@@ -174,6 +175,15 @@ class Dialect:
         if self.token_field == NEW_TOKEN_FIELD or NEW_TOKEN_FIELD not in said:
             return False
         return fault.parameter == self.token_field or _UNSUPPORTED.search(said) is not None
+
+    def said(self, names: Collection[str]) -> Dialect:
+        """This dialect with changes that have a name: ``max_completion_tokens``, ``no temperature``, ``no schema``."""
+        return replace(
+            self,
+            token_field=NEW_TOKEN_FIELD if NEW_TOKEN_FIELD in names else self.token_field,
+            takes_temperature=self.takes_temperature and NO_TEMPERATURE not in names,
+            takes_schema=self.takes_schema and NO_SCHEMA not in names,
+        )
 
     def departures(self, plain: Dialect) -> tuple[str, ...]:
         """How a request in this dialect differs from one in the dialect that the provider is known for."""

@@ -201,9 +201,12 @@ def run(
             click.echo(line)
     statuses = Counter(folder.statuses().values())
     report(run=folder.path, model=folder.settings.model, statuses=statuses, cost=_spent(folder))
+    told = why_all_failed(folder)
     if stopped:
+        for line in told:
+            click.echo(line, err=True)
         raise StoppedEarlyError(stopped)
-    if told := why_all_failed(folder):
+    if told:
         for line in told:
             click.echo(line, err=True)
         raise SystemExit(1)
@@ -233,7 +236,8 @@ def _collect_by_batch(
     if queries or plan.in_batch:
         with stoppable(KEPT), queue_of(choice.endpoint, choice.secret_headers) as queue, folder.writing():
             texts = {query.case_id: query.text for query in plan.every_query()}
-            work = BatchWork(folder, queue, choice, Questions(folder, queries, texts, choice), click.echo)
+            questions = Questions(folder, plan.queries, texts, choice, asks=not way.cancel)
+            work = BatchWork(folder, queue, choice, questions, click.echo)
             if way.cancel:
                 work.cancel()
             else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from dataset_builder.models.answer import ChatAnswer
-from dataset_builder.work.asking import ReplyStatus, Try
+from dataset_builder.work.asking import Prompt, ReplyStatus, Try
 from dataset_builder.work.cost import VERDICT_TOKENS
 from eval.judges.interface import Judge, JudgeTask, QueuedJudge
 from eval.runs.batches import Asked, BatchRecord, Unread, batches_of, in_batches
@@ -42,6 +42,7 @@ class VerdictQuestions:
     ) -> None:
         self.whose: tuple[str, str] | None = (judge.name, judge.rubric)
         self.max_tokens: int = judge.settings["max_tokens"]
+        self.shape = judge.request_of(Prompt("", ()))
         self._run, self._judge = run, judge
         self._waiting = list(waiting)
         self._task_of, self._keep = task_of, keep
@@ -75,6 +76,12 @@ class VerdictQuestions:
             told = found.ended(Try(ReplyStatus.UNREADABLE, None, None, None, (first.cost,), True) if first else None)
             self._keep(self._judge.verdict_of(case_id, record.hashes[number], told))
         return unread
+
+    def again(self, case_id: str) -> bool:
+        """Whether a question that was refused goes again."""
+        if self._asks:
+            self._waiting.append(case_id)
+        return self._asks
 
     def _unread_before(self, mark: str | None) -> dict[str, Unread]:
         """The cases whose newest reply before that batch could not be read."""

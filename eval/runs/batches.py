@@ -22,8 +22,9 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.batches.calls import NotMadeError
 from dataset_builder.models.batches.queues import BatchQueue, BatchState, HandedIn
+from dataset_builder.models.faults import ProviderFault
 from dataset_builder.models.replies.usage import completed
-from dataset_builder.models.request import ChatRequest
+from dataset_builder.models.request import NO_SCHEMA, ChatRequest, Dialect
 from dataset_builder.storage.files import now, write_file
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
@@ -60,6 +61,10 @@ class BatchRecord(Part, frozen=True, kw_only=True, omit_defaults=True):
     whose: Annotated[tuple[Line, Line] | None, about("The judge and its rubric; null for the run's model.")] = None
     codes: Annotated[tuple[Line, ...], about("The code that the judge's reply to each request must carry.")] = ()
     hashes: Annotated[tuple[Hash, ...], about("SHA-256 of each answer that the judge was shown.")] = ()
+    adapted: Annotated[
+        tuple[Line, ...], about("What was sent otherwise than the settings say, as `adapted` of an answer.")
+    ] = ()
+    wanted: Annotated[tuple[Line, ...], about("What else the server wants otherwise, as its refusals say.")] = ()
     unread: Annotated[dict[str, Unread], about("Replies that could not be read, by case.")] = msgspec.field(
         default_factory=dict
     )
@@ -138,6 +143,8 @@ class Matter(Protocol):
     max_tokens: int
     # Tokens of a reply, from and to, for the estimate.
     reply_tokens: tuple[int, int]
+    # A request without its words.
+    shape: ChatRequest
 
     def asked(self) -> Iterable[Asked]:
         """What has to be handed in now, each once."""
@@ -145,6 +152,10 @@ class Matter(Protocol):
 
     def keep(self, record: BatchRecord, replies: Iterator[tuple[int, ChatAnswer]]) -> dict[str, Unread]:
         """Keep the replies to a batch's requests, by their numbers; returns those that are to be asked once more."""
+        ...
+
+    def again(self, case_id: str) -> bool:
+        """Whether a request that the server refused as it was goes again in other words."""
         ...
 
 
@@ -203,7 +214,8 @@ class BatchWork:
                     self.tell(f"Batch {found}: found again")
 
     def _hand_in_new(self) -> None:
-        for asked, mark, lines in self._parts(self.matter.asked()):
+        adapted = self._adapted()
+        for asked, mark, lines in self._parts(self.matter.asked(), self.queue.dialect.said(adapted)):
             lengths = (one.request.chars for one in asked)
             cost = self.choice.estimate(lengths, self.matter.max_tokens, self.matter.reply_tokens).cost
             record = BatchRecord(
@@ -214,18 +226,24 @@ class BatchWork:
                 whose=self.matter.whose,
                 codes=tuple(one.code for one in asked if one.code),
                 hashes=tuple(one.response_hash for one in asked if one.response_hash),
+                adapted=adapted,
             )
             self._hand_in(record, lines)
 
-    def _parts(self, every: Iterable[Asked]) -> Iterator[tuple[list[Asked], str, list[bytes]]]:
+    def _adapted(self) -> tuple[str, ...]:
+        """How requests are sent otherwise than usual, as the server was found to want them."""
+        mine = (one for one in batches_of(self.run) if one.whose == self.matter.whose)
+        return tuple(dict.fromkeys(name for one in mine for name in (*one.adapted, *one.wanted)))
+
+    def _parts(self, every: Iterable[Asked], dialect: Dialect) -> Iterator[tuple[list[Asked], str, list[bytes]]]:
         """The requests in parts that fit a batch, each with its mark and its lines."""
         mark, part, lines, size = secrets.token_hex(6), list[Asked](), list[bytes](), 0
         for asked in every:
-            line = self.queue.line(_name(mark, len(part)), asked.request)
+            line = self.queue.line(_name(mark, len(part)), asked.request, dialect)
             if part and (len(part) == self.queue.most_requests or size + len(line) > self.queue.most_bytes):
                 yield part, mark, lines
                 mark, part, lines, size = secrets.token_hex(6), [], [], 0
-                line = self.queue.line(_name(mark, 0), asked.request)
+                line = self.queue.line(_name(mark, 0), asked.request, dialect)
             part.append(asked)
             lines.append(line)
             size += len(line) + 1
@@ -244,9 +262,30 @@ class BatchWork:
 
     def _take_in(self, record: BatchRecord, state: BatchState) -> None:
         """Keep every answer of a batch that has ended; a request that it lost is a failure with that reason."""
-        unread = self.matter.keep(record, self._replies(record, state))
-        self._note(msgspec.structs.replace(record, ended=state.status or "ended", unread=unread))
+        wanted = dict[str, None]()
+        unread = self.matter.keep(record, self._accepted(record, self._replies(record, state), wanted))
+        ended = state.status or "ended"
+        self._note(msgspec.structs.replace(record, ended=ended, unread=unread, wanted=tuple(wanted)))
         self.tell(f"Batch {record.id}: {state.status}, taken in")
+        if wanted:
+            self.tell(f"Batch {record.id}: what the server refused goes again with {', '.join(wanted)}")
+
+    def _accepted(
+        self, record: BatchRecord, replies: Iterator[tuple[int, ChatAnswer]], wanted: dict[str, None]
+    ) -> Iterator[tuple[int, ChatAnswer]]:
+        """The replies but for refusals of a field, whose requests go again as the server wants them (``wanted``)."""
+        plain = self.queue.dialect
+        used = plain.said(record.adapted)
+        for number, reply in replies:
+            new = None
+            if reply.status == PROVIDER_ERROR:
+                fault = ProviderFault(reply.error or "", retryable=False, http_status=reply.http_status)
+                new = used.adapted(self.matter.shape, fault)
+            if new is None or new.stream or not self.matter.again(record.case_ids[number]):
+                yield number, reply
+                continue
+            names = (*new.departures(plain), *(() if new.takes_schema else (NO_SCHEMA,)))
+            wanted |= dict.fromkeys(name for name in names if name not in record.adapted)
 
     def _replies(self, record: BatchRecord, state: BatchState) -> Iterator[tuple[int, ChatAnswer]]:
         names = {_name(record.mark, number): number for number in range(len(record.case_ids))}
@@ -283,16 +322,21 @@ def wait_for(looks: Sequence[Callable[[], bool]], poll: float, sleep: Callable[[
 class Questions:
     """A run's questions to its model as a matter; ``queries`` are those without an answer and in no batch.
 
-    ``texts`` are the queries of all cases of the run.
+    ``texts`` are the queries of all cases of the run. Without ``asks`` nothing is handed in.
     """
 
     whose: Whose = None
     reply_tokens = ANSWER_TOKENS
 
-    def __init__(self, run: RunFolder, queries: Sequence[Query], texts: dict[str, str], choice: ModelChoice) -> None:
+    def __init__(
+        self, run: RunFolder, queries: Sequence[Query], texts: dict[str, str], choice: ModelChoice, *, asks: bool = True
+    ) -> None:
+        self.shape = request_of(run.settings, Query("", ""))
         self.max_tokens = run.settings.token_limit
         self._run = run
-        self._waiting = list(queries)
+        self._waiting = list(queries) if asks else []
+        self._known = {query.case_id: query for query in queries}
+        self._asks = asks
         self._texts = texts
         self._price = choice.known_price
 
@@ -310,11 +354,23 @@ class Questions:
         """Keep each answer."""
         while some := list(islice(replies, _AT_ONCE)):
             # After a kill some are in the run already, word for word.
-            self._run.append_new([self._answer(record.case_ids[number], reply) for number, reply in some])
+            self._run.append_new([self._answer(record, number, reply) for number, reply in some])
         return {}
 
-    def _answer(self, case_id: str, reply: ChatAnswer) -> Answer:
+    def again(self, case_id: str) -> bool:
+        """Whether a question that was refused goes again: one that insists may not be known any more."""
+        query = self._known.get(case_id)
+        if query is None and self._run.settings.pressure is None:
+            query = Query(case_id, self._texts[case_id])
+        if query is None or not self._asks:
+            return False
+        self._waiting.append(query)
+        return True
+
+    def _answer(self, record: BatchRecord, number: int, reply: ChatAnswer) -> Answer:
+        case_id = record.case_ids[number]
         text = self._texts[case_id]
+        reply = msgspec.structs.replace(reply, adapted=record.adapted)
         paid = reply.status != PROVIDER_ERROR
         if paid:
             said = len(reply.text) + len(reply.reasoning or "")

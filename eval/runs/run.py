@@ -170,7 +170,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
         """What differs in ``other`` of all that decides an answer, one problem a setting."""
         pairs = {name: (getattr(self.settings, name), getattr(other.settings, name)) for name in Run.__struct_fields__}
         pairs["cases_hash"] = self.dataset.cases_hash, other.dataset.cases_hash
-        return [Problem(name, _compare(*pair)) for name, pair in pairs.items() if pair[0] != pair[1]]
+        return [Problem(name, _compare(name, *pair)) for name, pair in pairs.items() if pair[0] != pair[1]]
 
     def is_within(self, other: RunRecord) -> bool:
         """Whether this run asked all cases of its dataset, and ``other`` asks all of one that holds them and more."""
@@ -189,8 +189,9 @@ class RunRecord(Part, frozen=True, kw_only=True):
         return next((one for one in self.judges if one.key == unknown.key), unknown)
 
 
-def _compare(mine: Any, theirs: Any) -> str:
-    if isinstance(mine, tuple):
+def _compare(name: str, mine: Any, theirs: Any) -> str:
+    if name == "case_ids":
         common = len(set(mine) & set(theirs))
         return f"{counted(len(mine), 'case')} there, {len(theirs)} asked for now, {common} in common"
+    mine, theirs = (list(value) if isinstance(value, tuple) else value for value in (mine, theirs))
     return f"{mine!r} there, {theirs!r} asked for now"

@@ -195,7 +195,7 @@ class RunSet:
             queue = opened.enter_context(queue_of(plan.choice.endpoint, plan.choice.secret_headers))
             opened.enter_context(plan.run.writing())
             texts = {query.case_id: query.text for query in plan.every_query()}
-            questions = Questions(plan.run, () if cancel else plan.queries, texts, plan.choice)
+            questions = Questions(plan.run, plan.queries, texts, plan.choice, asks=not cancel)
             work = BatchWork(plan.run, queue, plan.choice, questions, lambda line: tell(f"{run.name}: {line}"))
             if cancel:
                 work.cancel()

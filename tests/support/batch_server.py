@@ -57,6 +57,8 @@ class BatchServer(LoopbackServer):
         self.cut_off = False
         self.refuses: tuple[int, str] | None = None
         self.stops_at_look = False
+        # Fields that no request of a batch may hold.
+        self.refuses_fields: tuple[str, ...] = ()
         # For ordinary requests, where they are answered otherwise.
         self.direct: Answer | None = None
         self._lock = threading.Lock()
@@ -176,7 +178,7 @@ class BatchServer(LoopbackServer):
     def _outputs(self, batch: Batch) -> tuple[bytes, bytes]:
         good, bad = [], []
         for name, body in batch.requests.items():
-            found = self.answer(body["messages"][-1]["content"])
+            found = self._found(body)
             if batch.status == "cancelled":
                 found = Failed(expired=True)
             if isinstance(found, str):
@@ -188,10 +190,17 @@ class BatchServer(LoopbackServer):
                 bad.append({"custom_id": name, "response": {"status_code": found.status, "body": error}, "error": None})
         return _lines(good), _lines(bad)
 
+    def _found(self, body: dict[str, Any]) -> str | Failed:
+        for name in self.refuses_fields:
+            if name in body:
+                instead = ". Use 'max_completion_tokens' instead" if name == "max_tokens" else ""
+                return Failed(400, f"Unsupported parameter: '{name}' is not supported with this model{instead}.")
+        return self.answer(body["messages"][-1]["content"])
+
     def _results(self, batch: Batch) -> bytes:
         lines: list[dict[str, Any]] = []
         for name, body in batch.requests.items():
-            found = self.answer(body["messages"][-1]["content"])
+            found = self._found(body)
             result: dict[str, Any]
             if batch.status == "cancelled":
                 result = {"type": "canceled"}
@@ -200,7 +209,8 @@ class BatchServer(LoopbackServer):
             elif found.lost:
                 continue
             else:
-                error = {"type": "error", "error": {"type": "api_error", "message": found.message}}
+                kind = "invalid_request_error" if found.status == 400 else "api_error"
+                error = {"type": "error", "error": {"type": kind, "message": found.message}}
                 result = {"type": "expired"} if found.expired else {"type": "errored", "error": error}
             lines.append({"custom_id": name, "result": result})
         return _lines(lines)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
+
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.models.answer import ChatAnswer, read_kept
 from dataset_builder.models.batches.queues import (
@@ -28,7 +30,7 @@ from dataset_builder.models.batches.queues import (
     objects_in,
 )
 from dataset_builder.models.providers import Endpoint
-from dataset_builder.models.request import ChatRequest
+from dataset_builder.models.request import ChatRequest, Dialect
 from dataset_builder.net.secret import ApiKey
 
 _API: Final = "/v1beta"
@@ -52,8 +54,10 @@ class GeminiQueue(Queue):
         native = replace(endpoint.provider, base_url=root, key_header="x-goog-api-key")
         super().__init__(replace(endpoint, provider=native), headers, **waiting)
 
-    def line(self, name: str, request: ChatRequest) -> bytes:
+    def line(self, name: str, request: ChatRequest, dialect: Dialect) -> bytes:
         """One request of the file."""
+        if not dialect.takes_schema:
+            request = msgspec.structs.replace(request, schema=None)
         return json.dumps({_NAME: name, "request": native_request(request)}).encode()
 
     def submit(self, lines: Sequence[bytes], mark: str) -> str:

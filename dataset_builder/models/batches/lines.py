@@ -10,6 +10,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.models.answer import ChatAnswer, read_kept
 
 NAME: Final = "custom_id"
+_BAD_REQUEST: Final = 400
 
 
 def openai_line(line: Mapping[str, Any]) -> ChatAnswer:
@@ -32,7 +33,10 @@ def anthropic_line(line: Mapping[str, Any]) -> ChatAnswer:
     if isinstance(result, dict) and kind == "succeeded":
         return read_kept(result.get("message"))
     if isinstance(result, dict) and kind == "errored":
-        return read_kept({"error": result.get("error") or "no explanation"})
+        error = result.get("error") or "no explanation"
+        inner = error.get("error") if isinstance(error, dict) else None
+        refused = isinstance(inner, dict) and inner.get("type") == "invalid_request_error"
+        return read_kept({"error": error}, _BAD_REQUEST if refused else 200)
     if kind in ("canceled", "cancelled", "expired"):
         return ChatAnswer(status=PROVIDER_ERROR, error=f"the batch has {kind} it")
     raise InputError(f"result is of the unknown type {str(kind)[:40]!r}")

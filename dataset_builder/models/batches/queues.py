@@ -68,8 +68,13 @@ class BatchQueue(Protocol):
         """Close it."""
         ...
 
-    def line(self, name: str, request: ChatRequest) -> bytes:
+    def line(self, name: str, request: ChatRequest, dialect: Dialect) -> bytes:
         """One request of that name in the queue's form, without a line end."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its provider is known to want requests."""
         ...
 
     def submit(self, lines: Sequence[bytes], mark: str) -> str:
@@ -119,8 +124,12 @@ class Queue:
                 return
             more = f"&{cursor}={quote(id_in(found[-1]), safe='')}"
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        dialect = Dialect(self._endpoint.provider.token_field)
+    @property
+    def dialect(self) -> Dialect:
+        """How its provider is known to want requests."""
+        return Dialect(self._endpoint.provider.token_field)
+
+    def _body(self, request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(request.encode(self._endpoint, dialect))
         # A batch is never a stream.
         body.pop("stream", None)
@@ -133,10 +142,10 @@ class OpenAIQueue(Queue):
     most_requests = 50_000
     most_bytes = 190 * 2**20
 
-    def line(self, name: str, request: ChatRequest) -> bytes:
+    def line(self, name: str, request: ChatRequest, dialect: Dialect) -> bytes:
         """One request as a line of the input file."""
         url = "/v1/chat/completions"
-        return json.dumps({NAME: name, "method": "POST", "url": url, "body": self._body(request)}).encode()
+        return json.dumps({NAME: name, "method": "POST", "url": url, "body": self._body(request, dialect)}).encode()
 
     def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Upload the file, then make the batch."""
@@ -193,9 +202,9 @@ class AnthropicQueue(Queue):
     most_requests = 100_000
     most_bytes = 250 * 2**20
 
-    def line(self, name: str, request: ChatRequest) -> bytes:
+    def line(self, name: str, request: ChatRequest, dialect: Dialect) -> bytes:
         """One request of the batch."""
-        return json.dumps({NAME: name, "params": self._body(request)}).encode()
+        return json.dumps({NAME: name, "params": self._body(request, dialect)}).encode()
 
     def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Make the batch."""

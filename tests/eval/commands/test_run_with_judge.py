@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import InputError
+from dataset_builder.work.stopping import StoppedEarlyError
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
 from tests.support.chat_server import ChatServer, answer, error
@@ -174,3 +175,13 @@ def test_a_limit_of_tokens_that_fits_is_named_whole_at_the_end(dataset: str, tmp
     assert done.exit_code == 1, done.output
     helps = "What helps: a new run with --max-tokens 4096, or a model with a longer context."
     assert done.output.splitlines()[-1].endswith(helps)
+
+
+def test_a_run_that_stops_as_all_is_refused_says_why_too(dataset: str, tmp_path: Path) -> None:
+    with ChatServer(lambda _: error(400, "not today")) as model:
+        base = (*at_no_cost(model, dataset, tmp_path / "run"), "--concurrency", "1", "--stop", "END")
+        done = run(*base)
+        assert isinstance(done.exception, StoppedEarlyError)
+        assert "  5 times provider_error (HTTP 400: not today). What helps: mend what the server says" in done.output
+        other = run(*base, "--stop", "STOP")
+        assert "stop: ['END'] there, ['END', 'STOP'] asked for now" in str(other.exception)

@@ -158,6 +158,17 @@ def test_a_hand_in_that_was_cut_off_is_found_again_and_nothing_is_paid_for_twice
     assert reasons(out) == {None: N}
 
 
+@pytest.mark.parametrize("api", APIS)
+def test_a_judge_that_takes_no_temperature_is_asked_without(out: Path, api: str) -> None:
+    with BatchServer(helps) as server:
+        server.refuses_fields = ("temperature",)
+        done = judge(server, out, api)
+        assert done.exit_code == 0, (done.output, done.exception)
+        assert "goes again with no temperature" in done.output
+        assert [len(batch.requests) for batch in server.batches.values()] == [N, N]
+    assert reasons(out) == {None: N}
+
+
 def test_a_batch_can_be_ended(out: Path) -> None:
     with BatchServer(helps) as server:
         server.cut_off = True

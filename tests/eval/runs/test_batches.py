@@ -207,3 +207,26 @@ def test_output_of_another_batch_is_not_taken_in(dataset: OpenedDataset, tmp_pat
     assert RunFolder.open(out).answers == {}
     (out / FILE).write_text("{")
     assert isinstance(run(server, dataset, out, "openai").exception, DataError)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_field_that_the_model_refuses_is_left_out_in_a_second_batch(
+    dataset: OpenedDataset, tmp_path: Path, api: str
+) -> None:
+    n = len(dataset.built.cases())
+    with BatchServer() as server:
+        # OpenAI names one field at a time.
+        server.refuses_fields = ("temperature",) if api == "anthropic" else ("temperature", "max_tokens")
+        done = run(server, dataset, tmp_path / "r", api)
+        assert done.exit_code == 0, (done.output, done.exception)
+        bodies = [next(iter(batch.requests.values())) for batch in server.batches.values()]
+        assert [len(batch.requests) for batch in server.batches.values()] == [n] * (len(server.refuses_fields) + 1)
+        assert "temperature" not in bodies[-1]
+        assert bodies[-1].get("max_tokens" if api == "anthropic" else "max_completion_tokens") == 8000
+        assert f"Sent without a temperature, which the server refuses: {n} requests." in done.output
+        # What was learned holds for what is asked later.
+        server.answer = lambda query: Failed()
+        (tmp_path / "r" / "responses.jsonl").unlink()
+        run(server, dataset, tmp_path / "r", api)
+        assert "temperature" not in next(iter(list(server.batches.values())[-1].requests.values()))
+    assert statuses(tmp_path / "r") == {"provider_error": n}
