@@ -20,6 +20,7 @@ from dataset_builder.net.fetch import cache_folder
 from dataset_builder.storage.files import new_file
 from space.store.additions import NOTHING_MORE, Additions
 from space.store.tables import LAYOUT, SCHEMA, Progress, fill
+from space.store.words import SCHEMA as WORDS
 
 # Nothing here has to survive a crash: an unfinished file is thrown away.
 _FAST: Final = """
@@ -67,7 +68,7 @@ def _build(built: BuiltDataset, path: Path, progress: Progress, more: Additions)
     with new_file(path) as part:
         database = sqlite3.connect(part, isolation_level=None)
         try:
-            database.executescript(_FAST + SCHEMA)
+            database.executescript(_FAST + SCHEMA + WORDS)
             database.execute("INSERT INTO search (search, rank) VALUES ('hashsize', ?)", [_INDEX_MEMORY])
             database.execute("BEGIN")
             fill(database, built, progress, more)

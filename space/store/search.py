@@ -82,26 +82,23 @@ def fold(word: str) -> str:
 
 
 def match_expression(
-    search: Search, tags: Mapping[str, Mapping[str, str]], begins: Callable[[str], Iterable[str]]
+    search: Search, tags: Mapping[str, Mapping[str, str]], also: Callable[[Term], Iterable[str]] = lambda term: ()
 ) -> str | None:
     """The FTS5 expression of a search; None where it asks for nothing.
 
     ``tags`` gives for each facet and value the word of the ``tags`` column that stands for it;
-    ``begins`` gives the words of the index that begin with a folded one.
+    ``also`` gives the words and phrases that find a term beside itself.
     A filter with no values asks for nothing; one whose values no transcript has is met by none.
     """
     parts = []
     for term in terms_of(search.text):
-        choices = [quoted(spaced(term.text))]
-        folded = fold(term.text)
-        if term.open and folded.isalnum() and len(folded) >= SHORTEST_PREFIX:
-            choices += [quoted(word) for word in begins(folded) if word != folded]
+        choices = dict.fromkeys(quoted(spaced(text)) for text in (term.text, *also(term)))
         parts.append(f"{{query policy response}} : ({' OR '.join(choices)})")
     for facet, values in (search.filters or {}).items():
         known = tags.get(facet, {})
-        choices = [quoted(known[value]) for value in values if value in known]
+        wanted = [quoted(known[value]) for value in values if value in known]
         if values:
-            parts.append(f"tags : ({' OR '.join(choices or [_NO_TAG])})")
+            parts.append(f"tags : ({' OR '.join(wanted or [_NO_TAG])})")
     return " AND ".join(f"({part})" for part in parts) or None
 
 

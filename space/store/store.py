@@ -2,37 +2,42 @@
 
 Every thread has a read-only connection of its own, and only what is shown is ever in memory.
 A page is found by the number of the transcript it starts after, so the last page costs what the
-first one does; the count of what a search finds stops at ``COUNT_CAP`` for the same reason.
+first one does; the count of what a search finds stops at ``COUNT_CAP`` for the same reason. What words find
+stands in the order of how well it fits, case by case; the order of the latest searches is kept.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from dataset_builder.dataset.records import Case
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL
 from dataset_builder.errors import InputError
-from space.store.search import Search, match_expression
+from space.store.search import Search, match_expression, terms_of
 from space.store.tables import NOBODY
-from space.store.transcript import HEAD, Found, HumanLabel, JudgeEntry, OtherVerdict, Transcript
+from space.store.transcript import FACETS, HEAD, Found, HumanLabel, JudgeEntry, OtherVerdict, Transcript
+from space.store.words import Reading, read
 
 PAGE_SIZE: Final = 20
 COUNT_CAP: Final = 25_000
 # How many answers are read at once where all are wanted.
 WALKED: Final = 200
-# How many words a half-typed one stands for, the commonest first.
-MAX_WORDS: Final = 24
-_LAST: Final = "\U0010ffff"
-
+# How many searches are kept, each with the numbers that it finds.
+_KEPT: Final = 64
+# The request and the rule say more of what a case is about than an answer does, and the tags nothing.
+_RANK: Final = "SELECT rowid, bm25(search, 4.0, 4.0, 1.0, 0.0) FROM search WHERE search MATCH ? LIMIT ?"
 
 _COLUMNS: Final = (
     "t.no, c.case_id, m.slug, {response}, {reasoning}, v.response_type, v.engages, v.harm, v.unscored_reason, "
@@ -51,6 +56,11 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._mine = threading.local()
+        self._codes: dict[int, dict[str, tuple[list[str], NDArray[np.int16]]]] = {}
+        self._coding = threading.Lock()
+        self._ranked = lru_cache(_KEPT)(self._rank)
+        self._found = lru_cache(_KEPT)(self._find_all)
+        self.reading = lru_cache(_KEPT)(self._read)
         try:
             meta = dict(self._all("SELECT key, value FROM meta"))
             self.total = int(meta["transcripts"])
@@ -89,24 +99,42 @@ class Store:
         """For each facet how many transcripts have each value, by the verdicts of a judge."""
         return self._counts.get(self._judge_no(judge), {})
 
+    def counts_of(self, search: Search) -> Mapping[str, Mapping[str, int]]:
+        """For each facet how many answers each value has among those that all else of a search finds.
+
+        Without words and filters, and where too many are found to count them, as ``counts``.
+        """
+        filters = {facet: values for facet, values in (search.filters or {}).items() if values}
+        found: dict[str, Mapping[str, int]] = {}
+        for facet in FACETS:
+            others = {name: values for name, values in filters.items() if name != facet.id}
+            expression = self._expression(replace(search, filters=others))
+            numbers = None if expression is None else self._found(expression)
+            if numbers is None:
+                found[facet.id] = self.counts(search.judge).get(facet.id, {})
+                continue
+            values, codes = self._coded(self._judge_no(search.judge)).get(facet.id, ([], np.zeros(0, np.int16)))
+            given = codes[numbers] if len(codes) else codes
+            n = np.bincount(given[given >= 0], minlength=len(values))
+            found[facet.id] = {value: int(n[place]) for place, value in enumerate(values)}
+        return found
+
     def find(self, search: Search, *, after: int | None = None, before: int | None = None) -> Found:
         """The page after (or before) a transcript's number; the first page where neither is given."""
-        expression = self._expression(search)
+        expression, ranked = self._expression(search), _is_ranked(search)
         backwards = after is None and before is not None
         bound = before if backwards else after if after is not None else 0
-        numbers = self._numbers(expression, bound or 0, backwards, PAGE_SIZE + 1)
+        numbers = self._numbers(expression, bound or 0, backwards, PAGE_SIZE + 1, ranked)
         more = len(numbers) > PAGE_SIZE
-        numbers = sorted(numbers[:PAGE_SIZE])
+        numbers = numbers[:PAGE_SIZE][:: -1 if backwards else 1]
         total, capped = self._count(expression)
-        places = ",".join("?" * len(numbers))
-        values = [self._judge_no(search.judge), *numbers]
-        rows = self._all(f"SELECT {_HEADS} WHERE t.no IN ({places}) ORDER BY t.no", values)
+        there = bool(numbers)
         return Found(
-            rows=tuple(_transcript(row) for row in rows),
+            rows=tuple(self._rows(numbers, self._judge_no(search.judge))),
             total=total,
             capped=capped,
-            before=more if backwards else bool(numbers) and self._exists(expression, numbers[0], backwards=True),
-            after=self._exists(expression, numbers[-1], backwards=False) if backwards and numbers else more,
+            before=more if backwards else there and self._exists(expression, numbers[0], ranked, backwards=True),
+            after=self._exists(expression, numbers[-1], ranked, backwards=False) if backwards and there else more,
         )
 
     def count(self, search: Search) -> tuple[int, bool]:
@@ -114,17 +142,15 @@ class Store:
         return self._count(self._expression(search))
 
     def walk(self, search: Search, *, after: int = 0, whole: bool = False, size: int = WALKED) -> Iterator[Transcript]:
-        """Everything that a search finds, in the order of its numbers from the one after ``after`` on.
+        """Everything that a search finds, in its order from the one after ``after`` on.
 
         ``whole`` gives answers and reasons as they are read alone; otherwise as they stand in lists. ``size`` are
         read at once.
         """
-        expression, judge_no = self._expression(search), self._judge_no(search.judge)
-        while numbers := self._numbers(expression, after, backwards=False, limit=size):
-            places = ",".join("?" * len(numbers))
-            columns = _WHOLE if whole else _HEADS
-            rows = self._all(f"SELECT {columns} WHERE t.no IN ({places}) ORDER BY t.no", [judge_no, *numbers])
-            yield from map(_transcript, rows)
+        expression, ranked = self._expression(search), _is_ranked(search)
+        judge_no = self._judge_no(search.judge)
+        while numbers := self._numbers(expression, after, backwards=False, limit=size, ranked=ranked):
+            yield from self._rows(numbers, judge_no, whole=whole)
             after = numbers[-1]
 
     def neighbours(self, search: Search, no: int) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
@@ -132,7 +158,7 @@ class Store:
         expression = self._expression(search)
         names: list[tuple[str, str] | None] = []
         for backwards in (True, False):
-            numbers = self._numbers(expression, no, backwards, 1)
+            numbers = self._numbers(expression, no, backwards, 1, _is_ranked(search))
             names.append(self._name(numbers[0]) if numbers else None)
         return names[0], names[1]
 
@@ -264,30 +290,74 @@ class Store:
         )
         return tuple(msgspec.json.decode(data, type=Case) for (data,) in rows)
 
+    def _read(self, text: str) -> Reading:
+        """How a search text is read."""
+        return read(text, lambda sql, values: self._all(sql, list(values)))
+
     def _expression(self, search: Search) -> str | None:
-        return match_expression(search, self._tags.get(self._judge_no(search.judge), {}), self._words)
+        reading = self.reading(search.text)
+        return match_expression(search, self._tags.get(self._judge_no(search.judge), {}), reading.of)
+
+    def _rows(self, numbers: Sequence[int], judge_no: int, *, whole: bool = False) -> list[Transcript]:
+        """Some answers in the order of the numbers given."""
+        places = ",".join("?" * len(numbers))
+        rows = self._all(f"SELECT {_WHOLE if whole else _HEADS} WHERE t.no IN ({places})", [judge_no, *numbers])
+        place = {no: at for at, no in enumerate(numbers)}
+        return sorted(map(_transcript, rows), key=lambda one: place[one.no])
+
+    def _rank(self, expression: str) -> array[int]:
+        """What words find, the case that fits best first, and of its answers the one that fits best."""
+        found = self._all(_RANK, [expression, COUNT_CAP + 1])
+        best: dict[int, float] = {}
+        for no, score in found:
+            case_no = (no - 1) // self._stride
+            best[case_no] = min(score, best.get(case_no, score))
+        found.sort(key=lambda one: (best[(one[0] - 1) // self._stride], (one[0] - 1) // self._stride, one[1], one[0]))
+        return array("q", (no for no, _ in found))
+
+    def _find_all(self, expression: str) -> NDArray[np.int32] | None:
+        """The numbers of all that is found; None where they are too many to be looked at for each facet."""
+        rows = self._all("SELECT rowid FROM search WHERE search MATCH ? LIMIT ?", [expression, COUNT_CAP + 1])
+        return None if len(rows) > COUNT_CAP else np.fromiter((no for (no,) in rows), np.int32, len(rows))
+
+    def _coded(self, judge_no: int) -> dict[str, tuple[list[str], NDArray[np.int16]]]:
+        """For each facet its values, and by the number of an answer which of them it has; -1 for none."""
+        with self._coding:
+            if judge_no not in self._codes:
+                made = {}
+                for facet, tags in self._tags.get(judge_no, {}).items():
+                    codes = np.full(self.last() + 1, -1, np.int16)
+                    for place, tag in enumerate(tags.values()):
+                        rows = self._all("SELECT rowid FROM search WHERE search MATCH ?", [f'tags : "{tag}"'])
+                        codes[np.fromiter((no for (no,) in rows), np.int64, len(rows))] = place
+                    made[facet] = (list(tags), codes)
+                self._codes[judge_no] = made
+            return self._codes[judge_no]
 
     def _judge_no(self, judge: str | None) -> int:
         return self._number.get(judge or "", 0)
 
-    def _words(self, beginning: str) -> list[str]:
-        rows = self._all(
-            "SELECT word FROM words WHERE word >= ? AND word < ? ORDER BY n DESC, word LIMIT ?",
-            [beginning, beginning + _LAST, MAX_WORDS],
-        )
-        return [word for (word,) in rows]
-
-    def _numbers(self, expression: str | None, bound: int, backwards: bool, limit: int) -> list[int]:
-        sign, order = ("<", "DESC") if backwards else (">", "ASC")
+    def _numbers(
+        self, expression: str | None, bound: int, backwards: bool, limit: int, ranked: bool = False
+    ) -> list[int]:
+        if ranked and expression is not None:
+            order = self._ranked(expression)
+            if backwards:
+                end = order.index(bound) if bound in order else len(order)
+                return order[max(0, end - limit) : end].tolist()[::-1]
+            start = order.index(bound) + 1 if bound in order else 0
+            return order[start : start + limit].tolist()
+        sign, order_by = ("<", "DESC") if backwards else (">", "ASC")
         if expression is None:
-            sql, values = f"SELECT no FROM transcripts WHERE no {sign} ? ORDER BY no {order} LIMIT ?", [bound, limit]  # noqa: S608
+            sql = f"SELECT no FROM transcripts WHERE no {sign} ? ORDER BY no {order_by} LIMIT ?"  # noqa: S608
+            values: list[Any] = [bound, limit]
         else:
-            sql = f"SELECT rowid FROM search WHERE search MATCH ? AND rowid {sign} ? ORDER BY rowid {order} LIMIT ?"  # noqa: S608
-            values = [expression, bound, limit]  # type: ignore[list-item]
+            sql = f"SELECT rowid FROM search WHERE search MATCH ? AND rowid {sign} ? ORDER BY rowid {order_by} LIMIT ?"  # noqa: S608
+            values = [expression, bound, limit]
         return [no for (no,) in self._all(sql, values)]
 
-    def _exists(self, expression: str | None, bound: int, *, backwards: bool) -> bool:
-        return bool(self._numbers(expression, bound, backwards, 1))
+    def _exists(self, expression: str | None, bound: int, ranked: bool, *, backwards: bool) -> bool:
+        return bool(self._numbers(expression, bound, backwards, 1, ranked))
 
     def _count(self, expression: str | None) -> tuple[int, bool]:
         if expression is None:
@@ -332,6 +402,11 @@ class Store:
             address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
             connection = self._mine.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         return connection.execute(sql, values).fetchall()
+
+
+def _is_ranked(search: Search) -> bool:
+    """Whether a search has words, so that its answers stand in the order of how well they fit."""
+    return bool(terms_of(search.text))
 
 
 def _names(ids: Mapping[str, str]) -> dict[str, str]:

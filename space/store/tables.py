@@ -4,7 +4,7 @@
 in order, so that a page is a range of numbers; ``verdicts`` has one a judge and transcript; ``texts``
 holds the long strings, in the order in which they were read; ``labels`` what reviewers said;
 ``facets`` each value with its count and the tag that stands for it in the index, for each judge where
-it depends on one; ``case_counts`` the cases by label; ``words`` the vocabulary, for words half typed;
+it depends on one; ``case_counts`` the cases by label; ``words`` the vocabulary (``space.store.words``);
 and ``search`` is an FTS5 index without a copy of the texts, with a column of tags, so that a filter
 costs what a search word costs.
 """
@@ -28,9 +28,10 @@ from eval.scores.cases import CaseTable
 from space.store.additions import Additions, Judge, Labels
 from space.store.search import spaced
 from space.store.transcript import BY_JUDGE, FACETS, value_of
+from space.store.words import stems
 
 # Part of the file's name: a store of another layout is never opened.
-LAYOUT: Final = 5
+LAYOUT: Final = 6
 # The number of a judge where none has a say.
 NOBODY: Final = -1
 Progress = Callable[[int, int], None]
@@ -59,8 +60,7 @@ CREATE TABLE facets (facet TEXT NOT NULL, judge_no INTEGER NOT NULL, value TEXT 
     n INTEGER NOT NULL, PRIMARY KEY (facet, judge_no, value)) WITHOUT ROWID;
 CREATE TABLE case_counts (label TEXT NOT NULL, value TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (label, value))
     WITHOUT ROWID;
-CREATE TABLE words (word TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
-CREATE VIRTUAL TABLE search USING fts5 (query, policy, response, tags, content='', columnsize=0,
+CREATE VIRTUAL TABLE search USING fts5 (query, policy, response, tags, content='',
     tokenize="unicode61 remove_diacritics 2");
 """
 
@@ -222,10 +222,11 @@ def _insert_verdict(database: sqlite3.Connection, no: int, judge_no: int, long: 
 def _index_words(database: sqlite3.Connection) -> None:
     database.execute("INSERT INTO search (search) VALUES ('optimize')")
     database.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab ('main', 'search', 'col')")
-    database.execute(
-        "INSERT INTO words SELECT term, sum(doc) FROM temp.vocabulary WHERE col != 'tags' AND length(term) >= 3 "
-        "GROUP BY term"
-    )
+    counted = database.execute(
+        "SELECT term, sum(doc) FROM temp.vocabulary WHERE col != 'tags' AND length(term) >= 3 GROUP BY term"
+    ).fetchall()
+    stem_of = stems(word for word, _ in counted)
+    database.executemany("INSERT INTO words VALUES (?, ?, ?)", ((w, n, stem_of.get(w, w)) for w, n in counted))
     database.execute("DROP TABLE temp.vocabulary")
 
 

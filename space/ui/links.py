@@ -72,14 +72,15 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Free text of at most ``longest`` characters; plain: empty."""
+    """Free text of at most ``longest`` characters, a longer one left out or ``cut``; plain: empty."""
 
     name: str
     longest: int = 200
+    cut: bool = False
 
     def read(self, values: Sequence[str]) -> Value:  # noqa: D102
         text = values[-1] if values else ""
-        return text if len(text) <= self.longest else ""
+        return text if len(text) <= self.longest else text[: self.longest] if self.cut else ""
 
     def write(self, value: Value) -> list[str]:  # noqa: D102
         return [value] if isinstance(value, str) and value and len(value) <= self.longest else []

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from dataset_builder.dataset import taxonomy
 from dataset_builder.dataset.records import Case
-from space.pages.transcripts.state import AFTER, BEFORE, BESIDE, OPENING, TEXT, TranscriptState
-from space.store.search import terms_of
+from space.pages.transcripts.state import AFTER, BEFORE, BESIDE, OPENING, TranscriptState
+from space.store.search import LONGEST, MAX_TERMS
 from space.store.transcript import (
     DUAL_USE,
     ENGAGES,
@@ -27,6 +27,7 @@ from space.store.transcript import (
     title_of,
     value_of,
 )
+from space.store.words import Reading
 from space.ui.links import Value
 from space.ui.palette import ANSWER_STYLES
 from space.ui.palette import UNSCORED as UNSCORED_STYLE
@@ -36,6 +37,7 @@ from space.ui.templates import template
 # Of each answer where several stand side by side, and of how many models; the others are named with their verdicts.
 SIDE_FIRST: Final = 900
 SIDE_MOST: Final = 24
+NOT_READ: Final = Reading()
 Beside = tuple[tuple[str, str] | None, tuple[str, str] | None]
 Step = tuple[str, str, Markup | None]
 _FAMILY: Final = {label.id: label.title for label in taxonomy.FAMILIES}
@@ -96,16 +98,28 @@ _fill = template(
 
 
 def result_list(
-    found: Found, cases: Mapping[str, Case], links: TranscriptState, state: Mapping[str, Value], last: int
+    found: Found,
+    cases: Mapping[str, Case],
+    links: TranscriptState,
+    state: Mapping[str, Value],
+    last: int,
+    reading: Reading = NOT_READ,
 ) -> Markup:
-    """One page of what a search finds, grouped by case, with links to the other pages."""
+    """One page of what a search finds, grouped by case, with links to the other pages.
+
+    ``reading`` is how its words were read.
+    """
     return _fill(
         "result_list",
         found=found,
         groups=[(cases[case_id], list(rows)) for case_id, rows in groupby(found.rows, key=lambda row: row.case_id)],
         links=links,
         state=state,
-        words=[term.text for term in terms_of(str(state.get(TEXT) or ""))],
+        words=reading.marked,
+        reading=reading,
+        mended=[(typed, used, links.attributes(state, q=f'"{used}"', **_CLOSED)) for typed, used in reading.mended],
+        most=MAX_TERMS,
+        longest=LONGEST,
         turns=_turns(found, links, state, last),
     )
 

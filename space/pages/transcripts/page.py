@@ -29,8 +29,6 @@ from space.pages.transcripts.state import (
 from space.store.search import LONGEST
 from space.store.store import Store
 from space.store.transcript import (
-    BY_JUDGE,
-    FACET_BY_ID,
     FACETS,
     MODEL,
     SUBTYPE,
@@ -72,15 +70,16 @@ def build(shell: Shell) -> None:
 
     controls[JUDGE] = judge
     inputs, parts = list(controls.values()), [results, opened, bar, shown]
-    by_judge = [controls[name] for name in BY_JUDGE]
+    facets = [controls[facet.id] for facet in FACETS]
 
     def all_of(now: Store, state: Mapping[str, Value]) -> list[Any]:
         values: dict[str, Any] = {
             name: list(value) if isinstance(value := state[name], tuple) else value for name in controls
         }
         values[JUDGE] = gr.update(choices=_judges(now), value=state[JUDGE])
-        for name in (MODEL, *BY_JUDGE):
-            values[name] = gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE]), value=values[name])
+        counts = now.counts_of(search_of(state))
+        for facet in FACETS:
+            values[facet.id] = gr.update(choices=_choices(facet, now, counts), value=values[facet.id])
         return [*values.values(), *_show(now, state)]
 
     def load(request: gr.Request) -> list[Any]:
@@ -106,10 +105,13 @@ def build(shell: Shell) -> None:
         state = _state_of_controls(fields, dict(zip(controls, chosen, strict=True)))
         old = parse(fields, str(before or ""))
         if clicks.undone_by(request, before) or state == {**old, **PLACE}:
-            return nothing_new(len(by_judge) + len(parts))
-        counted = nothing_new(len(by_judge))
-        if state[JUDGE] != old[JUDGE]:
-            counted = [gr.update(choices=_choices(FACET_BY_ID[name], now, state[JUDGE])) for name in BY_JUDGE]
+            return nothing_new(len(facets) + len(parts))
+        # What a facet counts is found by all but itself, so that the list in use is never drawn anew.
+        counts, before_it = now.counts_of(search_of(state)), now.counts_of(search_of(old))
+        counted = [
+            gr.update(choices=_choices(facet, now, counts)) if counts[facet.id] != before_it[facet.id] else gr.update()
+            for facet in FACETS
+        ]
         return [*counted, *_show(now, state)]
 
     def transcripts_at(address: str) -> tuple[str, str, str]:
@@ -123,7 +125,7 @@ def build(shell: Shell) -> None:
         [control.input for control in inputs],
         change,
         inputs=[*inputs, shown],
-        outputs=[*by_judge, *parts],
+        outputs=[*facets, *parts],
         trigger_mode="always_last",
         **quiet,
     )
@@ -154,7 +156,9 @@ def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]
         after=after if isinstance(after, int) else None,
         before=before if isinstance(before, int) else None,
     )
-    rows = result_list(found, store.cases_of(row.case_id for row in found.rows), links, state, store.last())
+    rows = result_list(
+        found, store.cases_of(row.case_id for row in found.rows), links, state, store.last(), store.reading(search.text)
+    )
     opened = _open(store, links, state, case_id) if isinstance(case_id, str) and case_id else ""
     return rows, opened, link_bar(ADDRESS, links.fields, state), query(links.fields, state)
 
@@ -177,7 +181,7 @@ def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case
 def _filter(facet: Facet, store: Store) -> gr.Dropdown:
     """A control for one facet, with how many answers each value has."""
     return gr.Dropdown(
-        choices=_choices(facet, store),
+        choices=_choices(facet, store, store.counts()),
         label=facet.title,
         multiselect=True,
         min_width=150,
@@ -194,9 +198,9 @@ def _judges(store: Store) -> list[tuple[str, str]]:
     ]
 
 
-def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str, str]]:
-    """The values of a facet, each with how many answers have it by a judge's verdicts."""
-    counts = store.counts(judge if isinstance(judge, str) else None).get(facet.id, {})
+def _choices(facet: Facet, store: Store, found: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str]]:
+    """The values of a facet, each with how many answers have it."""
+    counts, every = found.get(facet.id, {}), store.counts().get(facet.id, {})
     if facet.id == MODEL:
         return [(f"{store.names[slug]} ({counts.get(slug, 0):,})", slug) for slug in store.models]
     # A reason that never occurs is no choice; any other label is one, with its 0.
@@ -204,7 +208,7 @@ def _choices(facet: Facet, store: Store, judge: Value = None) -> list[tuple[str,
     return [
         (f"{label.title} ({counts.get(label.id, 0):,})", label.id)
         for label in facet.labels
-        if label.id in counts or not rare
+        if label.id in counts or label.id in every or not rare
     ]
 
 

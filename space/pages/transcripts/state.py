@@ -52,7 +52,7 @@ class TranscriptState:
     def fields(self) -> tuple[Field, ...]:
         """The parts of the state, in the order in which they stand in an address."""
         return (
-            Text(TEXT, LONGEST),
+            Text(TEXT, LONGEST, cut=True),
             Choice(JUDGE, self.judges, self.judges[0] if self.judges else None),
             *(Many(facet.id, self.models if facet.id == MODEL else ids(facet.labels)) for facet in FACETS),
             Whole(AFTER, 0, _MOST),

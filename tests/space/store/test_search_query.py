@@ -41,7 +41,7 @@ TAGS = {"colour": {"red": "tred", "blue": "tblue"}}
 
 
 def find(index: sqlite3.Connection, search: Search) -> list[int] | None:
-    expression = match_expression(search, TAGS, lambda word: ["subletting"] if word == "suble" else [])
+    expression = match_expression(search, TAGS, lambda term: ["subletting"] if term == Term("suble", open=True) else [])
     if expression is None:
         return None
     return [
@@ -120,7 +120,7 @@ def test_no_text_breaks_the_search_or_reaches_the_tags(text: str) -> None:
     with sqlite3.connect(":memory:") as database:
         database.execute("CREATE VIRTUAL TABLE search USING fts5 (query, policy, response, tags, content='')")
         database.execute("INSERT INTO search (rowid, tags) VALUES (1, ?)", [text + " tred secret rent"])
-        expression = match_expression(Search(text), TAGS, lambda word: [word + "s", '"'])
+        expression = match_expression(Search(text), TAGS, lambda term: [term.text + "s", '"'])
         found = (
             []
             if expression is None
@@ -144,7 +144,9 @@ def test_a_word_finds_itself(word: str) -> None:
         database.execute("INSERT INTO search (rowid, query) VALUES (1, ?)", [spaced(word)])
         known = database.execute("CREATE VIRTUAL TABLE v USING fts5vocab (search, row)").execute("SELECT term FROM v")
         words = [term for (term,) in known]
-        expression = match_expression(Search(word), {}, lambda begin: [w for w in words if w.startswith(begin)])
+        expression = match_expression(
+            Search(word), {}, lambda term: [w for w in words if w.startswith(fold(term.text))]
+        )
         found = list(database.execute("SELECT rowid FROM search WHERE search MATCH ?", [expression]))
     database.close()
     # SQLite's tables of letters are older than Python's: a letter that it does not know is no word.
