@@ -1,10 +1,10 @@
 """Judging many transcripts by engines: ``python -m benchmarks.scale [ARCHIVE] [--times N]``. Needs the extra `scale`.
 
 The study's answers, N times over with new ids (1 if not given; 50 are 1.16 million rows), in files of some 2,300 rows.
-One process judges the first of them and gives the rate and the labels that all must agree with. Then datatrove (two
-tasks at once) and Ray (two actors) judge all, each killed by SIGKILL twice on the way and started again. Printed are
-rows a second beside twice the single process's, the peak memory of any one process, and how many rows are there once
-with the same labels.
+Two plain processes judge the study's answers once, half each: the floor, and the labels that all must agree with. Then
+datatrove (two tasks at once) and Ray (two actors) judge all, each killed by SIGKILL twice on the way and started again.
+Printed are rows a second, what the kills cost included, beside the floor's, the most memory that any one process had,
+and how many rows are missing, there twice or labelled otherwise.
 """
 
 from __future__ import annotations
@@ -24,15 +24,24 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measure import ends, need
+from benchmarks.measure import ends, need, told
 from dataset_builder.errors import InputError
 from dataset_builder.sources import STUDY, read_source
-from eval.tables.judge import TableSettings, judge_table
 
 FILE_ROWS: Final = 2_322
-AT_LEAST: Final = 0.8
+AT_LEAST: Final = 0.7
 KILLS: Final = 2
 LABELS: Final = ["response_type", "engages_with_defeat", "independent_harm"]
+ALONE: Final = """
+import sys
+
+import pyarrow.parquet as pq
+from eval.tables.judge import TableSettings, judge_table
+
+for path in sys.argv[2:]:
+    judged = judge_table(pq.read_table(path), TableSettings(explain=False))
+    pq.write_table(judged, sys.argv[1] + "/" + path.split("/")[-1])
+"""
 TROVE: Final = """
 from datatrove.executor import LocalPipelineExecutor
 from eval.scale.trove import judging_steps
@@ -70,6 +79,19 @@ def write_answers(archive: str, times: int, folder: Path) -> int:
             part = table.slice(first, FILE_ROWS)
             pq.write_table(part, folder / f"{time_over:03}-{first // FILE_ROWS:02}.parquet")
     return len(rows) * times
+
+
+def judge_alone(files: list[str], out: Path) -> float:
+    """Judge some files by two processes without an engine, half each; returns rows a second of both together."""
+    start = time.perf_counter()
+    halves = [
+        subprocess.Popen([sys.executable, "-c", ALONE, str(out), *half]) for half in (files[::2], files[1::2]) if half
+    ]
+    codes = [half.wait() for half in halves]
+    if any(codes):
+        raise SystemExit("a plain process failed")
+    rows: int = sum(pq.read_metadata(path).num_rows for path in files)
+    return rows / (time.perf_counter() - start)
 
 
 class Peak(threading.Thread):
@@ -158,12 +180,12 @@ def main() -> int:
         source.mkdir()
         rows = write_answers(chosen.archive, chosen.times, source)
         files = sorted(source.iterdir())
-        once = [pq.read_table(path) for path in files if path.name.startswith("000-")]
-        start = time.perf_counter()
-        judged = [judge_table(table, TableSettings(explain=False)) for table in once]
-        rate = sum(table.num_rows for table in once) / (time.perf_counter() - start)
-        print(f"one process: {rate:,.0f} rows/s; {rows:,} rows in {len(files)} files")
-        labelled = pa.concat_tables(judged).select(["id", *LABELS]).to_pylist()
+        once = [str(path) for path in files if path.name.startswith("000-")]
+        alone = Path(place) / "alone"
+        alone.mkdir()
+        rate = judge_alone(once, alone)
+        print(f"two plain processes: {rate:,.0f} rows/s; {rows:,} rows in {len(files)} files")
+        labelled = pq.read_table(alone, columns=["id", *LABELS]).to_pylist()
         expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
         for engine in chosen.engine or ("trove", "ray"):
             out, logs = Path(place) / engine, Path(place) / "logs"
@@ -174,12 +196,9 @@ def main() -> int:
             mark, each = (logs / "completions", 1) if engine == "trove" else (out, 5)
             seconds, peak, kills = run_killed(program, mark, each, len(files))
             wrong = wrong_rows(out, expected, rows)
-            ratio = rows / seconds / (2 * rate)
-            missed |= ratio < AT_LEAST or wrong > 0
-            print(f"{engine}: {rows / seconds:,.0f} rows/s, peak {peak:,.0f} MiB a process, {kills} kills survived")
-            print(f"{engine}, rows that are wrong, missing or there twice: {wrong} (0): {'missed' if wrong else 'met'}")
-            met = "met" if ratio >= AT_LEAST else "missed"
-            print(f"{engine}, beside two processes alone: {ratio:.2f} (at least {AT_LEAST}): {met}")
+            print(f"{engine}: {rows / seconds:,.0f} rows/s, {peak:,.0f} MiB, {kills} kills survived")
+            missed |= not told(f"scale.{engine}.wrong_rows", wrong, 0)
+            missed |= not told(f"scale.{engine}", rows / seconds / rate, AT_LEAST, least=True)
             shutil.rmtree(out)
     return int(missed)
 
