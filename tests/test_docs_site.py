@@ -46,7 +46,7 @@ def test_the_readme_has_three_ways_in_each_with_a_block_that_runs() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for way in ("Look", "Load", "Evaluate"):
         (part,) = re.findall(rf"^## {way}$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
-        assert len(re.findall(r"^<!-- runs", part, re.MULTILINE)) == 1, way
+        assert len(re.findall(r"^<!-- runs", part, re.MULTILINE)) >= 1, way
     assert text.index("![") < text.index("## Look"), "the picture comes first"
     assert len(text.splitlines()) < 150
 
