@@ -9,10 +9,12 @@ from dataset_builder.errors import InputError
 from dataset_builder.hub.records import is_repo_at_revision
 
 SCHEME: Final = "hf://"
-# How huggingface_hub's own addresses go on.
 # Where `dataset build` puts a dataset unless it is told otherwise: never a stranger's repository of that name.
 BUILT: Final = "build/dataset"
+# Where our commands put things of their own.
+_OURS: Final = frozenset({"build", "runs"})
 _FILES: Final = frozenset({".parquet", ".csv", ".json", ".jsonl", ".gz", ".zip", ".yaml"})
+# How huggingface_hub's own addresses go on.
 _KIND: Final = "datasets/"
 
 
@@ -32,9 +34,9 @@ def repo_meant(spec: str) -> NamedRepo | None:
     """The repository that is meant; None where it is a folder of this machine, which need not be there yet.
 
     ``hf://NAMESPACE/NAME[@REVISION]`` and ``hf://datasets/…`` always mean a repository. Without ``hf://`` it is one
-    unless that is a file or folder here, is called like a file or as our own builds are, or NAMESPACE is a folder here
-    and no revision is named: ``build/results`` beside a folder ``build`` is a path. Raises InputError for an ``hf://``
-    that names none.
+    unless that is a file or folder here, is called like a file or as our own builds and runs are, or NAMESPACE is a
+    folder here and no revision is named: ``build/results`` beside a folder ``build`` is a path. Raises InputError for
+    an ``hf://`` that names none.
     """
     named = without_scheme(spec)
     if not is_repo_at_revision(named):
@@ -43,6 +45,7 @@ def repo_meant(spec: str) -> NamedRepo | None:
         return None
     name, _, revision = named.partition("@")
     looks_like_a_path = name == BUILT or Path(name).suffix.lower() in _FILES
-    if spec == named and (looks_like_a_path or Path(spec).exists() or (not revision and Path(name).parent.is_dir())):
+    near = not revision and (Path(name).parent.is_dir() or name.partition("/")[0] in _OURS)
+    if spec == named and (looks_like_a_path or near or Path(spec).exists()):
         return None
     return NamedRepo(name, revision or None)

@@ -90,8 +90,10 @@ class ApiKey:
     def __init__(self, env: str, name: str = AUTHORIZATION, option: str = "--api-key-env") -> None:
         value = os.environ.get(env, "").strip()
         if not value:
+            what = f"No value for the header {name}" if option == "--header" else "No key"
+            needs = "that value" if option == "--header" else "your provider's key"
             raise InputError(
-                f"No key: the environment variable {env} is not set. Set it to your provider's key, "
+                f"{what}: the environment variable {env} is not set. Set it to {needs}, "
                 f"or name another variable with {option}."
             )
         if not (value.isascii() and value.isprintable()) or (name == AUTHORIZATION and " " in value):

@@ -12,6 +12,7 @@ import msgspec
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.hub.client import Hub
+from dataset_builder.hub.naming import repo_meant
 from dataset_builder.hub.pull_requests import open_requests
 from dataset_builder.hub.records import Committed
 from dataset_builder.wording import counted
@@ -72,6 +73,8 @@ def bundles_of(
             raise InputError("--model-repo is for one run; this folder holds several, each of a model of its own.")
         return _bundles_of_set(Path(target), several, dataset, note, progress)
     refuse_other_form(Path(target))
+    if repo_meant(target) is None and not Path(target).exists():
+        raise InputError(f"{target}: no such folder or file. Expected a run, the runs of a set, a dataset or a bundle.")
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")

@@ -22,6 +22,9 @@ from dataset_builder.hub.naming import NamedRepo, repo_meant
         ("build/there", None),
         ("build/results@main", NamedRepo("build/results", "main")),
         ("hf://build/there", NamedRepo("build/there", None)),
+        # No such folder, and where runs are put.
+        ("runs/mine", None),
+        ("hf://runs/mine", NamedRepo("runs/mine", None)),
         ("results", None),
         ("./acme/results", None),
         ("/acme/results", None),

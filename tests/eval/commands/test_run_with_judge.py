@@ -177,6 +177,14 @@ def test_a_limit_of_tokens_that_fits_is_named_whole_at_the_end(dataset: str, tmp
     assert done.output.splitlines()[-1].endswith(helps)
 
 
+def test_a_header_without_a_value_is_named(dataset: str, tmp_path: Path) -> None:
+    with ChatServer() as model:
+        done = run(*at_no_cost(model, dataset, tmp_path / "run"), "--header", "X-Team=NOT_SET_ANYWHERE")
+    assert "No value for the header X-Team: the environment variable NOT_SET_ANYWHERE is not set" in str(done.exception)
+    submitted = CliRunner().invoke(eval_group, ["submit", "runs/none-of-that-name", "--dry-run"])
+    assert str(submitted.exception).startswith("runs/none-of-that-name: no such folder or file. Expected a run,")
+
+
 def test_a_run_that_stops_as_all_is_refused_says_why_too(dataset: str, tmp_path: Path) -> None:
     with ChatServer(lambda _: error(400, "not today")) as model:
         base = (*at_no_cost(model, dataset, tmp_path / "run"), "--concurrency", "1", "--stop", "END")

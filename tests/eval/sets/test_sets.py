@@ -189,6 +189,7 @@ def test_a_judge_that_costs_is_told_of_before_anything_is_asked(dataset: OpenedD
         ),
         ("models:\n  - model: local/smollm2-135m\n  - model: local/smollm2-135m\n", {":3": "a second model called"}),
         ("models: []\n", {":1": "length >= 1"}),
+        ("models:\n  - model: a\narms:\n  - name: a b\n", {":4": "Expected a short name of letters, digits"}),
         ("judge: a\njudge: b\nmodels:\n  - model: local/smollm2-135m\n", {":2": "'judge' stands twice"}),
         ("models:\n\t- x\n", {":2": "cannot start any token"}),
         ("modles: 1\nmodels:\n  - model: a\n", {":1": "unknown field `modles`"}),
