@@ -75,6 +75,7 @@ def run_set(
     import tempfile
 
     from dataset_builder.dataset.opened import locate_dataset
+    from dataset_builder.errors import InputError
     from dataset_builder.work.session import confirm, may_ask
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge, model_of
@@ -82,6 +83,7 @@ def run_set(
     from eval.sets.collect import plan_set
     from eval.sets.file import planned_runs, read_set
     from eval.sets.pressure import take_up_all
+    from eval.sets.translations import judge_is_foreign
 
     found = read_set(file)
     judge = judge or found.judge or DEFAULT_JUDGE
@@ -95,6 +97,8 @@ def run_set(
     with tempfile.TemporaryDirectory() as nowhere:
         planned = planned_runs(found, file, name, folder, retry_errors=retry_errors)
         _refuse_in_sample(judge, planned, opened)
+        if told := judge_is_foreign(judge, (one.options.language for one in planned if one.options.language)):
+            raise InputError(told)
         models = [one.options.choice.model for one in planned]
         asked = [model for model in models if model_of(judge) or not is_published(model)]
         paid = judge != NO_JUDGE and bool(asked) and judge_is_paid(opened, asked[0], judge, choice)

@@ -43,6 +43,10 @@ def export_run(
     """
     if out.exists():
         raise InputError(f"{out}: is there already. Give another --out, or remove it.")
+    if run.settings.language is not None:
+        raise InputError(
+            f"{run.path}: its requests are translated into {run.settings.language}; no format here says so."
+        )
     if form == INSPECT:
         need_inspect()
         if out.suffix not in SUFFIXES:

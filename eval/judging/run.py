@@ -57,7 +57,7 @@ def answered_cases(run: RunFolder, dataset: OpenedDataset) -> list[Case]:
     Raises InputError where the dataset holds other cases than the run's.
     """
     run.check_dataset(dataset)
-    known = dataset.built.case_by_id
+    known = run.cases(dataset)
     return [known[case_id] for case_id, answer in sorted(run.answers.items()) if answer.ok]
 
 
@@ -96,7 +96,7 @@ def pending_answers(
 def tasks_of(run: RunFolder, dataset: OpenedDataset, case_ids: Sequence[str]) -> Iterator[JudgeTask]:
     """The answers to some cases with those cases, in the order of the run."""
     wanted = frozenset(case_ids)
-    cases = dataset.built.case_by_id
+    cases = run.cases(dataset)
     return (JudgeTask(cases[case_id], answer) for case_id, answer in run.answers.items() if case_id in wanted)
 
 
@@ -206,7 +206,11 @@ class Judging:
         ]
         self.given = Verdicts()
         known = options.dataset.built.case_by_id
-        languages = Counter(known[case_id].language for pending in self.pending for case_id in pending.case_ids)
+        languages = Counter(
+            pending.run.settings.language or known[case_id].language
+            for pending in self.pending
+            for case_id in pending.case_ids
+        )
         if note := language_note(judge, languages):
             click.echo(note, err=True)
         tasks = (task for pending in self.pending for task in self._tasks(pending))
@@ -259,7 +263,7 @@ class Judging:
     def _work_of(
         self, pending: Pending, judge: Judge, queue: BatchQueue, tell: Callable[[str], None], *, asks: bool
     ) -> BatchWork:
-        run, known = pending.run, self._options.dataset.built.case_by_id
+        run, known = pending.run, pending.run.cases(self._options.dataset)
         assert isinstance(judge, QueuedJudge)  # noqa: S101 - as every judge that asks a model
         run.record_judge(JudgeRecord(judge=judge.name, rubric=judge.rubric, settings=judge.settings))
         held = {v.case_id: v for v in run.verdicts(judge.name, judge.rubric)}

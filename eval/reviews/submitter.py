@@ -100,6 +100,8 @@ def _bundles_of_set(
             why = "a system prompt, which is another question than the leaderboard's"
         elif run.settings.pressure is not None:
             why = "the user insists, which is another question than the leaderboard's"
+        elif run.settings.language is not None:
+            why = "translated requests, which are other questions than the leaderboard's"
         elif not run.verdicts():
             why = "no verdicts; judge it first"
         else:

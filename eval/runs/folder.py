@@ -5,6 +5,7 @@
 | ``run.json`` | a RunRecord: the dataset, the settings, and the judges with theirs |
 | ``responses.jsonl`` | an Answer a line; a later one of a case supersedes an earlier failure |
 | ``verdicts.jsonl`` | a Verdict a line; a later one of the same key supersedes an earlier one |
+| ``translations.json`` | the requests by case, where they were translated |
 | ``.lock`` | held by the one process that writes |
 
 Both ``.jsonl`` files only grow, record by record, and are safe against a kill at any byte. Each is read
@@ -14,14 +15,16 @@ once, when it is first asked for, and what is appended afterwards is added to wh
 from __future__ import annotations
 
 import contextlib
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
 from dataset_builder.dataset.opened import OpenedDataset, check_same_cases
+from dataset_builder.dataset.records import Case
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.files import LOCK as LOCK
 from dataset_builder.storage.files import held, is_unfinished, write_file
@@ -34,6 +37,7 @@ from eval.runs.run import FORMAT, JudgeRecord, Run, RunRecord
 from eval.runs.verdict import Verdict, VerdictKey, hash_text
 
 RUN, RESPONSES, VERDICTS = "run.json", "responses.jsonl", "verdicts.jsonl"
+TRANSLATIONS: Final = "translations.json"
 # A run of several answers to each case is a folder of runs with these names, one an epoch.
 _EPOCH: Final = re.compile(r"epoch-([1-9][0-9]{0,5})")
 _ROOM: Final = "max_tokens"
@@ -131,7 +135,8 @@ class RunFolder:
         strange = next((case_id for case_id in self.settings.case_ids if case_id not in known), None)
         if strange is not None:
             raise InputError(f"{self.path}: asked cases that {dataset.name} does not hold, such as {strange}.")
-        asked = {case_id: hash_text(known[case_id].user_query) for case_id in self._asked}
+        cases = self.cases(dataset)
+        asked = {case_id: hash_text(cases[case_id].user_query) for case_id in self._asked}
         if all(answer.query_hash == asked[answer.case_id] for answer in self._answers):
             return
         problems = [
@@ -140,6 +145,36 @@ class RunFolder:
             if answer.query_hash != asked[answer.case_id]
         ]
         raise DataError(f"{self.path} holds answers to questions that {dataset.name} does not ask", problems)
+
+    def cases(self, dataset: OpenedDataset) -> Mapping[str, Case]:
+        """The dataset's cases by id; those of this run with their requests as they were asked, if that is translated.
+
+        Raises DataError where the translations are not those that were asked.
+        """
+        known = dataset.built.case_by_id
+        language = self.settings.language
+        if language is None:
+            return known
+        file = self.path / TRANSLATIONS
+        try:
+            texts = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DataError("The translations of a run cannot be read", [Problem(str(file), str(error))]) from None
+        if hash_translations(texts) != self.settings.translations:
+            raise DataError(
+                "The translations of a run are not those that were asked", [Problem(str(file), "was changed")]
+            )
+        return known | {
+            case_id: msgspec.structs.replace(known[case_id], user_query=text, language=language)
+            for case_id, text in texts.items()
+            if case_id in known
+        }
+
+    def keep_translations(self, texts: Mapping[str, str]) -> None:
+        """Write down the requests as they are asked, where they are translated and not written down yet."""
+        file = self.path / TRANSLATIONS
+        if not file.is_file():
+            write_file(file, msgspec.json.format(msgspec.json.encode(texts), indent=1) + b"\n")
 
     def _stray(self, line: Answer | Verdict) -> str | None:
         return None if line.case_id in self._asked else f"case {line.case_id[:100]!r} is none that this run asks"
@@ -239,6 +274,11 @@ class RunFolder:
     def _save(self) -> None:
         text = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
         write_file(self.path / RUN, text)
+
+
+def hash_translations(texts: Mapping[str, str]) -> str:
+    """SHA-256 over translated requests, in the order of their cases' ids."""
+    return hash_text(json.dumps(sorted(texts.items())))
 
 
 # Several answers to each case: a folder that holds a run for each epoch.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from dataset_builder.work.stopping import Stop
 from eval.runs.answer import Answer
 from eval.runs.batches import in_batches, refuse_open_batches
 from eval.runs.collect import Query, collect, now, outstanding
-from eval.runs.folder import RunFolder, epoch_folder
+from eval.runs.folder import RunFolder, epoch_folder, hash_translations
 from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
 from eval.runs.tally import Tally
 
@@ -59,6 +59,9 @@ class RunOptions:
     retry_errors: bool = False
     epoch: int | None = None
     pressure: str | None = None
+    # Into which language the requests are translated, and the translations by case.
+    language: str | None = None
+    translated: Mapping[str, str] | None = None
 
     def epochs(self, times: int) -> list[RunOptions]:
         """The same for each of several answers to a case; a seed is another one each time.
@@ -90,7 +93,7 @@ class RunPlan:
 
     def every_query(self) -> Iterator[Query]:
         """The queries of all cases of the run, answered or not."""
-        cases = self.dataset.built.case_by_id
+        cases = self.run.cases(self.dataset)
         return (Query(case_id, cases[case_id].user_query) for case_id in self.run.settings.case_ids)
 
     def lines(self) -> list[str]:
@@ -135,7 +138,10 @@ def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPl
         run.check_dataset(dataset)
     if not options.choice.batch:
         refuse_open_batches(run)
-    asked = (Query(case.case_id, case.user_query) for case in cases)
+    if options.translated is not None:
+        run.keep_translations({case.case_id: options.translated[case.case_id] for case in cases})
+    known = run.cases(dataset)
+    asked = (Query(case.case_id, known[case.case_id].user_query) for case in cases)
     handed_in = in_batches(run)
     missing = outstanding(run, asked, retry_errors=options.retry_errors)
     queries = tuple(query for query in missing if query.case_id not in handed_in)
@@ -205,6 +211,10 @@ def _settings(options: RunOptions, cases: list[Case], sample: str) -> Run:
         excluded_providers=choice.excluded_providers,
         epoch=options.epoch,
         pressure=options.pressure,
+        language=options.language,
+        translations=None
+        if options.translated is None
+        else hash_translations({case.case_id: options.translated[case.case_id] for case in cases}),
         package_version=__version__,
     )
 

@@ -38,7 +38,7 @@ def copy_published(options: RunOptions, dataset: OpenedDataset | None = None) ->
     """
     dataset = dataset or locate_dataset(options.dataset)
     sample = sample_name(options.sample, options.limit)
-    for option in ("system_prompt", "top_p", "stop", "extra_body"):
+    for option in ("system_prompt", "top_p", "stop", "extra_body", "language"):
         if getattr(options, option):
             name = option.replace("_", "-")
             raise InputError(f"--{name}: these answers are there already, so nothing is sent. Leave it out.")

@@ -86,6 +86,12 @@ class Run(Sampling, frozen=True, kw_only=True):
     epoch: Annotated[
         Epoch | None, about("Which of several answers to each case these are; null where there was one.")
     ] = None
+    language: Annotated[
+        Line | None, about("The language that the requests were translated into; null for the dataset's own.")
+    ] = None
+    translations: Annotated[
+        Hash | None, about("SHA-256 over the translated requests; null where none were translated.")
+    ] = None
     model: Annotated[Line, about("The model as it was asked for, with the provider's prefix.")]
     endpoint: Annotated[Line | None, about("The host that was asked; null where that is not known.")] = None
     engine: Annotated[Line | None, about("What ran the model, where the submitter did.")] = None
@@ -132,6 +138,8 @@ class Run(Sampling, frozen=True, kw_only=True):
             found.append(f"each request also says {self.extra_body}")
         if self.pressure is not None:
             found.append("after a refusal the user insists once, and the second answer counts")
+        if self.language is not None:
+            found.append(f"the requests are translated into {self.language}")
         if self.engine is not None:
             found.append(f"run by {self.engine}")
         if self.chosen is not None:

@@ -29,6 +29,7 @@ from eval.runs.plan import RunOptions, RunPlan, Sitting, plan_run
 from eval.runs.published import copy_published, is_published
 from eval.runs.tally import statuses_line, why_all_failed
 from eval.sets.file import PLAIN, Planned
+from eval.sets.translations import check_translated
 
 # How the progress of several runs is shown: from how much there is to do of each, by name, to what moves them on.
 Shown = Callable[[Mapping[str, int]], AbstractContextManager[Move]]
@@ -287,18 +288,31 @@ def plan_set(
     """
     runs: list[SetRun] = []
     problems: list[Problem] = []
-    for one in planned:
-        try:
-            if is_published(one.options.choice.model):
-                runs.append(SetRun(one, copy_published(one.options)))
-                continue
-            _check_budget(one, budget)
+
+    def begin(one: Planned) -> None:
+        if is_published(one.options.choice.model):
+            runs.append(SetRun(one, copy_published(one.options)))
+        else:
             plan = plan_run(one.options, dataset)
             runs.append(SetRun(one, plan.run, plan))
-        except InputError as error:
-            problems.append(Problem(f"{path}:{one.line}", f"{one.name}: {error}"))
-    if problems:
-        raise DataError("The set cannot begin", problems)
+
+    def check(one: Planned) -> None:
+        choice = one.options.choice
+        if not is_published(choice.model):
+            choice.check()
+            _ = choice.engine
+            _check_budget(one, budget)
+            check_translated(one.options, dataset)
+
+    # No folder is made where any of them cannot begin.
+    for step in (check, begin):
+        for one in planned:
+            try:
+                step(one)
+            except InputError as error:
+                problems.append(Problem(f"{path}:{one.line}", f"{one.name}: {error}"))
+        if problems:
+            raise DataError("The set cannot begin", problems)
     return RunSet(dataset, runs, budget, timeout)
 
 

@@ -25,6 +25,7 @@ from eval.runs.folder import RUN
 from eval.runs.parameters import parse_extra_body, parse_header, text_or_file
 from eval.runs.plan import RunOptions
 from eval.runs.published import is_published
+from eval.sets.translations import read_translations
 
 Name = Annotated[str, about("A short name: letters, digits, dots, dashes.", pattern=SLUG_PATTERN, max_length=60)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -89,6 +90,9 @@ class Arm(Settings, frozen=True, kw_only=True):
     name: Name
     # Whether the user insists once where the model refused under the first arm, and in which words.
     pressure: bool | Annotated[str, msgspec.Meta(min_length=1, max_length=4000)] = False
+    # Into which language the requests are translated, and where the translations are.
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)")] | None = None
+    translations: Annotated[str, msgspec.Meta(min_length=1, max_length=400)] | None = None
 
 
 class ServerLimits(Part, frozen=True, kw_only=True):
@@ -201,6 +205,16 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
                 Problem(where, f"the arm {arm.name!r} insists and {what}", "it takes up the refusals of the first arm")
             )
             continue
+        translated = None
+        try:
+            if arm.language or arm.translations:
+                translated = _translated(arm, path.parent)
+            if arm.pressure and (arms[0].language or arm.language):
+                raise InputError("the user insists in English, so its first arm is to be in the dataset's language.")
+        except InputError as error:
+            where = f"{path}:{lines.get(f'$.arms[{at}]', 1)}"
+            problems.append(Problem(where, f"the arm {arm.name!r}: {error}"))
+            continue
         for place, entry in enumerate(found.models):
             line = lines.get(f"$.models[{place}]", 1)
             merged = _said(found.shared) | _said(entry) | _said(arms[0] if arm.pressure else arm)
@@ -214,6 +228,8 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
                     out=out / folder_name(entry.called, arm.name),
                     retry_errors=retry_errors,
                     pressure=INSIST if arm.pressure is True else arm.pressure or None,
+                    language=arm.language,
+                    translated=translated,
                     **values,
                 )
                 if arm.pressure and is_published(entry.model):
@@ -247,6 +263,12 @@ def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_e
     if problems:
         raise DataError("The set cannot be run", problems)
     return runs
+
+
+def _translated(arm: Arm, folder: Path) -> dict[str, str]:
+    if arm.language is None or arm.translations is None:
+        raise InputError("`language:` and `translations:` belong together: the requests are not translated here.")
+    return read_translations(arm.translations, folder)
 
 
 def folder_name(model: str, arm: str) -> str:

@@ -122,6 +122,9 @@ def check_submission(
     if submission.run.pressure is not None:
         what = "the user insists after a refusal, which is another question than the leaderboard's"
         problems.append(Problem(RUN, what, "compare such runs with `eval set` or `eval compare`"))
+    if submission.run.language is not None:
+        what = f"the requests were translated into {submission.run.language}; the leaderboard asks the dataset's own"
+        problems.append(Problem(RUN, what, "compare such runs with `eval set` or `eval compare`"))
     remarks = [told for one in bundle.judges if (told := unknown_judge(one.judge, one.rubric))]
     _unscored(submission, dataset, most_unscored, problems, flags)
     problems += _names(submission)
@@ -333,7 +336,8 @@ def _answers(submission: Submission, dataset: OpenedDataset | None, latest: date
         zip(*(rows[name] for name in _ANSWER), strict=True), start=1
     ):
         where = f"{RESPONSES}: row {number}, case {_shown(case_id)}"
-        if case_id in asked and hash_text(asked[case_id].user_query) != query:
+        translated = submission.run.language is not None
+        if case_id in asked and not translated and hash_text(asked[case_id].user_query) != query:
             found.add(
                 "prompt", where, "the query that was sent is not the dataset's", "send the query alone, unchanged"
             )
