@@ -354,7 +354,12 @@ def _faults(content: Mapping[str, Any], path: Path, lines: Mapping[str, int]) ->
 def _problem(path: Path, lines: Mapping[str, int], place: str, said: str) -> Problem:
     what, _, at = said.partition(" - at `")
     if "matching regex" in what:
-        what = "Expected a short name of letters, digits, dots and dashes"
+        of_language = at.rstrip("`").endswith(".language") and place.startswith("$.arms")
+        what = (
+            "Expected a language by its code, such as de or pt-BR"
+            if of_language
+            else "Expected a short name of letters, digits, dots and dashes"
+        )
     full = place + at.rstrip("`").removeprefix("$")
     unknown = re.search(r"unknown field `([^`]*)`", what)
     keys = [f"{full}.{unknown[1]}"] if unknown else []

@@ -113,7 +113,11 @@ def test_cases_without_a_translation_are_named(dataset: OpenedDataset, tmp_path:
     [
         ("  - {name: german, language: de}\n", "", "belong together: the requests are not translated here"),
         ("  - {name: german, language: de, translations: none.csv}\n", "", "no such file. Expected a table"),
-        ("  - {name: german, language: German, translations: x.csv}\n", "", "matching regex"),
+        (
+            "  - {name: german, language: German, translations: x.csv}\n",
+            "",
+            "Expected a language by its code, such as de",
+        ),
         ("  - {name: german, language: de, translations: x.csv}\n", "a,b\na,c\n", "case a: a second translation"),
         ("  - {name: german, language: de, translations: x.csv}\n", "a,\n", "case a: no user_query"),
     ],
