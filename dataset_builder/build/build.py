@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from dataset_builder.build.facts import NAMESPACE, Facts, splits_from
 from dataset_builder.dataset.manifest import FILE_NAME, FileEntry, Manifest, Source, hash_file
 from dataset_builder.dataset.opened import data_path
 from dataset_builder.dataset.records import SCHEMA_VERSION, Case, Records
-from dataset_builder.dataset.tables import constants_of, splits_of, stored_schema
+from dataset_builder.dataset.tables import Constants, Split, constants_of, splits_of, stored_schema
 from dataset_builder.dataset.validate import check_records
 from dataset_builder.errors import DataError, InputError
 from dataset_builder.sources import STUDY
@@ -30,6 +33,7 @@ from dataset_builder.wording import counted
 # On the study's texts level 9 takes a fifth longer than zstd's default of 3 and saves a tenth. The page index lets
 # the Hub's viewer read a page at a time, and statistics stay off for long texts, where they only cost space.
 PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "write_page_index": True}
+_WRITTEN_AT_ONCE = 4
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
@@ -82,13 +86,7 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
     records = facts.records
     # Of the study alone: an extended dataset keeps its columns, and so does one that others may be added to.
     constants = constants_of(records) if facts.kind == STUDY and not facts.extended else {}
-    files: dict[str, FileEntry] = {}
-    for split in splits_of(records):
-        name, table = data_path(split.config, split.split), split.table
-        progress(name)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_parquet(table.select(stored_schema(split.config, constants).names), folder / name)
-        files[name] = _entry(folder / name, table.num_rows)
+    files = _write_tables(records, constants, folder, progress)
     facts = replace(facts, splits=splits_from(files), constants=constants)
     texts = {
         "README.md": render_card(facts),
@@ -112,6 +110,33 @@ def _write(facts: Facts, folder: Path, progress: Callable[[str], None]) -> Manif
     )
     (folder / FILE_NAME).write_bytes(manifest.to_json())
     return manifest
+
+
+def _write_tables(
+    records: Records, constants: Constants, folder: Path, progress: Callable[[str], None]
+) -> dict[str, FileEntry]:
+    """Every split as a file. While one is compressed, which needs no lock of Python's, the next is made a table."""
+
+    def write(split: Split) -> FileEntry:
+        path = folder / data_path(split.config, split.split)
+        write_parquet(split.table.select(stored_schema(split.config, constants).names), path)
+        return _entry(path, split.table.num_rows)
+
+    files: dict[str, FileEntry] = {}
+    waiting: deque[tuple[str, Future[FileEntry]]] = deque()
+    threads = min(os.cpu_count() or 1, _WRITTEN_AT_ONCE)
+    with ThreadPoolExecutor(threads) as pool:
+        for split in splits_of(records):
+            name = data_path(split.config, split.split)
+            progress(name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            waiting.append((name, pool.submit(write, split)))
+            # Tables that wait are memory.
+            if len(waiting) > threads:
+                first, done = waiting.popleft()
+                files[first] = done.result()
+        files.update((name, done.result()) for name, done in waiting)
+    return files
 
 
 def _entry(path: Path, rows: int | None) -> FileEntry:

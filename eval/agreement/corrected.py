@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.scores.answers import ScoredAnswers
 from eval.scores.labels import FIELDS, AnswerKey, LabelSource
@@ -72,10 +74,22 @@ def _rogan_gladen(
 ) -> Corrected:
     """The shares of all labels on one side."""
     cases = answers[0].cases
-    side = {case_id for case_id, on in zip(cases.ids, cases.defeated, strict=True) if on == defeated}
+    side = frozenset(case_id for case_id, on in zip(cases.ids, cases.defeated, strict=True) if on == defeated)
+    n, sample, everywhere = _on_a_side(judge, human, side)
+    if n < MIN_LABELLED:
+        return not_enough(n, len(_LABELS))
+    counts = _counts(answers, defeated)
+    found = rogan_gladen_by_judge(sample, everywhere / everywhere.sum(), *share_covariance(counts))
+    return never_certain(found, counts)
+
+
+# The same for every model whose rates are corrected.
+@lru_cache(maxsize=4)
+def _on_a_side(
+    judge: LabelSource, human: LabelSource, side: frozenset[str]
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """How many answers both labelled, what each said of those, and how often the judge gave each label at all."""
     keys = sorted(key for key in judge.labels.keys() & human.labels.keys() if key.case_id in side)
-    if len(keys) < MIN_LABELLED:
-        return not_enough(len(keys), len(_LABELS))
     sample = confusion(
         [human.labels[key].response_type for key in keys], [judge.labels[key].response_type for key in keys], _LABELS
     )
@@ -83,9 +97,7 @@ def _rogan_gladen(
         [_LABELS.index(one.response_type) for key, one in judge.labels.items() if key.case_id in side],
         minlength=len(_LABELS),
     )
-    counts = _counts(answers, defeated)
-    found = rogan_gladen_by_judge(sample, everywhere / everywhere.sum(), *share_covariance(counts))
-    return never_certain(found, counts)
+    return len(keys), sample, everywhere
 
 
 def _counts(answers: Sequence[ScoredAnswers], defeated: bool) -> Floats:

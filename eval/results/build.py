@@ -38,11 +38,12 @@ from eval.scores.results import (
     number,
     numbers,
 )
-from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores
+from eval.scores.scores import CONTROL, DEFEATED, METHODS, Scores, SliceScores, too_few_cells
 from eval.scores.slices import Slice
 from eval.stats.intervals import LEVEL, MIN_BOOTSTRAP_CLUSTERS, MIN_CLUSTERS
 from eval.stats.metrics import METRICS
 
+_REASONS: Final = ids(UNSCORED_REASONS)
 # The numbers of SliceScores, by their names in results files.
 _NUMBERS: Final = {
     "estimate": "estimate",
@@ -106,7 +107,7 @@ def metric_values(part: SliceScores) -> list[dict[str, MetricValue]]:
         for place, metric in enumerate(METRICS):
             said = {name: column[place][model] for name, column in columns.items()}
             reason = part.missing(place, model) if said["estimate"] is None else None
-            lacking = part.bootstrap_missing(place, model) if said["bootstrap_low"] is None else None
+            lacking = (reason or too_few_cells(clusters[place][model])) if said["bootstrap_low"] is None else None
             of_model[metric.id] = MetricValue(
                 **said,
                 method=METHODS[method[place][model]],
@@ -121,7 +122,7 @@ def metric_values(part: SliceScores) -> list[dict[str, MetricValue]]:
 
 def side_count(part: SliceScores, side: int, model: int) -> SideCount:
     """What became of one model's answers on one side of a slice."""
-    reasons = zip(ids(UNSCORED_REASONS), part.unscored[side, model].tolist(), strict=True)
+    reasons = zip(_REASONS, part.unscored[side, model].tolist(), strict=True)
     return SideCount(
         cases=int(part.n_cases[side]),
         scored=int(part.n_scored[side, model]),

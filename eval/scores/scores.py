@@ -117,16 +117,10 @@ class SliceScores:
                 return f"no answer on {SIDES[side]} cases is scored, of {self.n_cases[side]}"
         return "no refusals"
 
-    def bootstrap_missing(self, metric: int, model: int) -> str | None:
-        """Why a metric has no bootstrap interval for a model; None where it has one."""
-        if not np.isnan(self.bootstrap_low[metric, model]):
-            return None
-        return self.missing(metric, model) or too_few_cells(int(self.clusters[metric, model]))
-
 
 @lru_cache
 def too_few_cells(n: int) -> str:
-    """Why there is no bootstrap interval over so many cells."""
+    """Why there is no bootstrap interval where there is data, in so many cells."""
     return f"{counted(n, 'cell')} with data; a bootstrap needs {MIN_BOOTSTRAP_CLUSTERS}"
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from dataset_builder import __version__
-from dataset_builder.dataset.opened import OpenedDataset
+from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_pointer
@@ -49,7 +50,6 @@ class Submission:
     hashes: dict[str, str]
     failed: dict[str, str]
     departures: list[str]
-    _cases: dict[str, CaseTable] = field(default_factory=dict, init=False, compare=False, repr=False)
     _marks: dict[str, Marks] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
@@ -93,14 +93,12 @@ class Submission:
 
     def scored(self, dataset: OpenedDataset, verdicts: Iterable[Verdict], judge: str, rubric: str) -> ScoredAnswers:
         """Verdicts of one judge on these answers, over the cases that were asked."""
-        known, cases_hash = dataset.built.case_by_id, dataset.built.cases_hash
-        if cases_hash not in self._cases:
-            self._cases[cases_hash] = CaseTable.from_cases(known[case_id] for case_id in self.run.case_ids)
+        cases = _table_of_cases(_ByCases(dataset.built), self.run.case_ids)
         rows = list(verdicts)
         if not rows:
             raise InputError(f"There are no verdicts of {judge} (rubric {rubric}) on {self.bundle.model.name}.")
         return ScoredAnswers.from_verdicts(
-            self._cases[cases_hash],
+            cases,
             rows,
             model=self.bundle.model.slug,
             judge=judge,
@@ -121,6 +119,25 @@ class Submission:
             collected_at=self.bundle.collected_at,
             departures=self.departures,
         )
+
+
+@dataclass(frozen=True)
+class _ByCases:
+    """A dataset as a key: datasets of the same cases give the same tables."""
+
+    built: BuiltDataset = field(compare=False)
+    cases_hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cases_hash", self.built.cases_hash)
+
+
+# Submissions that are scored one after the other are of the same cases.
+@lru_cache(maxsize=4)
+def _table_of_cases(dataset: _ByCases, case_ids: tuple[str, ...]) -> CaseTable:
+    """Some cases of a dataset; raises as ``CaseTable.from_cases`` does."""
+    known = dataset.built.case_by_id
+    return CaseTable.from_cases(known[case_id] for case_id in case_ids)
 
 
 def read_submission(files: Mapping[str, bytes]) -> Submission:

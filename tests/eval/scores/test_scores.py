@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
-from eval.scores.scores import METHODS, Scores, SliceScores, compute_scores
+from eval.scores.scores import METHODS, Scores, SliceScores, compute_scores, too_few_cells
 from eval.scores.slices import Slice
 from eval.stats.metrics import METRIC_BY_ID, METRICS, N_DEFEATED, RATIOS
 from tests.support.answers import make_answers, make_case, make_table, random_answers
@@ -85,7 +85,8 @@ def test_one_cell_has_wilson_and_no_bootstrap():
     assert value(part, "help_rate", "low") == pytest.approx(0.1888, abs=1e-4)
     assert value(part, "help_rate", "high") == pytest.approx(0.7333, abs=1e-4)
     assert np.isnan(part.bootstrap_low).all()
-    assert part.bootstrap_missing(1, 0) == "1 cell with data; a bootstrap needs 8"
+    assert np.isnan(part.bootstrap_low[1, 0])
+    assert too_few_cells(int(part.clusters[1, 0])) == "1 cell with data; a bootstrap needs 8"
 
 
 def test_a_side_with_many_cells_and_one_with_few_is_mixed():
