@@ -145,8 +145,8 @@ class Tables:
         return board, compare(*(self._book.of(now, board, rows[str(state[name])]) for name in ("a", "b")))
 
     def _leaderboard(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
-        board = self.board(state)[1]
-        frame = choose(board_frame(board), wanted_of(state)).drop(columns=["search", "family_or_other"])
+        now, board = self.board(state)
+        frame = choose(board_frame(board, now.reasoned), wanted_of(state)).drop(columns=["search", "family_or_other"])
         frame = frame.rename(columns={"key": "id"})
         return _listed(_types(frame), plain_rows(frame), self.about(board), start, limit)
 

@@ -98,14 +98,18 @@ def pooled(cells: Sequence[Cell]) -> Cell:
 class Snapshot:
     """One version of the results; ``notice`` says why a newer one could not be read.
 
-    ``slices`` holds the rates on every slice by the path of a row's ``results``; ``folder`` is where
-    the bundles of this version stand, None where there are none.
+    ``slices`` holds the rates on every slice by the path of a row's ``results``; ``reasoned``, by the path of its
+    ``transcripts``, whether tokens were spent on reasoning before most answers, where that is told; ``folder`` is where
+    the bundles of this version stand, None where there are none. ``before`` is the leaderboard of the version before,
+    where that is known.
     """
 
     leaderboard: Leaderboard | None = None
     slices: Mapping[str, SliceTable] = field(default_factory=dict)
     folder: Path | None = None
     version: str = ""
+    reasoned: Mapping[str, bool] = field(default_factory=dict)
+    before: Leaderboard | None = None
     notice: str | None = None
 
     @property

@@ -10,7 +10,7 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import is_litter
 from eval.boards.rows import plain_leaderboard
 from eval.repository.identity import STUDY
-from eval.repository.leaderboard import FILE_NAME, SCHEMA_VERSION, BoardRow, read_leaderboard
+from eval.repository.leaderboard import FILE_NAME, SCHEMA_VERSION, BoardRow, Leaderboard, read_leaderboard
 from eval.runs.verdict import PUBLISHED
 from eval.scores.results import FILE_NAME as RESULTS_NAME
 from eval.scores.results import Results, read_results
@@ -46,7 +46,8 @@ def read_snapshot(folder: Path, version: str) -> Snapshot:
             "aggregate the results again"
         )
     paths = sorted({row.results for board in made.boards for row in board.rows if row.results is not None})
-    return Snapshot(made, {k: SliceTable.of(v) for k, v in _read_all(folder, paths).items()}, folder, version)
+    slices = {k: SliceTable.of(v) for k, v in _read_all(folder, paths).items()}
+    return Snapshot(made, slices, folder, version, _reasoned(folder, made))
 
 
 def find_results(folder: Path) -> list[Path]:
@@ -66,6 +67,25 @@ def row_key(row: BoardRow) -> str:
 def transcripts_key(row: BoardRow) -> str:
     """What a row's model is called among the transcripts: runs that were sent in carry their run's id."""
     return row_key(row) if row.kind == PUBLISHED else f"{row_key(row)}/{row.run_id}"
+
+
+def _reasoned(folder: Path, made: Leaderboard) -> dict[str, bool]:
+    """Of each file of answers whether most answers cost tokens of reasoning; without those of which nothing is told."""
+    from pyarrow import ArrowInvalid, parquet
+
+    found: dict[str, bool] = {}
+    for name in dict.fromkeys(row.transcripts for board in made.boards for row in board.rows):
+        path = Path(name)
+        if not name or path.is_absolute() or ".." in path.parts or not (folder / path).is_file():
+            continue
+        try:
+            told = parquet.read_table(folder / path, columns=["reasoning_tokens"]).column(0).drop_null().to_numpy()
+        except (ArrowInvalid, OSError, KeyError):
+            # A broken bundle is told of where its answers are read.
+            continue
+        if len(told):
+            found[name] = bool((told > 0).mean() > 0.5)
+    return found
 
 
 def _read_all(folder: Path, paths: Sequence[str]) -> dict[str, Results]:

@@ -22,7 +22,7 @@ from eval.stats.metrics import METRIC_BY_ID
 from space.data.snapshot import row_key, transcripts_key
 from space.figures.scatter import Point, scatter
 from space.pages.leaderboard.example import LONGEST_REASON, Example, cut_text, examples
-from space.pages.leaderboard.table import FIRST_RATES, MODEL, Column, pooled_share
+from space.pages.leaderboard.table import FIRST_RATES, GROUPS, MODEL, Column, pooled_share
 from space.pages.transcripts.markup import verdict
 from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState
 from space.store.store import Store
@@ -114,7 +114,7 @@ def above(
         whole=whole,
         board=board,
         others=[(one, to({"board": one.id})) for one in boards if one.id != board.id],
-        everything=to({"q": "", "family": (), "weights": (), "status": ()}),
+        everything=to({"q": "", "family": (), "weights": (), "status": (), **dict.fromkeys(GROUPS, ())}),
         columns=None if all_columns is None else to({"columns": all_columns}),
         wider=bool(all_columns),
     )
@@ -142,7 +142,7 @@ def board_table(
         if column.id == "agreement":
             return None
         # A first click puts the best first: high, or low where less is better; a second turns it round.
-        first = (column.is_rate and column.better >= 0) or column.id in ("scored", "date")
+        first = (column.is_rate and column.better >= 0) or column.id in ("scored", "date", "day", "parameters")
         return attributes({"sort": column.id, "down": not descending if column.id == sort else first})
 
     def answers(row: Mapping[str, Any]) -> str | None:
@@ -225,6 +225,11 @@ def _routes(row: BoardRow) -> list[str]:
             )
             told.append(f"by {one.route}: {rates or 'no rates'} on {counted(one.answers, 'answer')}")
     return told
+
+
+def over_time_told(drawing: Markup, lacking: Sequence[str]) -> Markup:
+    """The models by when they came out, with those of which no day is recorded."""
+    return _fill("over_time", drawing=drawing, lacking=lacking)
 
 
 def notice(text: str | None) -> Markup:

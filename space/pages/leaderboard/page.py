@@ -31,10 +31,12 @@ from space.pages.leaderboard.state import (
     board_of,
 )
 from space.pages.leaderboard.table import (
+    GROUP_TITLES,
     STATUSES,
     WEIGHTS,
     columns_of,
     families_of,
+    groups_of,
 )
 from space.ui.links import Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
@@ -63,14 +65,17 @@ def build(shell: Shell) -> None:
         families = gr.Dropdown([], label="Model family", multiselect=True, min_width=180)
         weights = gr.Dropdown([(v, k) for k, v in WEIGHTS.items()], label="Weights", multiselect=True, min_width=160)
         status = gr.Dropdown([(v, k) for k, v in STATUSES.items()], label="Status", multiselect=True, min_width=160)
+        groups = {
+            name: gr.Dropdown([], label=title, multiselect=True, min_width=160) for name, title in GROUP_TITLES.items()
+        }
         columns = gr.Dropdown([], label="Columns", multiselect=True, min_width=300)
     table = html(follow=True)
 
     as_query, clicks = shown_box(), Clicks()
     window = window_box()
 
-    controls: list[Any] = [judge, text, corrected, families, weights, status, columns]
-    names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, COLUMNS]
+    controls: list[Any] = [judge, text, corrected, families, weights, status, *groups.values(), columns]
+    names = [BOARD, TEXT, CORRECTED, FAMILIES, OPENNESS, STATUS, *groups, COLUMNS]
     parts = [first, table, plot, bar, as_query]
 
     def everything(now: Snapshot, state: Mapping[str, Value], look: str) -> list[Any]:
@@ -146,6 +151,7 @@ def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
         _families(now, state),
         _listed(state[OPENNESS]),
         _listed(state[STATUS]),
+        *(_group(now, state, name) for name in GROUP_TITLES),
         gr.update(choices=several, value=_listed(state[COLUMNS])),
     ]
 
@@ -157,11 +163,18 @@ def _families(now: Snapshot, state: Mapping[str, Value]) -> Any:
     return gr.update(choices=list(dict.fromkeys([*on_offer, *chosen])), value=chosen)
 
 
+def _group(now: Snapshot, state: Mapping[str, Value], name: str) -> Any:
+    """A filter by what is recorded of models; not there where nothing is."""
+    on_offer = groups_of(now.boards, now.reasoned).get(name, {})
+    choices = [(title, group) for group, title in on_offer.items()]
+    return gr.update(choices=choices, value=_listed(state[name]), visible=bool(choices))
+
+
 def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:
     """A state from what stands in the controls, through the same gate as an address."""
     pairs = [(BOARD, str(values[BOARD] or "")), (TEXT, str(values[TEXT] or ""))]
     pairs += [(CORRECTED, "1")] if values[CORRECTED] else []
-    for name in (FAMILIES, OPENNESS, STATUS, COLUMNS):
+    for name in (FAMILIES, OPENNESS, STATUS, *GROUP_TITLES, COLUMNS):
         pairs += [(name, str(value)) for value in values[name] or ()]
     return parse(BoardState(now).fields, pairs)
 

@@ -9,12 +9,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from eval.repository.leaderboard import Board
-from space.data.data import Snapshot, SpaceData
+from space.data.data import NAN, Snapshot, SpaceData
+from space.data.facts import facts_of
+from space.data.snapshot import row_key
 from space.figures.scatter import Point
+from space.figures.timeline import Moment, timeline
 from space.frame.page import heading
 from space.frame.versions import AT, citation, pin
 from space.pages.leaderboard.judge_error import judge_error
-from space.pages.leaderboard.markup import above, board_notes, board_table, citing, first_screen, notice
+from space.pages.leaderboard.markup import above, board_notes, board_table, citing, first_screen, notice, over_time_told
 from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
 from space.pages.transcripts.state import TranscriptState
@@ -36,7 +39,7 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
     told = notice(now.notice)
     if board is None or now.leaderboard is None:
         return told + first_screen(None, data.store, []), Markup(), []
-    whole = board_frame(board)
+    whole = board_frame(board, now.reasoned)
     frame = choose(whole, wanted_of(state))
     dots = points(board, whole, frame)
     chosen, nth = state[COLUMNS], state[EXAMPLE]
@@ -71,7 +74,8 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
     )
     pinned = address("", (*links.fields, Text(AT)), {**state, AT: pin(data)})
     cited = citing(BIBTEX, citation(data, board), pinned)
-    return told + first, line + rows + board_notes(board, list(frame.index)) + judge_error(board) + cited, dots
+    notes = board_notes(board, list(frame.index)) + judge_error(board)
+    return told + first, line + rows + notes + over_time(board, frame) + cited, dots
 
 
 def at_once(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Markup:
@@ -91,6 +95,22 @@ def points(board: Board, whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Poin
         faint = row["key"] not in kept
         found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=faint, href=href))
     return found
+
+
+def over_time(board: Board, frame: pd.DataFrame) -> Markup:
+    """The chosen models by when they came out; nothing where that is recorded of too few."""
+    rows = {row_key(row): row for row in board.rows}
+    moments, lacking = [], []
+    for key in frame.index:
+        row = rows[key]
+        value, day = row.metrics.get(board.ranked_by), facts_of(row.model_id).released
+        if day is None or value is None or value.estimate is None:
+            lacking.append(row.model)
+            continue
+        low, high = (NAN if end is None else end for end in (value.low, value.high))
+        moments.append(Moment(row.model, day, value.estimate, low, high, model_page(board, key)))
+    drawing = timeline(moments)
+    return over_time_told(drawing, lacking) if drawing else Markup()
 
 
 def model_page(board: Board, key: str) -> str:

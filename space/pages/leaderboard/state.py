@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from markupsafe import Markup
@@ -11,7 +12,16 @@ from markupsafe import Markup
 from eval.repository.leaderboard import Board, Leaderboard
 from space.data.data import Snapshot
 from space.pages.leaderboard.example import MOST
-from space.pages.leaderboard.table import STATUSES, WEIGHTS, Wanted, columns_of, default_columns, families_of
+from space.pages.leaderboard.table import (
+    GROUPS,
+    STATUSES,
+    WEIGHTS,
+    Wanted,
+    columns_of,
+    default_columns,
+    families_of,
+    groups_of,
+)
 from space.ui.links import Choice, Field, Flag, Many, Text, Value, Whole, link
 
 BOARD, TEXT, FAMILIES, OPENNESS, STATUS, COLUMNS, SORT, DOWN, CORRECTED, EXAMPLE, ZOOM = (
@@ -39,11 +49,12 @@ class BoardState:
 
     now: Snapshot
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The parts of the state, in the order in which they stand in an address."""
         made = self.now.leaderboard
         columns = tuple(column.id for column in columns_of(made)) if made else ("rank",)
+        groups = groups_of(self.now.boards, self.now.reasoned)
         families = dict.fromkeys(family for board in self.now.boards for family in families_of(board))
         return (
             board_field(self.now),
@@ -51,6 +62,7 @@ class BoardState:
             Many(FAMILIES, tuple(families)),
             Many(OPENNESS, tuple(WEIGHTS)),
             Many(STATUS, tuple(STATUSES)),
+            *(Many(name, tuple(groups.get(name, ()))) for name in GROUPS),
             Many(COLUMNS, columns, self._default(made, columns)),
             Choice(SORT, ("model", *(name for name in columns if name != "agreement")), "rank"),
             Flag(DOWN),
@@ -82,6 +94,7 @@ def wanted_of(state: Mapping[str, Value]) -> Wanted:
         families=some(FAMILIES),
         weights=some(OPENNESS),
         statuses=some(STATUS),
+        groups={name: some(name) for name in GROUPS},
         sort=sort if isinstance(sort, str) else "rank",
         descending=state.get(DOWN) is True,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -11,12 +11,28 @@ import pandas as pd
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
 from eval.repository.leaderboard import CHECKED, COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
+from space.data.facts import UNKNOWN as NOT_RECORDED
+from space.data.facts import facts_of
 from space.data.snapshot import row_key, transcripts_key
 
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
 STATUSES: Final = {VERIFIED: "Verified", CHECKED: "Checked", COMMUNITY: "Community"}
 NO_FAMILY: Final = "other"
+# What models can be filtered by beside family, weights and status, with the names of the groups.
+GROUPS: Final[dict[str, dict[str, str]]] = {
+    "size": {
+        "small": "Up to 10 billion parameters", "middle": "10 to 100 billion", "large": "Over 100 billion",
+        NOT_RECORDED: "Size not recorded",
+    },
+    "released": {},
+    "price": {
+        "cheap": "Up to $1 for a million tokens written", "middle": "$1 to $10", "dear": "Over $10",
+        NOT_RECORDED: "Price not recorded",
+    },
+    "reasoning": {"yes": "Reasons first", "no": "Answers at once", NOT_RECORDED: "Not recorded"},
+}  # fmt: skip
+GROUP_TITLES: Final = {"size": "Size", "released": "Came out", "price": "Price", "reasoning": "Reasoning"}
 ROGAN_GLADEN, PPI = "rogan_gladen", "ppi++"
 # Rates whose corrected value is that of another, taken from one.
 COMPLEMENTS: Final = {"help_rate": "blind_refusal_rate"}
@@ -37,7 +53,7 @@ class Column(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Whether it holds numbers."""
-        return self.is_rate or self.id in ("rank", "scored")
+        return self.is_rate or self.id in ("rank", "scored", "parameters", "output_price")
 
 
 MODEL: Final = Column("model", "Model", "The model as it was asked.")
@@ -59,7 +75,14 @@ _PLAIN: Final = (
     Column("judge", "Judge", "Who gave the verdicts."),
     Column("family", "Family", "The family of models that it belongs to."),
     Column("weights", "Weights", "Whether the model's weights can be had.", names=WEIGHTS),
-)
+    Column("day", "Came out", "When the model came out, as far as it is recorded."),
+    Column("parameters", "Parameters", "Billions of parameters, as far as they are recorded."),
+    Column("output_price", "Price", "List price of a million tokens written, in US dollars, as far as it is recorded."),
+    Column(
+        "reasoning", "Reasoning", "Whether tokens were spent on reasoning before most answers.",
+        names=GROUPS["reasoning"],
+    ),
+)  # fmt: skip
 
 
 def columns_of(made: Leaderboard) -> tuple[Column, ...]:
@@ -69,7 +92,21 @@ def columns_of(made: Leaderboard) -> tuple[Column, ...]:
     rates = [
         Column(i, _IN_WORDS.get(i, info[i].title), info[i].definition, True, info[i].better) for i in order if i in info
     ]
-    return (_PLAIN[0], *rates, *_PLAIN[1:])
+    lacking = _lacking(made)
+    return (_PLAIN[0], *rates, *(column for column in _PLAIN[1:] if column.id not in lacking))
+
+
+def _lacking(made: Leaderboard) -> set[str]:
+    """The columns about models for which nothing is recorded of any."""
+    rows = [row for board in made.boards for row in board.rows]
+    facts = [facts_of(row.model_id) for row in rows]
+    known = {
+        "day": any(one.released for one in facts),
+        "parameters": any(one.parameters for one in facts),
+        "output_price": any(one.output_price for one in facts),
+        "reasoning": any(row.transcripts for row in rows),
+    }
+    return {name for name, is_there in known.items() if not is_there}
 
 
 def default_columns(made: Leaderboard) -> tuple[str, ...]:
@@ -86,16 +123,18 @@ class Wanted:
     families: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sort: str = "rank"
     descending: bool = False
 
 
-def board_frame(board: Board) -> pd.DataFrame:
+def board_frame(board: Board, reasoned: Mapping[str, bool] = {}) -> pd.DataFrame:
     """One row a model, indexed by its key; rates are shares with ``…_low`` and ``…_high`` of their 95 % intervals.
 
     ``…_corrected`` with its limits is the rate corrected for the judge's errors, NaN where it was not measured.
+    ``reasoned`` is as in ``Snapshot``.
     """
-    rows = [_flat(board, row) for row in board.rows]
+    rows = [_flat(board, row, reasoned) for row in board.rows]
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)) or _EMPTY)
     # Whole numbers stay whole where one of them is missing.
     ranks = ["rank", "rank_low", "rank_high"]
@@ -113,6 +152,7 @@ def choose(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
         ("family_or_other", wanted.families),
         ("weights", wanted.weights),
         ("status", wanted.statuses),
+        *wanted.groups.items(),
     ):
         if values:
             keep &= frame[column].isin(values)
@@ -123,14 +163,45 @@ def choose(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     return by_name.sort_values(column, ascending=not wanted.descending, na_position="last", kind="stable", key=key)
 
 
+def groups_of(boards: Sequence[Board], reasoned: Mapping[str, bool]) -> dict[str, dict[str, str]]:
+    """What models of some boards can be filtered by, with the groups that there are and their names.
+
+    Nothing is offered of which nothing is recorded.
+    """
+    found: dict[str, dict[str, None]] = {name: {} for name in GROUPS}
+    for board in boards:
+        for row in board.rows:
+            for name, group in _groups(row, reasoned).items():
+                found[name].setdefault(group)
+    made = {}
+    for name, groups in found.items():
+        if any(group != NOT_RECORDED for group in groups):
+            names = GROUPS[name] or {group: _half(group) for group in sorted(groups)}
+            made[name] = {group: title for group, title in names.items() if group in groups}
+    return made
+
+
+def _half(group: str) -> str:
+    """A half of a year in words."""
+    year, _, half = group.partition("-")
+    return f"{year}, {'first' if half == '1' else 'second'} half" if half else "Not recorded"
+
+
+def _groups(row: BoardRow, reasoned: Mapping[str, bool]) -> dict[str, str]:
+    facts = facts_of(row.model_id)
+    told = reasoned.get(row.transcripts)
+    reasoning = NOT_RECORDED if told is None else "yes" if told else "no"
+    return {"size": facts.size, "released": facts.year, "price": facts.price, "reasoning": reasoning}
+
+
 def families_of(board: Board) -> tuple[str, ...]:
     """The families of a board's models, sorted, the unknown one last."""
     found = sorted({row.family for row in board.rows if row.family}, key=str.casefold)
     return (*found, NO_FAMILY) if any(not row.family for row in board.rows) else tuple(found)
 
 
-def _flat(board: Board, row: BoardRow) -> dict[str, Any]:
-    sides = (row.defeated, row.control)
+def _flat(board: Board, row: BoardRow, reasoned: Mapping[str, bool]) -> dict[str, Any]:
+    sides, facts = (row.defeated, row.control), facts_of(row.model_id)
     flat: dict[str, Any] = {
         "key": row_key(row),
         "rank": row.rank,
@@ -142,6 +213,10 @@ def _flat(board: Board, row: BoardRow) -> dict[str, Any]:
         "family_or_other": row.family or NO_FAMILY,
         "weights": row.weights or UNKNOWN,
         "status": row.status,
+        **_groups(row, reasoned),
+        "day": facts.released.isoformat() if facts.released else None,
+        "parameters": facts.parameters,
+        "output_price": facts.output_price,
         "judge": board.judge,
         "rubric": board.rubric,
         "date": (row.collected_at or "")[:10],

@@ -13,6 +13,7 @@ from eval.boards.rows import rank_remarks
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.leaderboard import MEANS, Board, BoardRow, Excluded
 from space.data.data import Snapshot, SpaceData
+from space.data.facts import facts_of
 from space.data.snapshot import row_key, transcripts_key
 from space.frame.card import Card, Rate
 from space.frame.page import heading
@@ -41,6 +42,7 @@ WHY: Final = {
 }
 _FACETS: Final = {"family": FAMILY, "authority": AUTHORITY}
 _MOST_RUNS: Final = 50
+_FACTS: Final = {"released": "when it came out", "parameters": "its size", "price": "its price"}
 _fill = template(
     "pages/model/page.html.j2",
     spoken=spoken, verdict_of=verdict, why=WHY, by_title=BY, few=FEW, more=MORE, less=LESS, statuses=STATUSES,
@@ -75,6 +77,8 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         runs=_runs(now, board, row, fields),
         gone=_gone(now, row),
         remarks=_remarks(board, row),
+        facts=facts_of(row.model_id),
+        reasoned=now.reasoned.get(row.transcripts),
         before=others[place - 1] if place else None,
         after=others[place + 1] if place + 1 < len(others) else None,
         others=others,
@@ -217,7 +221,8 @@ def _gone(now: Snapshot, row: BoardRow) -> list[Excluded]:
 def _remarks(board: Board, row: BoardRow) -> list[str]:
     told = rank_remarks(row, board.ranked_by)
     told += [f"departs from the protocol: {one}" for one in row.departures]
-    return [*told, *row.evidence, *row.status_reasons]
+    read = [f"{_FACTS[name]} as stated by {source}" for name, source in facts_of(row.model_id).sources.items()]
+    return [*told, *row.evidence, *row.status_reasons, *read]
 
 
 def _elsewhere(board: Board, row: BoardRow) -> list[tuple[str, str]]:

@@ -147,6 +147,7 @@ def test_the_downloads_hold_what_the_table_shows(open_page: OpenPage, url: str) 
 
 def test_the_citation_can_be_copied(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
+    ready(page)
     page.get_by_text("Cite", exact=True).click()
     page.get_by_role("button", name="Copy BibTeX").click()
     page.locator(".br-cited", has_text="Copied.").wait_for()

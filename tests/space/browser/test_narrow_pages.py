@@ -23,3 +23,11 @@ def test_a_narrow_page_does_not_scroll_sideways(open_page: OpenPage, url: str, p
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, scheme
+
+
+def test_a_narrow_page_keeps_the_narrow_picture(open_page: OpenPage, url: str) -> None:
+    for width, seen, hidden in ((390, "narrow", "wide"), (1440, "wide", "narrow")):
+        page = open_page(f"{url}/", viewport={"width": width, "height": 844})
+        ready(page)
+        assert page.locator(f".gradio-container svg.br-{seen}").first.is_visible()
+        assert not page.locator(f".gradio-container svg.br-{hidden}").first.is_visible()

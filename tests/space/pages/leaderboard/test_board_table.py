@@ -11,6 +11,7 @@ from space.pages.leaderboard.table import (
     columns_of,
     default_columns,
     families_of,
+    groups_of,
     pooled_share,
 )
 from tests.support.results_folder import board, leaderboard, row, value
@@ -100,3 +101,47 @@ def test_a_pooled_share_weighs_models_by_their_answers() -> None:
 
 def test_a_board_without_rows_has_a_frame_without_rows() -> None:
     assert list(choose(board_frame(board()), Wanted(text="x"))["model"]) == []
+
+
+# One of which all is recorded, one whose id states its size, one of which nothing is known.
+FACTS = board(
+    row("grok-4-fast", 1, 0.6, 0.2, model_id="x-ai/grok-4-fast", transcripts="a.parquet"),
+    row("small", 2, 0.4, 0.1, model_id="acme/small-8b", transcripts="b.parquet"),
+    row("strange", 3, 0.3, 0.1),
+)
+REASONED = {"a.parquet": True, "b.parquet": False}
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ({"size": ("small",)}, ["small"]),
+        ({"size": ("unknown",)}, ["grok-4-fast", "strange"]),
+        ({"released": ("2025-2",)}, ["grok-4-fast"]),
+        ({"price": ("cheap", "dear")}, ["grok-4-fast"]),
+        ({"reasoning": ("no", "unknown")}, ["small", "strange"]),
+        ({"size": ("small",), "reasoning": ("yes",)}, []),
+        ({"size": ()}, ["grok-4-fast", "small", "strange"]),
+    ],
+)
+def test_models_are_filtered_by_what_is_recorded_of_them(
+    groups: dict[str, tuple[str, ...]], expected: list[str]
+) -> None:
+    assert list(choose(board_frame(FACTS, REASONED), Wanted(groups=groups))["model"]) == expected
+
+
+def test_only_what_is_recorded_is_offered() -> None:
+    found = groups_of([FACTS], REASONED)
+    assert list(found["size"]) == ["small", "unknown"]
+    assert found["released"] == {"2025-2": "2025, second half", "unknown": "Not recorded"}
+    assert list(found["reasoning"]) == ["yes", "no", "unknown"]
+    assert groups_of([board(row("strange", 1, 0.3, 0.1))], {}) == {}
+    shown = {column.id for column in columns_of(leaderboard(FACTS))}
+    assert {"day", "parameters", "output_price", "reasoning"} <= shown
+    assert not {"day", "parameters", "output_price", "reasoning"} & {c.id for c in columns_of(leaderboard(BOARD))}
+
+
+def test_models_are_sorted_by_when_they_came_out_and_unknown_days_stand_last() -> None:
+    frame = board_frame(FACTS, REASONED)
+    for descending in (False, True):
+        assert choose(frame, Wanted(sort="day", descending=descending))["model"].iloc[0] == "grok-4-fast"
