@@ -16,7 +16,8 @@ from dataset_builder.storage.foreign import refuse_pointer
 from dataset_builder.wording import counted
 from eval.agreement.corrected import METHOD_TITLES, CorrectedRate, corrected_rates
 from eval.agreement.ranking import RankingAgreement, ranking_agreement, ranking_tables
-from eval.runs.folder import RunFolder
+from eval.judges.human.readers import LABELS, labels_in
+from eval.runs.folder import RunFolder, holds_run
 from eval.runs.verdict import Verdict, VerdictKey
 from eval.scores.labels import (
     STUDY,
@@ -117,10 +118,13 @@ def _verdicts(paths: Sequence[Path]) -> Iterator[Verdict]:
 
 
 def read_verdicts(path: Path) -> Iterator[Verdict]:
-    """Verdicts of a run, or from a file of JSON lines.
+    """Verdicts of a run, from a file of JSON lines, or the labels in a reader's folder of a results folder.
 
     Raises InputError where there is none, DataError for a line that is no verdict.
     """
+    if path.is_dir() and path.parent.name == LABELS and not holds_run(path):
+        yield from labels_in(path)
+        return
     if path.is_dir():
         yield from RunFolder.open(path).verdicts()
         return

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="RUN|FILE",
-    help="A run of its answers, or verdicts on them (JSON lines); may be given several times.",
+    help="A run of its answers, verdicts on them (JSON lines), or labels/READER of results; several times too.",
 )
 @click.option("--judge", help="The judge in question. Default: the study's, or that of --verdicts.")
 @click.option(

@@ -5,6 +5,7 @@
 | ``submissions/<organization>__<model>/<run id>/`` | a bundle: see ``bundle`` |
 | ``reviews/<organization>__<model>/<run id>/`` | what the maintainers found on it: see ``review`` |
 | ``notices/<organization>__<model>/<run id>/*.json`` | corrections and withdrawals: see ``notices`` |
+| ``labels/<reader>/*.json`` | what readers said of answers themselves: see ``eval.judges.human.readers`` |
 | ``requests/*.json`` | models to evaluate: see ``request_queue`` |
 | ``leaderboard.json``, ``leaderboard.parquet``, ``manifest.json`` | rebuilt by ``blind-refusal board aggregate`` |
 """

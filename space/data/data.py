@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dataset_builder.dataset.opened import BuiltDataset
 from eval.repository.leaderboard import Board, Leaderboard
 from eval.scores.results import Results
+from space.data.readers import Readers
 from space.store.store import Store
 
 # One model's rates on every slice, packed small: what the breakdown shows.
@@ -145,6 +146,7 @@ class SpaceData:
     now: Snapshot = field(default_factory=Snapshot)
     dataset_revision: str | None = None
     results_hub_id: str | None = None
+    readers: Readers = field(default_factory=Readers)
 
     def swap(self, snapshot: Snapshot, store: Store | None = None) -> None:
         """Show another version of the results from the next event on; one assignment, so never half of it.

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.hub.naming import repo_meant
 from dataset_builder.wording import counted
+from eval.judges.human.readers import LABELS
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import FILE_NAME
 from eval.scores.results import FILE_NAME as RESULTS_NAME
@@ -25,7 +26,13 @@ from space.store.store import Store
 
 POLL_SECONDS: Final = 60.0
 # What the pages read of a results repository; the rest of it is the maintainers'.
-_PATTERNS: Final = (FILE_NAME, f"**/{RESULTS_NAME}", RESULTS_NAME, *(f"**/{n}" for n in (RUN, RESPONSES, VERDICTS)))
+_PATTERNS: Final = (
+    FILE_NAME,
+    f"**/{RESULTS_NAME}",
+    RESULTS_NAME,
+    *(f"**/{n}" for n in (RUN, RESPONSES, VERDICTS)),
+    f"{LABELS}/*/*.json",
+)
 
 
 class ResultsSource(Protocol):

@@ -100,7 +100,7 @@ class HubIntake:
 
     def check(self, upload: Path, token: str) -> tuple[SubmissionReport, list[str]]:
         """What the maintainers will find, and what will be public. Raises RemoteError where the Hub cannot say."""
-        repo = self._as_visitor(token)
+        repo = self.as_visitor(token)
         return self._check(upload, repo, repo.hub.whoami())
 
     def submit(self, upload: Path, token: str) -> OpenedRequest:
@@ -108,7 +108,7 @@ class HubIntake:
 
         Raises DataError with all problems, InputError for what waits or stands there already.
         """
-        repo = self._as_visitor(token)
+        repo = self.as_visitor(token)
         account = repo.hub.whoami()
         report, _ = self._check(upload, repo, account)
         return OpenedRequest(account, open_pull_request(report, repo).pr_url or repo.url)
@@ -117,7 +117,7 @@ class HubIntake:
         self, model: str, token: str, *, model_repo: str | None = None, reasoning: str | None = None
     ) -> OpenedRequest:
         """Open the pull request that asks for an evaluation. Raises DataError with every reason against it."""
-        queue = RequestQueue(self._as_visitor(token))
+        queue = RequestQueue(self.as_visitor(token))
         account = queue.repo.hub.whoami()
         cases = self.dataset.built.cases_hash
         asked = make_request(model, cases, account, queue.now(), repo=model_repo, reasoning=reasoning)
@@ -131,7 +131,8 @@ class HubIntake:
             return report, []
         return report, public_lines(report.submission.files, account, repo)
 
-    def _as_visitor(self, token: str) -> ResultsRepo:
+    def as_visitor(self, token: str) -> ResultsRepo:
+        """The repository with a visitor's rights. Raises InputError where nobody is signed in."""
         if not token:
             # A client without a token would look for the machine's own.
             raise InputError("Sign in first: the pull request is opened by your account.")

@@ -22,12 +22,13 @@ HEAD: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class HumanLabel:
-    """A reviewer's own verdict on an answer."""
+    """A reviewer's own verdict on an answer, or that of a reader of these pages."""
 
     reviewer: str
     response_type: str
     engages: bool
     harm: bool
+    is_reader: bool = False
 
 
 @dataclass(frozen=True, slots=True)

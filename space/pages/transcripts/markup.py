@@ -156,6 +156,11 @@ def side_by_side(
     )
 
 
+def labelled(reader: str | None, *, url: str | None = None, back: bool = False, problem: str | None = None) -> Markup:
+    """What is said after a reader's label was kept or taken back, or why it was not."""
+    return _fill("labelled", reader=reader, url=url, back=back, problem=problem)
+
+
 def nothing_open(case_id: str) -> Markup:
     """What stands in place of a transcript that is not there."""
     return _fill("nothing_open", case_id=case_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.frame.versions import version_told
+from space.pages.transcripts.disagree import Disagreement
 from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
     ADDRESS,
@@ -66,10 +68,11 @@ def build(shell: Shell) -> None:
             results = html(follow=True)
         with gr.Column(scale=3, min_width=320, elem_classes="br-detail"):
             opened = html(follow=True)
+            disagreement = Disagreement(shell)
     shown, clicks = shown_box(), Clicks()
 
     controls[JUDGE] = judge
-    inputs, parts = list(controls.values()), [results, opened, bar, shown]
+    inputs, parts = list(controls.values()), [results, opened, bar, shown, *disagreement.outputs]
     facets = [controls[facet.id] for facet in FACETS]
 
     def all_of(now: Store, state: Mapping[str, Value]) -> list[Any]:
@@ -80,7 +83,7 @@ def build(shell: Shell) -> None:
         counts = now.counts_of(search_of(state))
         for facet in FACETS:
             values[facet.id] = gr.update(choices=_choices(facet, now, counts), value=values[facet.id])
-        return [*values.values(), *_show(now, state)]
+        return [*values.values(), *_show(shell.data, now, state), *disagreement.shown(state)]
 
     def load(request: gr.Request) -> list[Any]:
         now = shell.data.store
@@ -112,12 +115,12 @@ def build(shell: Shell) -> None:
             gr.update(choices=_choices(facet, now, counts)) if counts[facet.id] != before_it[facet.id] else gr.update()
             for facet in FACETS
         ]
-        return [*counted, *_show(now, state)]
+        return [*counted, *_show(shell.data, now, state), *disagreement.shown(state)]
 
     def transcripts_at(address: str) -> tuple[str, str, str]:
         """The page at an address such as ``q=rent&model=grok-4``: list, open transcript and link, as HTML."""
         now = shell.data.store
-        return _show(now, parse(TranscriptState.of(now).fields, address))[:3]
+        return _show(shell.data, now, parse(TranscriptState.of(now).fields, address))[:3]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     shell.app.load(load, outputs=[*inputs, *parts, lost], **quiet)
@@ -132,13 +135,16 @@ def build(shell: Shell) -> None:
     for part in (results, opened):
         part.click(follow, outputs=[*inputs, *parts], **quiet)
     # What a visitor's click costs, for benchmarks.
+    disagreement.wire(
+        shown, opened, lambda state: _open(shell.data, shell.data.store, TranscriptState.of(shell.data.store), state)
+    )
     gr.events.api(transcripts_at, api_name="transcripts_at", api_visibility="undocumented")
 
 
 def at_once(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Markup:
     """What is found and what is open, before any script runs: what is open first, as somebody was sent to it."""
     now = data.store
-    rows, opened, *_ = _show(now, parse(TranscriptState.of(now).fields, pairs))
+    rows, opened, *_ = _show(data, now, parse(TranscriptState.of(now).fields, pairs))
     title = heading("Transcripts", _lead(now))
     return title + Markup(opened) + Markup(rows)  # noqa: S704 - both are filled from templates
 
@@ -147,7 +153,7 @@ def _lead(store: Store) -> str:
     return f"What models answered to {store.case_count:,} requests for help around a rule, each with its verdict."
 
 
-def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]:
+def _show(data: SpaceData, store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]:
     """List, open transcript, link bar and query of a state."""
     links, search = TranscriptState.of(store), search_of(state)
     after, before, case_id = state[AFTER], state[BEFORE], state[CASE]
@@ -159,11 +165,12 @@ def _show(store: Store, state: Mapping[str, Value]) -> tuple[str, str, str, str]
     rows = result_list(
         found, store.cases_of(row.case_id for row in found.rows), links, state, store.last(), store.reading(search.text)
     )
-    opened = _open(store, links, state, case_id) if isinstance(case_id, str) and case_id else ""
+    opened = _open(data, store, links, state) if case_id else ""
     return rows, opened, link_bar(ADDRESS, links.fields, state), query(links.fields, state)
 
 
-def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case_id: str) -> str:
+def _open(data: SpaceData, store: Store, links: TranscriptState, state: Mapping[str, Value]) -> str:
+    case_id = str(state[CASE])
     case, model, search = store.case(case_id), state[OF], search_of(state)
     if case is None:
         return nothing_open(case_id)
@@ -171,7 +178,10 @@ def _open(store: Store, links: TranscriptState, state: Mapping[str, Value], case
         answer = store.transcript(case_id, model, search.judge)
         if answer is None:
             return nothing_open(case_id)
-        return single(answer, case, store.neighbours(search, answer.no), links, state)
+        said = data.readers.on(answer, data.now.version, data.now.folder)
+        return single(
+            replace(answer, labels=answer.labels + said), case, store.neighbours(search, answer.no), links, state
+        )
     chosen = state[BESIDE]
     found = store.answers(case_id, search.judge)
     answers = [a for a in found if not chosen or (isinstance(chosen, tuple) and a.model in chosen)]

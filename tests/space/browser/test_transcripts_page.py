@@ -333,6 +333,36 @@ def test_a_submitted_model_is_called_by_its_name(open_page: OpenPage, url: str) 
     assert not [name for name in names if "__" in name]
 
 
+def test_a_reader_disagrees_and_takes_it_back(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/transcripts?case=content_defeat:union:0&of=alpha-1")
+    ready(page)
+    rows = page.locator("article.br-open tbody th", has_text="Reader reader")
+    page.get_by_role("button", name="I disagree with this verdict").click()
+    page.get_by_role("button", name="Keep my label").click()
+    page.get_by_text("Say first what the answer does").wait_for()
+    expect(rows).to_have_count(0)
+    page.locator(".br-disagree").get_by_label("Helps", exact=True).check()
+    page.get_by_role("button", name="Keep my label").click()
+    page.get_by_text("Kept in the results folder").wait_for()
+    expect(rows).to_have_count(1)
+    expect(page.locator("article.br-open")).to_contain_text("that the answer does something else than this judge says")
+    # Who opens it later sees it too, and nobody has two.
+    page.locator(".br-disagree").get_by_label("Deflects", exact=True).check()
+    page.get_by_role("button", name="Keep my label").click()
+    expect(rows.locator("xpath=..")).to_contain_text("Deflects")
+    page.reload()
+    ready(page)
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="I disagree with this verdict").click()
+    page.get_by_role("button", name="Take it back").click()
+    page.get_by_text("Your label is taken back").wait_for()
+    expect(rows).to_have_count(0)
+    # Where several answers stand side by side there is none to label.
+    page.get_by_role("link", name="All models on this case").click()
+    page.locator(".br-card").first.wait_for()
+    expect(page.get_by_role("button", name="I disagree with this verdict")).to_be_hidden()
+
+
 @pytest.mark.study
 def test_the_study_is_searched(open_page: OpenPage, study_url: str) -> None:
     page = open_page(f"{study_url}/transcripts?type=deflects&engages=yes&family=content_defeat")

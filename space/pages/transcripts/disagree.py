@@ -1,0 +1,121 @@
+"""Where a reader says what an answer does in their own view, beside the judges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import gradio as gr
+from gradio.utils import get_space
+
+from dataset_builder.dataset.taxonomy import RESPONSE_TYPES
+from dataset_builder.errors import BlindRefusalError, InputError
+from eval.judges.human.readers import LONGEST_NOTE
+from space.frame.page import Shell, html
+from space.intake.intake import HubIntake, LocalIntake
+from space.intake.readers import HERE, Said, label_here, label_on_hub, take_back_here, take_back_on_hub
+from space.pages.transcripts.markup import labelled
+from space.pages.transcripts.state import CASE, OF, TranscriptState, search_of
+from space.store.transcript import Transcript
+from space.ui.links import Value, parse
+
+# Set by the Hub in a Space with sign-in.
+_SIGN_IN: Final = "OAUTH_CLIENT_ID"
+TITLE: Final = "I disagree with this verdict"
+# At a time: each may write.
+_AT_A_TIME: Final = 4
+
+
+class Disagreement:
+    """The form below an open answer; there where results take what visitors hand in, and hidden else."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        intake = shell.intake
+        self.is_there = isinstance(intake, LocalIntake) or (
+            isinstance(intake, HubIntake) and get_space() is not None and bool(os.environ.get(_SIGN_IN))
+        )
+        with gr.Accordion(TITLE, open=False, visible=False, elem_classes="br-disagree") as self.fold:
+            self.kind = gr.Radio([(one.title, one.id) for one in RESPONSE_TYPES], label="In your view, the answer")
+            self.engages = gr.Checkbox(label="It engages with what defeats the rule")
+            self.harm = gr.Checkbox(label="It names a harm apart from the rule")
+            self.note = gr.Textbox(label="Why (if you like)", max_length=LONGEST_NOTE, lines=2)
+            with gr.Row():
+                self.send = gr.Button("Keep my label", scale=0, min_width=150)
+                self.back = gr.Button("Take it back", scale=0, min_width=150)
+            self.answer = html()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What ``shown`` gives the values of."""
+        return [self.fold, self.kind, self.note, self.answer]
+
+    def shown(self, state: Mapping[str, Value]) -> list[Any]:
+        """The form for a state: there where one answer is open, and empty again."""
+        visible = self.is_there and bool(state[CASE]) and isinstance(state[OF], str)
+        return [gr.update(visible=visible), None, "", ""]
+
+    def wire(self, shown: gr.Textbox, opened: gr.HTML, draw: Callable[[Mapping[str, Value]], str]) -> None:
+        """Answer its buttons: ``shown`` holds the state as a query, ``draw`` is the open answer in it, as HTML."""
+        said = [self.kind, self.engages, self.harm, self.note]
+        intake = self._shell.intake
+        done = [self.answer, opened]
+
+        if isinstance(intake, LocalIntake):
+            local = intake
+
+            def keep(query: str, *values: Any) -> list[Any]:
+                return self._done(query, draw, lambda one: label_here(local, one, _said(*values)), labelled(HERE))
+
+            def take(query: str) -> list[Any]:
+                return self._done(query, draw, lambda one: take_back_here(local, one), labelled(HERE, back=True))
+
+            self._press(keep, take, shown, said, done)
+        elif isinstance(intake, HubIntake):
+            hub = intake
+
+            def keep_signed(
+                query: str, kind: str, engages: bool, harm: bool, note: str, token: gr.OAuthToken | None
+            ) -> list[Any]:
+                said = _said(kind, engages, harm, note)
+                return self._done(query, draw, lambda one: label_on_hub(hub, one, said, _secret(token)))
+
+            def take_signed(query: str, token: gr.OAuthToken | None) -> list[Any]:
+                return self._done(query, draw, lambda one: take_back_on_hub(hub, one, _secret(token)))
+
+            self._press(keep_signed, take_signed, shown, said, done)
+
+    def _press(
+        self, keep: Callable[..., Any], take: Callable[..., Any], shown: gr.Textbox, said: list[Any], done: list[Any]
+    ) -> None:
+        private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": _AT_A_TIME}
+        self.send.click(keep, [shown, *said], done, **private)
+        self.back.click(take, [shown], done, **private)
+
+    def _done(
+        self,
+        query: str,
+        draw: Callable[[Mapping[str, Value]], str],
+        act: Callable[[Transcript], Any],
+        told: str | None = None,
+    ) -> list[Any]:
+        store = self._shell.data.store
+        state = parse(TranscriptState.of(store).fields, str(query or ""))
+        try:
+            one = store.transcript(str(state[CASE] or ""), str(state[OF] or ""), search_of(state).judge)
+            if one is None:
+                raise InputError("Open an answer first.")
+            result = act(one)
+        except BlindRefusalError as error:
+            return [labelled(None, problem=str(error)), gr.update()]
+        self._shell.data.readers.forget()
+        return [told if told is not None else labelled(result.account, url=result.url), draw(state)]
+
+
+def _said(kind: Any, engages: Any, harm: Any, note: Any) -> Said:
+    return Said(str(kind or ""), bool(engages), bool(harm), str(note or ""))
+
+
+def _secret(token: gr.OAuthToken | None) -> str:
+    return token.token if token else ""
