@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import difflib
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
@@ -110,7 +111,11 @@ async def near_names(client: httpx.AsyncClient, endpoint: Endpoint, patience_s: 
         listed = [one["id"] for one in msgspec.json.decode(bytes(body))["data"]]
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, KeyError, TypeError):
         return None
-    names = [name for name in listed if isinstance(name, str)]
+    return nearest([name for name in listed if isinstance(name, str)], endpoint)
+
+
+def nearest(names: Sequence[str], endpoint: Endpoint) -> str | None:
+    """Which of the names that a server lists are like that of its model; None where it lists none."""
     last = endpoint.model.rpartition("/")[2].lower()
     holding = [name for name in names if last in name.lower()]
     near = holding or difflib.get_close_matches(endpoint.model, names, _NEAR, _LIKENESS) or names

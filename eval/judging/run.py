@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -252,13 +253,20 @@ class Judging:
                 judge = self._judge_of(pending.run) if number else self.judge
                 opened.callback(run_to_end, judge.aclose)
                 opened.enter_context(pending.run.writing())
-                work = self._work_of(pending, judge, queue, tell, asks=not cancel)
+                work = self._work_of(pending, judge, queue, self._named(pending.run, tell), asks=not cancel)
                 if cancel:
                     work.cancel()
                 else:
                     work.begin()
                 works.append(work)
             wait_for([work.look for work in works], poll)
+
+    def _named(self, run: RunFolder, tell: Callable[[str], None]) -> Callable[[str], None]:
+        """``tell`` with the run's name before each line, where there are several."""
+        if len(self.pending) == 1:
+            return tell
+        path = run.path if run.settings.epoch is None else Path(run.path.parent.name) / run.path.name
+        return lambda line: tell(f"{path.name if run.settings.epoch is None else path}: {line}")
 
     def _work_of(
         self, pending: Pending, judge: Judge, queue: BatchQueue, tell: Callable[[str], None], *, asks: bool

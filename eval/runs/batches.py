@@ -215,6 +215,7 @@ class BatchWork:
 
     def _hand_in_new(self) -> None:
         adapted = self._adapted()
+        checked = False
         for asked, mark, lines in self._parts(self.matter.asked(), self.queue.dialect.said(adapted)):
             lengths = (one.request.chars for one in asked)
             cost = self.choice.estimate(lengths, self.matter.max_tokens, self.matter.reply_tokens).cost
@@ -228,6 +229,9 @@ class BatchWork:
                 hashes=tuple(one.response_hash for one in asked if one.response_hash),
                 adapted=adapted,
             )
+            if not checked and (told := self.queue.unknown_model()):
+                self.tell(f"Careful: {told}")
+            checked = True
             self._hand_in(record, lines)
 
     def _adapted(self) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ class BatchServer(LoopbackServer):
         self.cut_off = False
         self.refuses: tuple[int, str] | None = None
         self.stops_at_look = False
+        # The models that it lists; it lists none where this is empty.
+        self.models: tuple[str, ...] = ()
         # Fields that no request of a batch may hold.
         self.refuses_fields: tuple[str, ...] = ()
         # For ordinary requests, where they are answered otherwise.
@@ -99,6 +101,8 @@ class BatchServer(LoopbackServer):
         key = headers.get("x-api-key") or headers.get("x-goog-api-key")
         self.keys.add(key or headers.get("authorization", "").removeprefix("Bearer "))
         path, _, asked = path.partition("?")
+        if path.startswith("/v1/models") and self.models:
+            return self._model(path.removeprefix("/v1/models").strip("/"))
         self.calls[f"{method} {re.sub(r'(batch|file|msgbatch)_[0-9]+', '…', path)}"] += 1
         if self.refuses and method == "POST":
             return self._error(*self.refuses)
@@ -119,6 +123,11 @@ class BatchServer(LoopbackServer):
         if match := re.fullmatch(r"/v1/(?:messages/)?batches/((?:batch|msgbatch)_[0-9]+)(/cancel|/results)?", path):
             return self._one(match[1], match[2], anthropic)
         return 404, _json({"error": {"message": f"Unknown path {path}"}})
+
+    def _model(self, name: str) -> Sent:
+        if name:
+            return (200, b"{}") if name in self.models else self._error(404, "no such model")
+        return 200, _json({"data": [{"id": one} for one in self.models]})
 
     def _listed(self, asked: str, anthropic: bool) -> dict[str, Any]:
         """The newest first, two at a time."""

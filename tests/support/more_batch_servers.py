@@ -88,6 +88,11 @@ class GeminiServer(BatchServer):
             names = [name for name in self.batches if name > query.get("pageToken", [""])[0]]
             more = {"nextPageToken": names[0]} if len(names) > 1 else {}
             return 200, _json({"operations": [self._operation(name) for name in names[:1]]} | more)
+        if place.startswith("/v1beta/models"):
+            name = place.removeprefix("/v1beta/models").strip("/")
+            listed = [{"name": f"models/{one}"} for one in self.models]
+            known = not name or name in self.models
+            return (200, _json({"models": listed})) if self.models and known else self._error(404, "not found")
         match = GEMINI_BATCH.fullmatch(place)
         assert match, place
         batch = self.batches[match[1]]

@@ -32,6 +32,14 @@ class NotMadeError(RemoteError):
     """The server said no, so that what was to be made was not made."""
 
 
+class UnheardError(RemoteError):
+    """Nothing listens on this machine at the address."""
+
+
+class _NothingListens(LastingFault):
+    """A connection that this machine refused."""
+
+
 class BatchHttp:
     """Calls below the endpoint's address; ``with BatchHttp(endpoint) as http``.
 
@@ -53,6 +61,7 @@ class BatchHttp:
         self._secrets = (*((key,) if key else ()), *headers)
         self._timeout = timeout
         self._sleep = sleep
+        self._answered = False
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,9 +87,9 @@ class BatchHttp:
         """A text from the server in one short line, without keys."""
         return shorten(scrub_error(self._secrets, text))
 
-    def get(self, path: str) -> dict[str, Any]:
-        """The JSON object at a path."""
-        return self._object("GET", path, again=lambda fault: fault.retryable)
+    def get(self, path: str, *, once: bool = False) -> dict[str, Any]:
+        """The JSON object at a path; ``once`` for what is not worth a second try."""
+        return self._object("GET", path, again=lambda fault: fault.retryable and not once)
 
     def post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
         """What a path answers to a JSON object."""
@@ -168,17 +177,22 @@ class BatchHttp:
                 told = lasting_message(fault, self._endpoint)
             elif fault.http_status in _NO_QUEUE and method == "POST":
                 told = f"{self._endpoint.host} has no batch queue ({fault.message}). Leave --batch out."
-            raise (NotMadeError if said_no else RemoteError)(told) from None
+            kind = UnheardError if isinstance(fault, _NothingListens) else NotMadeError if said_no else RemoteError
+            raise kind(told) from None
 
     def _send(self, method: str, path: str, content: dict[str, Any]) -> httpx.Response:
         request = self._client.build_request(method, f"{self._endpoint.provider.base_url}{path}", **content)
         try:
             answer = self._client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if self._endpoint.is_local and not self._answered and isinstance(error, httpx.ConnectError):
+                where = f"nothing listens at {self._endpoint.provider.base_url} ({self._words(error)})"
+                raise _NothingListens(where, remedy="Start the server, or mend the address.") from None
             # Nobody has heard of it.
             raise ProviderFault(self._words(error), retryable=True, http_status=503) from None
         except (httpx.HTTPError, OSError) as error:
             raise ProviderFault(self._words(error), retryable=True) from None
+        self._answered = True
         if answer.is_success:
             return answer
         with _Opened(answer):

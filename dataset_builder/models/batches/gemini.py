@@ -46,6 +46,7 @@ _FILE: Final = re.compile(r"files/[\w.-]+")
 class GeminiQueue(Queue):
     """Batches of the Gemini API, handed in as a file."""
 
+    models = f"{_API}/models", "models", "name"
     most_requests = 50_000
     most_bytes = 190 * 2**20
 

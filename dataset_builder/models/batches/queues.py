@@ -15,9 +15,10 @@ from urllib.parse import quote, urlsplit
 
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.models.answer import ChatAnswer
-from dataset_builder.models.batches.calls import BatchHttp
+from dataset_builder.models.batches.calls import BatchHttp, NotMadeError, UnheardError
 from dataset_builder.models.batches.lines import NAME, anthropic_line, openai_line
-from dataset_builder.models.providers import Endpoint
+from dataset_builder.models.first import nearest
+from dataset_builder.models.providers import CUSTOM, Endpoint
 from dataset_builder.models.request import ChatRequest, Dialect
 from dataset_builder.net.secret import ApiKey
 
@@ -77,6 +78,13 @@ class BatchQueue(Protocol):
         """How its provider is known to want requests."""
         ...
 
+    def unknown_model(self) -> str | None:
+        """What is known of the model's name where the server says that it has none of that name, else None.
+
+        Raises NotMadeError where that is certain.
+        """
+        ...
+
     def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Hand requests in as one batch; returns its id. Raises NotMadeError where the server said no."""
         ...
@@ -101,6 +109,9 @@ class BatchQueue(Protocol):
 class Queue:
     """What all queues share."""
 
+    # Where models are listed, in which member, and where their names are.
+    models = "/models", "data", "id"
+
     def __init__(self, endpoint: Endpoint, headers: Sequence[ApiKey] = (), **waiting: Any) -> None:
         self._endpoint = endpoint
         self._http = BatchHttp(endpoint, headers, **waiting)
@@ -112,6 +123,34 @@ class Queue:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def unknown_model(self) -> str | None:
+        """What is known of the model's name where the server has none of that name; asked once, and at no cost.
+
+        A server of the user's own may know more models than it lists.
+        """
+        path, member, id_member = self.models
+        model = self._endpoint.model.removeprefix("models/")
+        try:
+            self._http.get(f"{path}/{quote(model, safe='')}", once=True)
+        except UnheardError:
+            raise
+        except RemoteError:
+            pass
+        else:
+            return None
+        try:
+            listed = objects_in(self._http.get(path, once=True).get(member))
+        except RemoteError:
+            return None
+        names = [str(one.get(id_member) or "").removeprefix("models/") for one in listed]
+        near = nearest([name for name in names if name], self._endpoint)
+        if near is None or model in names:
+            return None
+        told = f"{self._endpoint.host} lists no model {model!r}. {near}"
+        if self._endpoint.provider.id != CUSTOM:
+            raise NotMadeError(told)
+        return told
 
     def _listed(self, path: str, cursor: str) -> Iterator[dict[str, Any]]:
         """The account's batches, the newest first."""

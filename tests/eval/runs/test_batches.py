@@ -191,6 +191,15 @@ def test_servers_without_a_queue_are_named(dataset: OpenedDataset, tmp_path: Pat
     assert "has no batch queue" in str(done.exception)
 
 
+def test_a_server_that_is_not_there_is_told_at_once(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with BatchServer() as server:
+        pass
+    done = run(server, dataset, tmp_path / "r", "openai")
+    assert f"nothing listens at {server.base_url} (ConnectError" in str(done.exception)
+    assert str(done.exception).endswith("Start the server, or mend the address.")
+    assert open_batches(RunFolder.open(tmp_path / "r")) == []
+
+
 def test_output_of_another_batch_is_not_taken_in(dataset: OpenedDataset, tmp_path: Path) -> None:
     out = tmp_path / "r"
     with BatchServer() as server:
@@ -230,3 +239,19 @@ def test_a_field_that_the_model_refuses_is_left_out_in_a_second_batch(
         run(server, dataset, tmp_path / "r", api)
         assert "temperature" not in next(iter(list(server.batches.values())[-1].requests.values()))
     assert statuses(tmp_path / "r") == {"provider_error": n}
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_is_handed_in(dataset: OpenedDataset, tmp_path: Path) -> None:
+    with BatchServer() as server:
+        server.models = ("claude-sonnet-4-5", "claude-opus-4-6")
+        done = run(server, dataset, tmp_path / "r", "anthropic")
+        assert isinstance(done.exception, RemoteError)
+        told = "localhost lists no model 'claude-sonnet-4-6'. It lists 2 models, namely claude-sonnet-4-5"
+        assert told in str(done.exception)
+        assert open_batches(RunFolder.open(tmp_path / "r")) == []
+        # A server of one's own may have models that it does not list.
+        done = run(server, dataset, tmp_path / "s", "openai")
+        assert "Careful: localhost lists no model 'm'. It lists 2 models" in done.output
+        server.models = ("claude-sonnet-4-6",)
+        assert "lists no model" not in run(server, dataset, tmp_path / "r", "anthropic").output
+        assert len(server.batches) == 2

@@ -109,6 +109,15 @@ def test_one_that_was_cut_off_is_found_again_and_can_be_ended(api: str, dataset:
     assert set(RunFolder.open(tmp_path / "r").statuses().values()) == {"provider_error"}
 
 
+@pytest.mark.parametrize("api", SERVERS)
+def test_a_model_that_is_not_there_is_told_with_those_like_it(api: str, dataset: OpenedDataset, tmp_path: Path) -> None:
+    with SERVERS[api]() as server:
+        server.models = ("mistral-small-2", "gemini-2.5-pro")
+        done = run(server, api, dataset, tmp_path / "r")
+        assert "It lists 2 models, namely" in str(done.exception)
+        assert not server.batches
+
+
 def test_what_geminis_batches_cannot_carry_is_named_before_a_folder_is_made(
     dataset: OpenedDataset, tmp_path: Path
 ) -> None:
