@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import gradio as gr
 
 from space.api.endpoints import add_endpoints
@@ -25,13 +28,35 @@ def build_app(data: SpaceData, intake: Intake | None = None, tools: Tools | None
     """
     first, *others = PAGES
     app: gr.Blocks
-    with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
-        html(masthead(PAGES, first))
-        first.build(Shell(app, data, intake))
-        add_endpoints(app, tools or Tools(Tables(data)))
-    for page in others:
-        with app.route(page.title, page.address):
-            html(masthead(PAGES, page))
-            page.build(Shell(app, data, intake))
+    with _served_once():
+        with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
+            html(masthead(PAGES, first))
+            first.build(Shell(app, data, intake))
+            add_endpoints(app, tools or Tools(Tables(data)))
+        for page in others:
+            with app.route(page.title, page.address):
+                html(masthead(PAGES, page))
+                page.build(Shell(app, data, intake))
+    app.config = app.get_config_file()
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app
+
+
+@contextmanager
+def _served_once() -> Iterator[None]:
+    """Keep gradio from making its whole web app anew at the end of every page, which took half of the start.
+
+    It is made when all pages stand, by ``queue``. Where gradio does it in another way, nothing is changed.
+    """
+    made, pages = getattr(gr.blocks, "App", None), gr.Blocks
+    make, describe = getattr(made, "create_app", None), getattr(pages, "get_config_file", None)
+    if made is None or make is None or describe is None:
+        yield
+        return
+    made.create_app = staticmethod(lambda *_, **__: None)
+    setattr(pages, "get_config_file", lambda *_, **__: {})  # noqa: B010 - a method, for mypy
+    try:
+        yield
+    finally:
+        made.create_app = make
+        setattr(pages, "get_config_file", describe)  # noqa: B010
