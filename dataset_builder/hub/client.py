@@ -88,6 +88,14 @@ class Hub:
         info = self._ask(ask, repo, lambda: self._api.repo_info(repo, repo_type=kind, revision=revision))
         return str(info.sha)
 
+    def commits(self, repo: str, kind: RepoType, revision: str = MAIN) -> list[str]:
+        """The commits from a revision back to the first, newest first."""
+        ask = f"looking through the commits of {repo}"
+        found = self._ask(
+            ask, repo, lambda: self._api.list_repo_commits(repo, repo_type=kind, revision=revision)
+        )  # fmt: skip
+        return [str(one.commit_id) for one in found]
+
     def ensure_repo(self, repo: str, kind: RepoType, *, private: bool = False, sdk: str | None = None) -> None:
         """Create a repo where there is none; ``sdk`` is for Spaces. What exists is left as it is."""
         self._ask(

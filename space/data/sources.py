@@ -10,21 +10,26 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.hub.naming import repo_meant
 from dataset_builder.wording import counted
 from eval.judges.human.readers import LABELS
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
-from eval.repository.leaderboard import FILE_NAME
+from eval.repository.leaderboard import FILE_NAME, Leaderboard
 from eval.scores.results import FILE_NAME as RESULTS_NAME
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import NOTHING, find_results, read_snapshot
 from space.store.store import Store
 
 POLL_SECONDS: Final = 60.0
+# Commits looked through for the version before.
+_MOST_LOOKED_AT: Final = 5
 # What the pages read of a results repository; the rest of it is the maintainers'.
 _PATTERNS: Final = (
     FILE_NAME,
@@ -91,7 +96,20 @@ class HubSource:
 
     def read(self) -> Snapshot:  # noqa: D102
         folder, commit = self._hub.download_snapshot(self.repo, "dataset", self.revision, _PATTERNS)
-        return read_snapshot(folder, commit)
+        return replace(read_snapshot(folder, commit), before=self._before(folder, commit))
+
+    def _before(self, folder: Path, commit: str) -> Leaderboard | None:
+        """The leaderboard of the last commit before that had another one; None where none is found."""
+        try:
+            ours = (folder / FILE_NAME).read_bytes()
+            for older in self._hub.commits(self.repo, "dataset", commit)[1 : 1 + _MOST_LOOKED_AT]:
+                found = self._hub.read_file(self.repo, "dataset", FILE_NAME, older)
+                if found != ours:
+                    return msgspec.json.decode(found, type=Leaderboard)
+        except (BlindRefusalError, OSError, msgspec.DecodeError):
+            # What changed is told where it can be; the pages do without.
+            return None
+        return None
 
 
 class ResultsWatcher:
@@ -141,6 +159,8 @@ class ResultsWatcher:
             elif version != self._tried:
                 self._tried = version
                 new = self._source.read()
+                if new.before is None:
+                    new = replace(new, before=self._data.now.leaderboard)
                 self._data.swap(new, self._prepare(new))
                 self._say(f"New results: {counted(sum(len(board.rows) for board in new.boards), 'row')}.")
         except (BlindRefusalError, OSError) as error:

@@ -19,6 +19,7 @@ from eval.boards.rows import rank_remarks
 from eval.repository.leaderboard import VERIFIED, Board, BoardRow
 from eval.runs.verdict import PUBLISHED
 from eval.stats.metrics import METRIC_BY_ID
+from space.data.changes import CAME, CHANGED, MOVED, WENT, Change
 from space.data.snapshot import row_key, transcripts_key
 from space.figures.scatter import Point, scatter
 from space.pages.leaderboard.example import LONGEST_REASON, Example, cut_text, examples
@@ -225,6 +226,12 @@ def _routes(row: BoardRow) -> list[str]:
             )
             told.append(f"by {one.route}: {rates or 'no rates'} on {counted(one.answers, 'answer')}")
     return told
+
+
+def changes_told(found: Sequence[Change], to: Callable[[str], str]) -> Markup:
+    """What changed since the version before; ``to`` says where a model's page is."""
+    kinds = [(kind, [one for one in found if one.kind == kind]) for kind in (CAME, WENT, MOVED, CHANGED)]
+    return _fill("changes", kinds=[(kind, some) for kind, some in kinds if some], to=to, went=WENT)
 
 
 def over_time_told(drawing: Markup, lacking: Sequence[str]) -> Markup:

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from eval.repository.leaderboard import Board
+from space.data.changes import changes
 from space.data.data import NAN, Snapshot, SpaceData
 from space.data.facts import facts_of
 from space.data.snapshot import row_key
@@ -17,7 +18,16 @@ from space.figures.timeline import Moment, timeline
 from space.frame.page import heading
 from space.frame.versions import AT, citation, pin
 from space.pages.leaderboard.judge_error import judge_error
-from space.pages.leaderboard.markup import above, board_notes, board_table, citing, first_screen, notice, over_time_told
+from space.pages.leaderboard.markup import (
+    above,
+    board_notes,
+    board_table,
+    changes_told,
+    citing,
+    first_screen,
+    notice,
+    over_time_told,
+)
 from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
 from space.pages.transcripts.state import TranscriptState
@@ -75,6 +85,8 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
     pinned = address("", (*links.fields, Text(AT)), {**state, AT: pin(data)})
     cited = citing(BIBTEX, citation(data, board), pinned)
     notes = board_notes(board, list(frame.index)) + judge_error(board)
+    if found := changes(now.before, now.leaderboard, board):
+        notes += changes_told(found, lambda key: model_page(board, key))
     return told + first, line + rows + notes + over_time(board, frame) + cited, dots
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
-from tests.support.pages import ROWS, models, wait_for_models
+from tests.support.pages import ROWS, ready, wait_for_models
 from tests.support.results_folder import SUBMITTED, add_to_results_folder, write_results_folder
 from tests.support.small_dataset import build_small
 from tests.support.space_server import serving
@@ -52,7 +52,9 @@ def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Wa
 
     add_to_results_folder(dataset, results, [good_bundle(dataset, "acme/newer-2")])
     _reload_until(page, "a[href*='acme__newer-2']")
-    assert "acme/newer-2" in models(page)
+    ready(page)
+    expect(page.locator(f"{ROWS} th", has_text="acme/newer-2")).to_be_visible()
+    expect(page.locator(".br-changes")).to_contain_text("1 came")
     page.get_by_role("link", name="Show every column").click()
     link = page.locator(f"{ROWS} a[href^='transcripts'][href*='acme__newer-2']")
     link.wait_for()

@@ -212,6 +212,7 @@ def test_the_watcher_looks_by_itself_and_stops(data: SpaceData, dataset: OpenedD
     assert shown.wait(120)
     watcher.stop()
     assert data.now is not before
+    assert data.now.before is before.leaderboard
 
 
 def test_results_on_the_hub_follow_its_commits(hub: HubServer, dataset: OpenedDataset, results: Path) -> None:
@@ -236,7 +237,12 @@ def test_results_on_the_hub_follow_its_commits(hub: HubServer, dataset: OpenedDa
     told = json.loads((results / "leaderboard.json").read_bytes())
     api.commit(repo, "dataset", message="b", add={"leaderboard.json": json.dumps(told | {"boards": []}).encode()})
     assert source.version() != first.version
-    assert source.read().boards == ()
+    again = source.read()
+    assert again.boards == ()
+    # The version before is the last commit that had another leaderboard; before the first there is none.
+    assert first.before is None
+    api.commit(repo, "dataset", message="c", add={"README.md": b"nothing of the leaderboard"})
+    assert source.read().before == again.before == first.leaderboard
 
 
 def test_what_bob_submits_and_alice_merges_is_shown_without_a_restart(
