@@ -122,6 +122,7 @@ def judge_answers(
     from eval.judging.run import Judging
     from eval.runs.folder import open_runs
     from eval.runs.published import is_published
+    from eval.runs.tally import nothing_to_judge
 
     folders = open_runs(path)
     settings = folders[0].settings
@@ -133,6 +134,10 @@ def judge_answers(
         if not Path(argument).exists():
             _make_sheet(folders[0], opened, Path(argument), which)
             return ""
+    if told := nothing_to_judge(folders):
+        for line in told:
+            click.echo(line, err=True)
+        raise SystemExit(1)
     judging = Judging(folders, spec, JudgeOptions(dataset=opened, choice=choice, **options), **which)
     judge, pending = judging.judge, judging.pending
     waiting = sum(len(one.case_ids) for one in pending)

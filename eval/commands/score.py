@@ -133,14 +133,13 @@ def _runs_with_answers(target: str) -> list[RunFolder]:
     """The run that is named, or its epochs; none for a dataset. Exits with 1 and the reasons where all of it failed."""
     from eval.results.answer_set import is_run
     from eval.runs.folder import open_runs
-    from eval.runs.tally import why_all_failed
+    from eval.runs.tally import nothing_to_judge
 
     if not is_run(target):
         return []
     runs = open_runs(Path(target))
-    told = [why_all_failed(run) for run in runs]
-    if all(told):
-        for line in (line for lines in told for line in lines):
+    if told := nothing_to_judge(runs):
+        for line in told:
             click.echo(line, err=True)
         raise SystemExit(1)
     return runs

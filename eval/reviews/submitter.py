@@ -103,7 +103,7 @@ def _bundles_of_set(
         elif run.settings.language is not None:
             why = "translated requests, which are other questions than the leaderboard's"
         elif not run.verdicts():
-            why = "no verdicts; judge it first"
+            why = "no verdicts; judge it first" if run.answers else "no answers yet"
         else:
             runs.append(run)
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -255,6 +255,17 @@ def why_all_failed(run: RunFolder) -> list[str]:
     if len(times) > _SHOWN:
         told.append(f"  and {counted(len(times) - _SHOWN, 'other reason')}; each stands in the run's responses.jsonl.")
     return told
+
+
+def nothing_to_judge(runs: Sequence[RunFolder]) -> list[str]:
+    """Why there is nothing to judge or score in a run or its epochs: no answers, or failures alone; else empty."""
+    told = [
+        why_all_failed(run)
+        if run.answers
+        else [f"{run.path}: holds no answers yet. The command that made it goes on with it."]
+        for run in runs
+    ]
+    return [line for lines in told for line in lines] if all(told) else []
 
 
 def _way_out(status: str, error: str) -> str:

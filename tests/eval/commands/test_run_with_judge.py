@@ -191,5 +191,13 @@ def test_a_run_that_stops_as_all_is_refused_says_why_too(dataset: str, tmp_path:
         done = run(*base)
         assert isinstance(done.exception, StoppedEarlyError)
         assert "  5 times provider_error (HTTP 400: not today). What helps: mend what the server says" in done.output
+        judged = CliRunner().invoke(eval_group, ["judge", str(tmp_path / "run")])
+        assert judged.exit_code == 1
+        assert judged.output.startswith(f"{tmp_path / 'run'}: no whole answer to any of 5 cases")
+        (tmp_path / "run" / "responses.jsonl").unlink()
+        for name in ("judge", "score"):
+            empty = CliRunner().invoke(eval_group, [name, str(tmp_path / "run")])
+            assert empty.exit_code == 1
+            assert empty.output.endswith("holds no answers yet. The command that made it goes on with it.\n")
         other = run(*base, "--stop", "STOP")
         assert "stop: ['END'] there, ['END', 'STOP'] asked for now" in str(other.exception)
