@@ -184,6 +184,17 @@
     window.scrollTo(scrollX, scrollY);
   };
 
+  // On paper everything is open.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const one of closed) one.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+    closed = [];
+  });
+
   const settle = () => {
     replaceFirst();
     document.documentElement.lang ||= "en";

@@ -59,6 +59,12 @@ def css_variables() -> str:
     return f":root{{{light}}}\n.dark{{{dark}}}\n"
 
 
+def css_variables_on_paper() -> str:
+    """The light ones, whatever the screen is."""
+    light = "".join(f"--br-{name}:{shade.light} !important;" for name, shade in _NAMES.items())
+    return f"@media print{{:root,body,.dark,.gradio-container,.br{{{light}}}}}\n"
+
+
 def css_variables_at_once(scheme: str | None = None) -> str:
     """The same where no script has run yet: by what the reader's system prefers, or by ``light`` or ``dark``."""
     light = "".join(f"--br-{name}:{shade.light};" for name, shade in _NAMES.items())

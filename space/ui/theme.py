@@ -10,8 +10,8 @@ from typing import Any, Final
 import gradio as gr
 
 from space.ui import palette
-from space.ui.palette import Shade, css_variables
-from space.ui.sheet import ASSETS, container_rules, style_sheet
+from space.ui.palette import Shade, css_variables, css_variables_on_paper
+from space.ui.sheet import ASSETS, rules_as_they_are, style_sheet
 
 _FONTS: Final = tuple(name.strip().strip("'") for name in palette.FONT.split(","))
 
@@ -78,5 +78,5 @@ def theme() -> gr.themes.Base:
 def launch_settings() -> dict[str, Any]:
     """What ``Blocks.launch`` takes for the looks: theme, style sheet and script."""
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    head = f"<style>{container_rules()}</style><script>{script}</script>"
+    head = f"<style>{css_variables_on_paper()}{rules_as_they_are()}</style><script>{script}</script>"
     return {"theme": theme(), "css": css_variables() + style_sheet(), "head": head}

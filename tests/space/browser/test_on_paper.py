@@ -1,0 +1,71 @@
+"""Each page printed to PDF, and read again: all of it is there, in ink on white."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from tests.support.pages import ready
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+
+PATHS = ("", "breakdown?model=beta-2", "compare?a=alpha-1&b=beta-2", "transcripts?q=school", "cases?subtype=obsolete")
+PATHS += ("transcripts?case=control:school:1&of=alpha-1", "transcripts?case=control:school:1", "method", "submit")
+PATHS += ("model?model=alpha-1", "case?case=control:school:1")
+# Shorter words are in others.
+LONG = 4
+# Every text of ours that a reader can unfold, but for what is of use on a screen alone.
+TEXTS = """() => [...document.querySelectorAll('.gradio-container .br')].map((one) => {
+  const copy = one.cloneNode(true);
+  const screen = 'button, svg, .br-masthead nav, .br-skip, .br-link-bar, .br-pager, .br-ways, .br-choices, .br-actions,'
+    + '.br-show-all, .br-disagree, .br-spare, .br-pair-cards, .br-hidden, [style*="display: none"]';
+  for (const part of copy.querySelectorAll(screen)) part.remove();
+  for (const part of copy.querySelectorAll('*')) part.append(' ');
+  return one.checkVisibility() && !one.parentElement.closest('.br') ? copy.textContent : '';
+}).join(' ')"""
+
+
+def squeezed(text: str) -> str:
+    """A text without what a line on paper may change."""
+    return re.sub(r"[\s\u00ad\u200b]+", "", unicodedata.normalize("NFKC", text))
+
+
+def printed(page: Any) -> str:
+    return squeezed("".join(one.extract_text() for one in PdfReader(io.BytesIO(page.pdf(format="A4"))).pages))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_all_of_a_page_is_on_paper(open_page: OpenPage, url: str, path: str) -> None:
+    page = open_page(f"{url}/{path}", color_scheme="dark")
+    if path == "submit":
+        page.get_by_text("Bundle (zip)").first.wait_for()
+    else:
+        ready(page)
+    page.wait_for_load_state("networkidle")
+    if path == "":
+        page.get_by_role("link", name="Show every column").click()
+        page.locator("thead th", has_text="Judge's kappa").wait_for()
+    # An answer that is cut on the screen, with a button that shows the rest.
+    page.evaluate(
+        "document.querySelector('.gradio-container h1').insertAdjacentHTML('afterend', "
+        "'<div class=\"br-text\">begun<span hidden>andended</span></div>')"
+    )
+    words = Counter(word for word in unicodedata.normalize("NFKC", page.evaluate(TEXTS)).split() if len(word) >= LONG)
+    paper = printed(page)
+    assert "begunandended" in paper
+    assert len(words) > 20
+    # A cell that takes several lines is not read in one, so that words are counted.
+    assert {word: (n, found) for word, n in words.items() if (found := paper.count(word)) < n} == {}
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('h1')).color]"
+    )
+    assert colours == ["rgb(255, 255, 255)", "rgb(27, 29, 32)"]
