@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 @judge_max_tokens("tokens_of_judge")
 @judge_batch
 @batch_options(whose="the set's", flag=False)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Put what it came to into a results folder, for the page on arms; it counts on no leaderboard.",
+)
 @click.option("--full", is_flag=True, help="Show every pair of models and every column.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; all else goes to standard error.")
 def run_set(
@@ -64,6 +70,7 @@ def run_set(
     batch_poll: float,
     batch_cancel: bool,
     batch_fallback: bool,
+    results: Path | None,
     full: bool,
     as_json: bool,
 ) -> None:
@@ -142,7 +149,7 @@ def run_set(
     if name_of_judge is not None and pressed.runs:
         pressed, _ = collected(take_up_all(pressed, runs, name_of_judge))
     if name_of_judge is not None:
-        _show_set(runs.joined(pressed), name_of_judge, full=full, as_json=as_json)
+        _show_set(runs.joined(pressed), name_of_judge, file.stem, results, full=full, as_json=as_json)
 
 
 def _refuse_in_sample(judge: str, planned: Sequence[Planned], dataset: OpenedDataset) -> None:
@@ -186,14 +193,17 @@ def _judge_set(
     return judging.judge.name
 
 
-def _show_set(runs: RunSet, judge: str, *, full: bool, as_json: bool) -> None:
+def _show_set(runs: RunSet, judge: str, name: str, results: Path | None, *, full: bool, as_json: bool) -> None:
     from eval.scores.terminal import console
+    from eval.sets.document import document_of, write_document
     from eval.sets.summary import as_plain, set_result, tables
 
     result = set_result(runs, judge)
     if result is None:
         click.echo("No scores: no run has an answer that was judged.", err=True)
         raise SystemExit(1)
+    if results is not None:
+        click.echo(f"For the page on arms: {write_document(document_of(runs, result, name), results)}", err=True)
     if as_json:
         import msgspec
 

@@ -23,7 +23,7 @@ from eval.stats.intervals import LEVEL
 from eval.stats.metrics import CONTROL_HELP_RATE, DISCRIMINATION, HELP_RATE
 
 # What an arm is looked at for.
-_MOVES = (DISCRIMINATION, HELP_RATE, CONTROL_HELP_RATE)
+MOVES = (DISCRIMINATION, HELP_RATE, CONTROL_HELP_RATE)
 # More pairs than these are shown on request.
 _FEW_PAIRS = 15
 
@@ -104,7 +104,7 @@ def _moves(by_arm: dict[str, dict[str, ScoredAnswers]]) -> Iterator[PairedDiffer
             except InputError:
                 # No case is scored under both.
                 continue
-            yield from (row for row in rows if row.part.by == OVERALL and row.metric in _MOVES)
+            yield from (row for row in rows if row.part.by == OVERALL and row.metric in MOVES)
 
 
 def tables(found: SetResult, *, full: bool = False) -> Iterator[FittedTable | str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dataset_builder.dataset.opened import BuiltDataset
 from eval.repository.leaderboard import Board, Leaderboard
 from eval.scores.results import Results
+from eval.sets.document import SetDocument
 from space.data.readers import Readers
 from space.store.store import Store
 
@@ -102,7 +103,7 @@ class Snapshot:
     ``slices`` holds the rates on every slice by the path of a row's ``results``; ``reasoned``, by the path of its
     ``transcripts``, whether tokens were spent on reasoning before most answers, where that is told; ``folder`` is where
     the bundles of this version stand, None where there are none. ``before`` is the leaderboard of the version before,
-    where that is known.
+    where that is known. ``sets`` are those of runs, apart from all boards.
     """
 
     leaderboard: Leaderboard | None = None
@@ -112,6 +113,7 @@ class Snapshot:
     reasoned: Mapping[str, bool] = field(default_factory=dict)
     before: Leaderboard | None = None
     notice: str | None = None
+    sets: tuple[SetDocument, ...] = ()
 
     @property
     def boards(self) -> tuple[Board, ...]:

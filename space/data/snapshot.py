@@ -14,6 +14,7 @@ from eval.repository.leaderboard import FILE_NAME, SCHEMA_VERSION, BoardRow, Lea
 from eval.runs.verdict import PUBLISHED
 from eval.scores.results import FILE_NAME as RESULTS_NAME
 from eval.scores.results import Results, read_results
+from eval.sets.document import read_documents
 from space.data.data import SliceTable, Snapshot
 
 # A Space should fall over a wrong folder at once, not read a whole disk.
@@ -27,18 +28,19 @@ def read_snapshot(folder: Path, version: str) -> Snapshot:
     An empty folder is a leaderboard to be. Raises InputError where one that is not empty has neither, DataError that
     lists every file that cannot be read.
     """
+    sets = read_documents(folder)
     if not (folder / FILE_NAME).is_file():
         found = _read_all(folder, [str(file.relative_to(folder)) for file in find_results(folder)])
-        if not found and all(is_litter(path.name) for path in folder.iterdir()):
+        if not found and (sets or all(is_litter(path.name) for path in folder.iterdir())):
             # Nothing has been handed in yet: the pages say so, and how that is done.
-            return Snapshot(version=version)
+            return Snapshot(version=version, sets=sets)
         if not found:
             raise InputError(
                 f"{folder}: holds neither {FILE_NAME} nor {RESULTS_NAME}; 'blind-refusal eval submit' and "
                 "'blind-refusal board aggregate' make the first, 'blind-refusal eval score --out' the second"
             )
         made = plain_leaderboard(found)
-        return Snapshot(made, {path: SliceTable.of(one) for path, one in found.items()}, None, version)
+        return Snapshot(made, {path: SliceTable.of(one) for path, one in found.items()}, None, version, sets=sets)
     made = read_leaderboard(folder)
     if made.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise InputError(
@@ -47,7 +49,7 @@ def read_snapshot(folder: Path, version: str) -> Snapshot:
         )
     paths = sorted({row.results for board in made.boards for row in board.rows if row.results is not None})
     slices = {k: SliceTable.of(v) for k, v in _read_all(folder, paths).items()}
-    return Snapshot(made, slices, folder, version, _reasoned(folder, made))
+    return Snapshot(made, slices, folder, version, _reasoned(folder, made), sets=sets)
 
 
 def find_results(folder: Path) -> list[Path]:

@@ -23,6 +23,8 @@ from eval.judges.human.readers import LABELS
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS
 from eval.repository.leaderboard import FILE_NAME, Leaderboard
 from eval.scores.results import FILE_NAME as RESULTS_NAME
+from eval.sets.document import FOLDER as SETS
+from eval.sets.document import documents_in
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import NOTHING, find_results, read_snapshot
 from space.store.store import Store
@@ -37,6 +39,7 @@ _PATTERNS: Final = (
     RESULTS_NAME,
     *(f"**/{n}" for n in (RUN, RESPONSES, VERDICTS)),
     f"{LABELS}/*/*.json",
+    f"{SETS}/*.json",
 )
 
 
@@ -72,6 +75,7 @@ class FolderSource:
         board = self.path / FILE_NAME
         # The leaderboard is written last, so its time is that of the whole.
         files = [board] if board.is_file() else find_results(self.path)
+        files += documents_in(self.path)
         digest = hashlib.sha256()
         for file in files:
             facts = file.stat()

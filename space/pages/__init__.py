@@ -44,6 +44,7 @@ Rules that keep the pages alike and safe
 from __future__ import annotations
 
 from space.frame.page import Page
+from space.pages.arms import page as arms
 from space.pages.breakdown import page as breakdown
 from space.pages.case import page as case
 from space.pages.cases import page as cases
@@ -68,4 +69,5 @@ PAGES: tuple[Page, ...] = (
     case.PAGE,
     judges.PAGE,
     pairs.PAGE,
+    arms.PAGE,
 )

@@ -178,7 +178,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     cases = store.cases_of(one.case_id for one in shown)
     judge = None if board is None else store.judge_id(board.judge, board.rubric)
     listed = parted_list(shown, cases, names, keys, TranscriptState.of(store), judge)
-    about = _fill("about", found=found, first=names[0], second=names[1], board=board)
+    about = _fill("about", found=found, first=names[0], second=names[1], board=board, sets=bool(now.sets))
     pager = _pager(links, state, at, pages, len(some))
     figure = or_reason(look, differences, differences_of(frame), *names)
     return [
