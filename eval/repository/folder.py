@@ -68,7 +68,13 @@ def add_submission(results: Path, made: MadeBundle) -> bool:
             f"{folder}: another submission stands there. History stays: withdraw that one with "
             "'blind-refusal eval withdraw', or submit a run of its own."
         )
-    write_folder(folder, made.files)
+    try:
+        write_folder(folder, made.files)
+    except OSError:
+        # Somebody else's came in between.
+        if not folder.exists():
+            raise
+        return add_submission(results, made)
     return True
 
 

@@ -26,6 +26,20 @@ _ENGLISH: Final = frozenset(_COMMON.split())
 _LEAST_ENGLISH: Final = 0.02
 # Fewer words than this tell no language.
 _ENOUGH_WORDS: Final = 8
+# Common words of other languages that English prose does not use: so many different ones, and a part of the answer is
+# in another language, however English the rest. No answer of the study has more than 3.
+_ELSEWHERE: Final = (
+    "und nicht der das ist ein eine mit auf für sich dem den oder wenn sie ihr les une est pour vous dans pas avec "
+    "cette votre que para los las una con por del como não uma com você che della gli sono il het een van niet dat "
+    "voor zijn je op się nie jest że bir için yang untuk tidak dengan och att det som inte"
+)
+_FOREIGN: Final = frozenset(_ELSEWHERE.split())
+_FEWEST_FOREIGN: Final = 5
+# And so many letters of other scripts: no answer of the study has more than 151.
+_FOREIGN_LETTER: Final = re.compile(r"[\u0370-\u1cff\u2c80-\u2dff\u3040-\uabff\uac00-\ud7ff]")
+_FEWEST_FOREIGN_LETTERS: Final = 200
+# Of a longer answer no more is looked through for that.
+_WHOLE: Final = 60_000
 # Letters of other scripts: such a share of all letters is another language, whatever the rest.
 _OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f]")
 _MOST_OTHER_SCRIPT: Final = 0.5
@@ -55,6 +69,8 @@ def reason_to_abstain(text: str) -> str | None:
     read = text[:_READ]
     if not read.isascii() and _is_disguised(read):
         return UNLIKE_TRAINING
+    if _has_another_language(text[:_WHOLE]):
+        return UNKNOWN_LANGUAGE
     if _is_plain(read):
         return None
     words = _WORD.findall(read)
@@ -79,6 +95,14 @@ def _is_disguised(read: str) -> bool:
     """Whether Latin letters are replaced here and there by others that look like them."""
     mixed = len(_MIXED.findall(read))
     return mixed >= _FEWEST_MIXED and mixed / len(_WORD.findall(read)) > _MOST_MIXED
+
+
+def _has_another_language(text: str) -> bool:
+    """Whether a part of a text is in another language: help may stand there, or a refusal."""
+    if len(_FOREIGN.intersection(text.split())) >= _FEWEST_FOREIGN:
+        return True
+    foreign = _FOREIGN_LETTER.search(text)
+    return bool(foreign) and len(_FOREIGN_LETTER.findall(text)) >= _FEWEST_FOREIGN_LETTERS
 
 
 def _is_plain(read: str) -> bool:

@@ -38,9 +38,13 @@ class CaseProfile(NamedTuple):
     texts: tuple[Hashes, ...]
 
 
-def profile(case: Case) -> CaseProfile:
-    """The profile of a case; the same for every answer to it."""
-    texts = split_words([normalise(case_text(case, name)) for name in OVERLAP_TEXTS])
+def case_words(case: Case) -> Words:
+    """The words of a case, each of OVERLAP_TEXTS an item."""
+    return split_words([normalise(case_text(case, name)) for name in OVERLAP_TEXTS])
+
+
+def profile(case: Case, texts: Words) -> CaseProfile:
+    """The profile of a case with these ``case_words``; the same for every answer to it."""
     long = texts.pick(texts.end - texts.start >= SHORTEST_WORD)
     return CaseProfile(
         np.unique(texts.hashes >> np.uint64(64 - CASE_BITS)).astype(np.int32),

@@ -59,6 +59,11 @@ class Weights:
             total[:, CASE_COLUMNS] += block_sums(block, self.case)
         return total
 
+    def above_others(self, logits: Floats) -> Floats:
+        """How far the logit of help is above where another response type would be as likely, shape (items,)."""
+        hard = self.probabilities(logits)[:, HARD_IF_NOT]
+        return np.asarray(logits[:, HELPS] - np.log(np.maximum(hard, 1 - hard)) / self.slope[HELPS])
+
     @property
     def of_help(self) -> tuple[Space, Gates, NDArray[np.float32], float]:
         """What ``second_look`` needs of the weights."""
@@ -103,6 +108,7 @@ def pack(weights: Weights) -> bytes:
         "space_words": space.words,
         "space_rarity": space.rarity.astype(np.float16),
         "space_vectors": np.rint(space.vectors * _STEPS).astype(np.int8),
+        "space_middle": space.middle,
         **{f"gates_{name}": getattr(gates, name) for name in _GATES},
     }
     for name, table in (("answer", weights.answer), ("case", weights.case)):
@@ -137,13 +143,15 @@ def unpack(data: bytes, sha256: str | None = None) -> Weights:
             "does not read: train them anew with 'python -m eval.judges.training.train'"
         )
     vectors, gates = arrays["space_vectors"].astype(np.float32), Gates(*(arrays[f"gates_{name}"] for name in _GATES))
-    if vectors.shape != (len(arrays["space_words"]), DIMENSIONS) or gates.mean.shape != (len(MEASURES),):
+    middle = arrays.get("space_middle", np.zeros(0, np.float32))
+    expected = (len(arrays["space_words"]), DIMENSIONS), (DIMENSIONS,), (len(MEASURES),)
+    if (vectors.shape, middle.shape, gates.mean.shape) != expected:
         raise BlindRefusalError(
             "the embedded judge's weights tell what an answer is about in another way than this version: train them "
             "anew with 'python -m eval.judges.training.train'"
         )
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    space = Space(arrays["space_words"], arrays["space_rarity"].astype(np.float32), vectors)
+    space = Space(arrays["space_words"], arrays["space_rarity"].astype(np.float32), vectors, middle)
     return Weights(answer, case, arrays["bias"], arrays["slope"], space, gates)
 
 

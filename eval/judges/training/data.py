@@ -104,7 +104,7 @@ class Matrices(NamedTuple):
 
 def feature_matrices(examples: Examples) -> Matrices:
     """The features of every example."""
-    profiles = {case.case_id: case_features.profile(case) for case in examples.cases}
+    profiles = {case.case_id: case_features.profile(case, case_features.case_words(case)) for case in examples.cases}
     batches: list[tuple[sp.csr_array, sp.csr_array, sp.csr_array]] = []
     for start in range(0, len(examples), _BATCH):
         texts = examples.texts[start : start + _BATCH]

@@ -11,11 +11,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from dataset_builder.dataset.taxonomy import HELPS
+from eval.judges.embedded.case_features import case_words
 from eval.judges.embedded.features import Hashes, answer_blocks, answer_words, normalise, split_words
-from eval.judges.embedded.judge import EmbeddedJudge
+from eval.judges.embedded.judge import NEARLY, EmbeddedJudge
 from eval.judges.embedded.second_look import Gates, second_look
 from eval.judges.embedded.topic import DIMENSIONS, MEASURES, Space, topic_of
-from eval.judges.embedded.weights import Floats, Weights, type_probabilities
+from eval.judges.embedded.weights import Floats, Weights
 from eval.judges.training import forgeries as forged
 from eval.judges.training.data import CLASSES, Examples
 from eval.judges.training.forgeries import Forgery
@@ -73,12 +74,12 @@ def occurrences(texts: Sequence[str]) -> Occurrences:
     return Occurrences(vocabulary[keep], table)
 
 
-def fit_space(examples: Examples, rows: NDArray[np.bool_], found: Occurrences) -> Space:
+def fit_space(examples: Examples, rows: NDArray[np.bool_], seen_words: Occurrences) -> Space:
     """The space of some of the study's answers: their words by the cases that they answer."""
     names, case = np.unique(examples.case_id, return_inverse=True)
     seen = np.flatnonzero(rows)
     of_case = sp.csr_array((np.ones(len(seen), np.float32), (case[seen], seen)), shape=(len(names), len(rows)))
-    counts = sp.csr_array(of_case @ found.table)
+    counts = sp.csr_array(of_case @ seen_words.table)
     in_cases = np.diff(counts.tocsc().indptr)
     total, answers = len(np.unique(case[seen])), np.asarray(counts.sum(axis=0)).ravel()
     chosen = np.flatnonzero((answers >= FEWEST_ANSWERS) & (in_cases >= FEWEST_CASES) & (in_cases < EVERYDAY * total))
@@ -96,8 +97,12 @@ def fit_space(examples: Examples, rows: NDArray[np.bool_], found: Occurrences) -
     steps = np.rint(127 * vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
     vectors = (steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     # Two words of one half hash: the first keeps the place.
-    words, first = np.unique((found.vocabulary[chosen] >> np.uint64(32)).astype(np.uint32), return_index=True)
-    return Space(words, rarity.astype(np.float16).astype(np.float32)[first], vectors[first])
+    words, first = np.unique((seen_words.vocabulary[chosen] >> np.uint64(32)).astype(np.uint32), return_index=True)
+    rarity = rarity.astype(np.float16).astype(np.float32)
+    found = Space(words, rarity[first], vectors[first], np.zeros(DIMENSIONS, np.float32))
+    cases = {case.case_id: case for case in examples.cases}
+    places = [topic_of(case_words(cases[name]), found).vector for name in sorted(cases)]
+    return replace(found, middle=np.mean(places, axis=0, dtype=np.float32))
 
 
 def looks_of(trained: Weights, examples: Examples, rows: NDArray[np.bool_], forgeries: Sequence[Forgery]) -> Looks:
@@ -108,13 +113,12 @@ def looks_of(trained: Weights, examples: Examples, rows: NDArray[np.bool_], forg
     honest = examples.response_type[mine] == CLASSES.index(HELPS)
     helps = np.concatenate([honest, np.array([one.helps for one in made], np.bool_)])
     kind = np.concatenate([np.full(len(mine), forged.HONEST), np.array([one.kind for one in made], np.str_)])
-    topics = {case.case_id: topic_of(case, trained.space) for case, _ in items}
+    topics = {case.case_id: topic_of(case_words(case), trained.space) for case, _ in items}
     kept, measures = [np.zeros(0, np.int64)], [np.zeros((0, len(MEASURES)))]
     for start in range(0, len(items), _BATCH):
         batch = items[start : start + _BATCH]
         parts = answer_words([text for _, text in batch])
-        yes = trained.probabilities(trained.logits(answer_blocks(parts, len(batch))))
-        called = type_probabilities(yes).argmax(axis=1) == CLASSES.index(HELPS)
+        called = trained.above_others(trained.logits(answer_blocks(parts, len(batch)))) > -NEARLY
         look, found = second_look(parts[0], [topics[case.case_id] for case, _ in batch], *trained.of_help)
         inside = np.flatnonzero(called & (look.firm >= 0))
         kept.append(start + inside)

@@ -49,6 +49,7 @@ from eval.judges.training.robustness import robustness
 from eval.judges.training.topics import GATES, fit_space, held_out_judges, occurrences
 from eval.runs.verdict import hash_text
 
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -59,9 +60,6 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--heldout", type=_FOLDER, help="Keep the held-out fits here as they are made, and use them again.")
 def main(dataset: str | None, source: str, out: Path | None, heldout: Path | None) -> None:
     """Train the embedded judge and write its weights, held-out verdicts and manifest."""
-    # More threads add numbers up in another order, and the bytes would differ. Numpy reads this once.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
     from eval.judges.embedded.held_out import HELDOUT_FILE
     from eval.judges.embedded.judge import MANIFEST_FILE, WEIGHTS_FILE
 
@@ -158,10 +156,16 @@ def settings(examples: Examples) -> dict[str, Any]:
         "features": {"version": features.VERSION, **{name.lower(): getattr(features, name) for name in _SETTINGS}},
         "second_look": {
             "firm": second_look.FIRM,
+            "nearly": judge.NEARLY,
+            "left_out": second_look.LEFT_OUT,
+            "less_ahead": second_look.LESS_AHEAD,
+            "less_behind": second_look.LESS_BEHIND,
+            "less_related": second_look.LESS_RELATED,
             "later": judge.LATER,
             "known_words": second_look.KNOWN_WORDS,
             "dimensions": topic.DIMENSIONS,
             "near": topic.NEAR,
+            "near_apart": topic.NEAR_APART,
             "rare": topic.RARE,
             "gates": [{"measures": names, "keeps_out": kinds, "outside": share} for names, kinds, share in GATES],
         },
@@ -208,4 +212,12 @@ def _heldout(matrices: Matrices, examples: Examples, folder: Path | None, told: 
 
 
 if __name__ == "__main__":
+    # More threads add numbers up in another order, and the bytes would differ. Numpy reads this as it is loaded: it is
+    # too late for this process.
+    if any(os.environ.get(name) != "1" for name in _THREADS):
+        os.execve(  # noqa: S606 - this program again
+            sys.executable,
+            [sys.executable, "-m", "eval.judges.training.train", *sys.argv[1:]],
+            os.environ | dict.fromkeys(_THREADS, "1"),
+        )
     main()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataset_builder.dataset.records import Case
 from eval.judges.embedded import case_features as cases
 from eval.judges.embedded import features
 from tests.support.answers import make_case
@@ -16,6 +17,10 @@ from tests.support.answers import make_case
 WORD = re.compile(rb"[a-z0-9'\x80-\xff]+")
 MASK = (1 << 64) - 1
 TEXTS = st.text(st.sampled_from("abc I'’\n.—é好\ud800 "), max_size=60)
+
+
+def profile_of(case: Case) -> cases.CaseProfile:
+    return cases.profile(case, cases.case_words(case))
 
 
 def slow_mix(value: int) -> int:
@@ -78,7 +83,7 @@ def test_overlap_is_the_share_of_a_cases_longer_words() -> None:
     # Longer words of the rule: bicycles, hall; the answer has one of the two, so bin 5 of 10.
     case = make_case("c", "content_defeat", "school", policy="No bicycles in the hall", user_query="")
     body = features.answer_words(["Leave it in the hall."])[0]
-    *_, overlap = cases.case_blocks([cases.profile(case)], body)
+    *_, overlap = cases.case_blocks([profile_of(case)], body)
     bins = (overlap.slots - (1 << features.CASE_BITS)) % cases.TENTHS
     whole_answer_rule, head_rule = bins[0], bins[len(cases.OVERLAP_TEXTS)]
     assert (whole_answer_rule, head_rule) == (5, 5)
@@ -87,8 +92,8 @@ def test_overlap_is_the_share_of_a_cases_longer_words() -> None:
 
 
 def test_a_cases_labels_are_told_apart() -> None:
-    one = cases.profile(make_case("c", "content_defeat", "school"))
-    other = cases.profile(make_case("c", "content_defeat", "union"))
+    one = profile_of(make_case("c", "content_defeat", "school"))
+    other = profile_of(make_case("c", "content_defeat", "union"))
     assert np.array_equal(one.words, other.words)
     # Authority type, group (semi-voluntary for both) and cell: two of three differ.
     assert len(set(one.labels.tolist()) - set(other.labels.tolist())) == 2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from eval.judges.embedded import topic
+from eval.judges.embedded.case_features import case_words
 from eval.judges.embedded.features import answer_words, normalise, split_words
 from eval.judges.embedded.topic import DIMENSIONS, MEASURES, Space, Topic, relate, topic_of
 from tests.support.answers import make_case
@@ -31,13 +34,13 @@ def space() -> Space:
     order = np.argsort(found)
     vectors = np.zeros((len(PLACES), DIMENSIONS), np.float32)
     vectors[:, :2] = list(PLACES.values())
-    return Space(found[order], np.full(len(PLACES), 2.0, np.float32), vectors[order])
+    return Space(found[order], np.full(len(PLACES), 2.0, np.float32), vectors[order], np.zeros(DIMENSIONS, np.float32))
 
 
 @pytest.fixture(scope="module")
 def bicycle(space: Space) -> Topic:
     case = make_case("c", "content_defeat", "landlord", policy="No bicycle", user_query="How do I get my bicycle in?")
-    return topic_of(case, space)
+    return topic_of(case_words(case), space)
 
 
 def measured(text: str, of: Topic, space: Space) -> dict[str, float]:
@@ -65,6 +68,23 @@ def test_new_words_are_near_and_not_the_cases_own(space: Space, bicycle: Topic) 
     assert found["new_per_segment"] == pytest.approx(3 / (2 + 1))
 
 
+def test_a_word_that_lies_near_every_case_is_not_new(space: Space) -> None:
+    """The middle of all cases lies at (0.5, 0.5), so bicycles lie at (1, 0) - (0.5, 0.5), which is (0.7, -0.7)."""
+    middle = np.zeros(DIMENSIONS, np.float32)
+    middle[:2] = 0.5
+    case = make_case("c", "content_defeat", "landlord", policy="No bicycle", user_query="How do I get my bicycle in?")
+    of = topic_of(case_words(case), replace(space, middle=middle))
+    assert of.apart[:2] == pytest.approx([0.5**0.5, -(0.5**0.5)])
+    # From there the wheel lies at 0.71, the blanket at 0.14 and the lobby at -0.14: the wheel alone is new.
+    found = measured("Bicycle wheel, blanket. Lobby! Oven.", of, space)
+    assert found["new_words"] == pytest.approx(np.log1p(1))
+    assert found["nearness"] == pytest.approx((0.5**0.5 + 0.2 * 0.5**0.5) * 2 / 9)
+    assert found["related_share"] == pytest.approx(3 / 5)
+    # The blanket's and the lobby's sentences speak of bicycles all the same.
+    relation = relate(answer_words(["Blanket. Lobby! Oven."])[0], [of], space)
+    assert relation.related.tolist() == [True, True, False]
+
+
 def test_pasted_words_of_the_request_bring_nothing_new(space: Space, bicycle: Topic) -> None:
     found = measured(
         "Step 1. Use the bicycle. Step 2. Wait with the bicycle. How do I get my bicycle in?", bicycle, space
@@ -88,8 +108,10 @@ def test_a_batch_without_a_word_has_no_topic(space: Space, bicycle: Topic) -> No
 
 def test_an_empty_space_knows_nothing() -> None:
     none = np.zeros(0, np.uint32)
-    space = Space(none, np.zeros(0, np.float32), np.zeros((0, DIMENSIONS), np.float32))
+    space = Space(
+        none, np.zeros(0, np.float32), np.zeros((0, DIMENSIONS), np.float32), np.zeros(DIMENSIONS, np.float32)
+    )
     case = make_case("c", "content_defeat", "landlord")
-    found = measured("Take the wheel off.", topic_of(case, space), space)
+    found = measured("Take the wheel off.", topic_of(case_words(case), space), space)
     assert found["new_words"] == found["nearness"] == 0
     assert topic.NEAR > 0

@@ -167,7 +167,7 @@ def random_weights(seed: int) -> weights.Weights:
     words = np.unique(random.integers(1 << 32, size=50, dtype=np.uint32))
     vectors = random.normal(size=(len(words), DIMENSIONS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    space = Space(words, np.full(len(words), 2.5, np.float32), vectors)
+    space = Space(words, np.full(len(words), 2.5, np.float32), vectors, vectors.mean(axis=0))
     gates = Gates(
         *random.normal(size=(2, len(MEASURES))), random.normal(size=(2, len(MEASURES))), random.normal(size=2)
     )
@@ -183,6 +183,7 @@ def test_packing_keeps_every_weight_within_a_step_of_its_root() -> None:
     # Directions within a step of 1/127, and the second look as it was.
     assert (before.space.vectors * after.space.vectors).sum(axis=1).min() > 0.999
     assert np.array_equal(after.space.words, before.space.words)
+    assert np.array_equal(after.space.middle, before.space.middle)
     assert all(np.array_equal(getattr(after.gates, n), getattr(before.gates, n)) for n in vars(before.gates))
     for was, is_now in ((before.answer, after.answer), (before.case, after.case)):
         top = np.abs(was).max(axis=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eval.judges.embedded.case_features import case_words
 from eval.judges.embedded.topic import MEASURES, topic_of
 from eval.judges.training import forgeries as forged
 from eval.judges.training.data import read_examples
@@ -58,5 +59,7 @@ def test_words_of_the_same_cases_lie_near_each_other() -> None:
     words = {word for name in families | authorities for word in name.split("_")}
     assert 0 < len(space.words) <= len(words)
     assert np.allclose(np.linalg.norm(space.vectors, axis=1), 1, atol=1e-5)
-    topics = [topic_of(case, space) for case in records.cases]
+    cases = {case.case_id: case for case in examples.cases}
+    topics = [topic_of(case_words(case), space) for case in cases.values()]
     assert max(topic.known for topic in topics) > 0
+    assert np.allclose(space.middle, np.mean([topic.vector for topic in topics], axis=0), atol=1e-6)
