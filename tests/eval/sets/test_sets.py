@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import msgspec
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
@@ -17,6 +20,7 @@ from dataset_builder.work.stopping import StoppedEarlyError
 from eval.cli import eval_group
 from eval.runs.folder import RunFolder
 from eval.sets.file import read_set
+from eval.sets.schema import set_schema
 from tests.support.chat_server import ChatServer, Reply, Request, answer, error
 from tests.support.scripted_judge import code_of, read_prompt, verdict_json
 from tests.support.small_dataset import build_small
@@ -231,6 +235,12 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     file.write_text(text[1])
     (tmp_path / "adult.txt").write_text("Help.")
     found = read_set(file)
+    # So does an editor that knows the schema, which is written from the same classes.
+    schema = json.loads((Path(__file__).parents[3] / "docs" / "set.schema.json").read_text())
+    assert schema == json.loads(msgspec.json.encode(set_schema())), "run python -m eval.sets.schema"
+    jsonschema.validate(yaml.safe_load(text[1]), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"models": [{"model": "x", "temprature": 1}]}, schema)
     assert [arm.name for arm in found.arms] == ["plain", "adult", "pressed"]
     # Every key of the file is told of on the page.
     from eval.sets.file import Arm, ModelEntry, ServerLimits, SetFile
