@@ -33,6 +33,7 @@ _TOLD: Final = re.compile(
 _COLLECTED: Final = (
     (re.compile(r"answers after 500 ms: .* \((?P<ratio>[\d.]+)\)"), "collecting after 500 ms beside the ideal", 0.95),
     (re.compile(r" *(?P<ratio>[\d.]+) times Inspect.*"), "collecting after 50 ms beside Inspect", 10.0),
+    (re.compile(r"a set of .* eval-set [\d.]+: (?P<ratio>[\d.]+) times"), "a set of 8 models beside eval-set", 5.0),
 )
 
 
