@@ -127,8 +127,8 @@ def submissions(counts: Sequence[int], folder: Path) -> dict[int, Point]:
     for n in counts:
         fill(results, dataset, n, done)
         done = n
-        cost = run("-m", "benchmarks.submit", "--aggregate", str(results), dataset.name)
-        said = json.loads(cost.output)
+        both = [run("-m", "benchmarks.submit", "--aggregate", str(results), dataset.name) for _ in range(2)]
+        said = min((json.loads(cost.output) for cost in both), key=lambda one: float(one["seconds"]))
         disk = sum(p.stat().st_size for p in results.rglob("*") if p.is_file())
         found[n] = Point(said["seconds"], said["mib"], disk / 1e6)
         print(f"  aggregate of {n} submissions: {said['seconds']:.2f} s, {said['mib']:.0f} MiB, {disk / 1e6:.0f} MB")

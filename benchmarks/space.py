@@ -1,4 +1,4 @@
-"""The Space's speed and memory: ``python -m benchmarks.space [DATASET] [--seconds 20] [--users 20] [--runs 3]``.
+"""The Space's speed and memory: ``python -m benchmarks.space [DATASET] [--seconds 20] [--users 20] [--runs 2]``.
 
 Without DATASET the study's is built first, of the archive that BLIND_REFUSAL_STUDY names or that is fetched.
 
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", type=Path, help="a build; left out, the study's is built")
     parser.add_argument("--seconds", type=float, default=20, help="how long the visitors stay")
     parser.add_argument("--users", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=3, help="of the store's build and of the starts")
+    parser.add_argument("--runs", type=int, default=2, help="of the store's build and of the starts")
     parser.add_argument("--tenfold", action="store_true", help="also with ten times the transcripts")
     chosen = parser.parse_args()
     need("gradio", "playwright")

@@ -155,11 +155,30 @@ def copied(marks: Mapping[str, Marks], theirs: Mapping[str, Marks], stock: Mappi
 
     Stock phrases say nothing about whose they are: answers that are mostly such are left out.
     """
+    asked = [case_id for case_id in marks if case_id in theirs and stock.get(case_id, 0.0) < STOCK]
     return {
         case_id
-        for case_id, mine in marks.items()
-        if stock.get(case_id, 0.0) < STOCK and case_id in theirs and likeness(mine, theirs[case_id]) >= NEAR_COPY
+        for case_id, common in zip(asked, _common(marks, theirs, asked), strict=True)
+        # Most answers have next to nothing in common with another's: none of the shares can be enough then.
+        if common >= min(NEAR_COPY * ENOUGH_MARKS, NEAR_COPY * len(theirs[case_id]))
+        and likeness(marks[case_id], theirs[case_id]) >= NEAR_COPY
     }
+
+
+def _common(marks: Mapping[str, Marks], theirs: Mapping[str, Marks], cases: Sequence[str]) -> list[int]:
+    """How many shingles of each answer stand in the other's sketch, for all cases at once."""
+    if not cases:
+        return []
+    mine, other = ([found[case_id] for case_id in cases] for found in (marks, theirs))
+    owners = [np.repeat(np.arange(len(cases)), [len(one) for one in some]) for some in (mine, other)]
+    there, wanted = (
+        (owner.astype(np.uint64) << np.uint64(32)) | np.concatenate(some)
+        for owner, some in zip(owners, (mine, other), strict=True)
+    )
+    # Both are sorted: by case, and within a case as marks are.
+    at = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
+    found: list[int] = np.bincount(owners[1], there[at] == wanted, minlength=len(cases)).astype(int).tolist()
+    return found
 
 
 def copies_found(marks: Mapping[str, Marks], earlier: Sequence[Earlier]) -> list[str]:
