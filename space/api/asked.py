@@ -23,7 +23,7 @@ from dataset_builder.dataset.taxonomy import (
     ids,
 )
 from dataset_builder.errors import InputError
-from space.pages.leaderboard.table import STATUSES, WEIGHTS
+from space.pages.leaderboard.table import GROUPS, STATUSES, WEIGHTS
 from space.store.search import LONGEST
 from space.ui.links import Field, nearest, not_on_offer
 
@@ -79,6 +79,19 @@ Weights = Annotated[
 ]
 Status = Annotated[
     Annotated[list[Annotated[str, _one_of(*STATUSES)]], _FEW] | None, Meta(description="Only rows of this standing.")
+]
+Size = Annotated[
+    Annotated[list[Annotated[str, _one_of(*GROUPS["size"])]], _FEW] | None,
+    Meta(description="Only models of this size: up to 10, up to 100, or over 100 billion parameters."),
+]
+Released = Annotated[_Names | None, Meta(description="Only models that came out in these halves of a year: 2025-1.")]
+Price = Annotated[
+    Annotated[list[Annotated[str, _one_of(*GROUPS["price"])]], _FEW] | None,
+    Meta(description="Only models whose tokens cost this much: up to $1, up to $10, or over $10 for a million."),
+]
+Reasoning = Annotated[
+    Annotated[list[Annotated[str, _one_of(*GROUPS["reasoning"])]], _FEW] | None,
+    Meta(description="Only models that reason before most answers, or that do not."),
 ]
 Sort = Annotated[
     str, Meta(max_length=LONGEST_NAME, description="The column that rows are sorted by: rank, model, a rate's id.")

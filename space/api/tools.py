@@ -48,6 +48,10 @@ class Tools:
         family: asked.ModelFamilies = None,
         weights: asked.Weights = None,
         status: asked.Status = None,
+        size: asked.Size = None,
+        released: asked.Released = None,
+        price: asked.Price = None,
+        reasoning: asked.Reasoning = None,
         sort: asked.Sort = "rank",
         descending: asked.Descending = False,
         limit: asked.Limit = asked.MOST_ROWS,
@@ -59,6 +63,7 @@ class Tools:
         """
         pairs = [(BOARD, board), ("q", search), ("sort", sort), ("down", "1" if descending else "")]
         pairs += _many(family=family, weights=weights, status=status)
+        pairs += _many(size=size, released=released, price=price, reasoning=reasoning)
         found = _page(self._tables.of("leaderboard", pairs, start=start, limit=limit))
         found["meta"]["boards"] = [
             {"id": one.id, "judge": one.judge, "rubric": one.rubric, "dataset": one.dataset, "n_cases": one.n_cases}

@@ -122,6 +122,7 @@ def test_answers_have_one_shape_and_models_one_name(client: Client) -> None:
         ("/transcripts", {"engages": "yes"}, "engages: expected `bool | null`, got `str`"),
         ("/leaderboard", {"board": "../../etc/passwd"}, "board: there is no '../../etc/passwd' here"),
         ("/leaderboard", {"sort": {"$gt": ""}}, "sort: expected `str`, got `object`"),
+        ("/leaderboard", {"size": ["huge"]}, "size: there is no 'huge' here"),
         ("/model", {"model": "alpha-2"}, "model: 'alpha-2' is not on the board"),
         ("/compare", {"a": "alpha-1", "b": "alpha-1"}, "one and the same model"),
         ("/verdict", {"case": "/etc/passwd", "model": "alpha-1"}, "case: there is no '/etc/passwd' here"),
