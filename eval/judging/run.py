@@ -292,7 +292,8 @@ class Judging:
         matter = VerdictQuestions(
             run, judge, waiting, lambda case_id: JudgeTask(known[case_id], answers[case_id]), keep, asks=asks
         )
-        return BatchWork(run, queue, self.session.choice, matter, tell)
+        siblings = [one.run for one in self.pending if one.run is not run]
+        return BatchWork(run, queue, self.session.choice, matter, tell, siblings)
 
     async def _work(self) -> Stop | None:
         for number, pending in enumerate(self.pending):

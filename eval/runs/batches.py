@@ -171,6 +171,8 @@ class BatchWork:
     choice: ModelChoice
     matter: Matter
     tell: Callable[[str], None] = lambda line: None
+    # Runs whose batches may be handed in at the same time.
+    siblings: Sequence[RunFolder] = ()
     _last: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -205,7 +207,9 @@ class BatchWork:
         """The ids of batches whose hand-in was cut off; one that was never made is forgotten."""
         for one in self._open():
             if one.id is None:
-                known = HandedIn(one.mark, len(one.case_ids), one.since)
+                there = (batch for run in (self.run, *self.siblings) for batch in batches_of(run))
+                others = frozenset(batch.id for batch in there if batch.id is not None)
+                known = HandedIn(one.mark, len(one.case_ids), one.since, others)
                 found = self.queue.find(known)
                 if found is None:
                     self._save([b for b in batches_of(self.run) if b.mark != one.mark])

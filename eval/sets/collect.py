@@ -197,7 +197,9 @@ class RunSet:
             opened.enter_context(plan.run.writing())
             texts = {query.case_id: query.text for query in plan.every_query()}
             questions = Questions(plan.run, plan.queries, texts, plan.choice, asks=not cancel)
-            work = BatchWork(plan.run, queue, plan.choice, questions, lambda line: tell(f"{run.name}: {line}"))
+            told = f"{run.name}: "
+            siblings = [one.folder for one in self.runs if one is not run]
+            work = BatchWork(plan.run, queue, plan.choice, questions, lambda line: tell(told + line), siblings)
             if cancel:
                 work.cancel()
             else:

@@ -48,11 +48,15 @@ class BatchState(NamedTuple):
 
 
 class HandedIn(NamedTuple):
-    """What is known of a batch before its id is: its mark, how many requests it has, and when it was handed in."""
+    """What is known of a batch before its id is: its mark, how many requests it has, and when it was handed in.
+
+    ``others`` are the ids of batches that are known to be others.
+    """
 
     mark: str
     requests: int
     since: float
+    others: frozenset[str] = frozenset()
 
 
 class BatchQueue(Protocol):
@@ -261,6 +265,7 @@ class AnthropicQueue(Queue):
             for one in listed
             if sum(map(count_in, object_in(one.get("request_counts")).values())) == known.requests
             and _time(one.get("created_at")) >= known.since - _SLACK_S
+            and one.get("id") not in known.others
         ]
         if len(alike) > 1:
             raise RemoteError(

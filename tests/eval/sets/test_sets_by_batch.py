@@ -99,6 +99,23 @@ def test_one_that_fails_stops_no_other_and_a_cut_off_one_is_taken_up(dataset: Op
         assert (sizes(server), sizes(other)) == ([CASES] * 2, [CASES])
 
 
+def test_of_many_batches_alike_the_one_that_was_cut_off_is_found(
+    dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    with BatchServer() as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.root)
+        server.cut_off = True
+        models = [f"model: anthropic/claude-sonnet-4-6, name: {name}, price: [0, 0]" for name in "abc"]
+        file = write(tmp_path, *models)
+        done = run_set(file, dataset, "--judge", "none")
+        assert re.search(r"a: 4 cases: 4 not collected\n  Stopped: ", done.output)
+        # The account's batches of four requests are three, and those of b and c are known.
+        again = run_set(file, dataset, "--judge", "none")
+        assert "a: Batch msgbatch_1: found again" in again.output
+        assert sizes(server) == [CASES] * 3
+
+
 def test_a_set_asks_at_the_price_of_batches_and_keeps_to_its_budget(
     dataset: OpenedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
