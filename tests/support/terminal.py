@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -14,24 +15,31 @@ from pathlib import Path
 # Colours, and the moves of a cursor.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _MARK = "==== next width ===="
-# One process for all widths: most of the time of a command is its imports.
+# One process for all commands and widths: most of the time of a command is its imports.
 _AT_WIDTHS = f"""
-import fcntl, struct, sys, termios
+import fcntl, json, struct, sys, termios
 from space.cli import command
-for width in map(int, sys.argv[1].split(",")):
-    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    try:
-        command.main(sys.argv[2:], standalone_mode=False)
-    except SystemExit:
-        pass
-    print({_MARK!r}, flush=True)
+for arguments in json.loads(sys.argv[2]):
+    for width in map(int, sys.argv[1].split(",")):
+        if width:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+        try:
+            command.main(arguments, standalone_mode=False)
+        except SystemExit as end:
+            assert end.code in (None, 0, 1), (arguments, end.code)
+        print({_MARK!r}, flush=True)
 """
 
 
 def in_terminal(arguments: Sequence[str], widths: Sequence[int], cwd: Path) -> dict[int, str]:
     """What the command shows, on stderr too, in a terminal that is so many columns wide, by width."""
+    return all_in_terminal([arguments], widths, cwd)[0]
+
+
+def all_in_terminal(commands: Sequence[Sequence[str]], widths: Sequence[int], cwd: Path) -> list[dict[int, str]]:
+    """The same of several commands, one after the other in one process."""
     ours, theirs = pty.openpty()
-    line = [sys.executable, "-c", _AT_WIDTHS, ",".join(map(str, widths)), *arguments]
+    line = [sys.executable, "-c", _AT_WIDTHS, ",".join(map(str, widths)), json.dumps(commands)]
     shown = b""
     with subprocess.Popen(line, cwd=cwd, env=_environment(), stdin=theirs, stdout=theirs, stderr=theirs) as running:
         os.close(theirs)
@@ -42,7 +50,20 @@ def in_terminal(arguments: Sequence[str], widths: Sequence[int], cwd: Path) -> d
     os.close(ours)
     text = _ESCAPES.sub("", shown.decode()).replace("\r\n", "\n")
     assert running.returncode == 0, text
-    return dict(zip(widths, text.split(f"{_MARK}\n"), strict=False))
+    texts = text.split(f"{_MARK}\n")[:-1]
+    assert len(texts) == len(commands) * len(widths)
+    each = len(widths)
+    return [dict(zip(widths, texts[first : first + each], strict=True)) for first in range(0, len(texts), each)]
+
+
+def all_piped(commands: Sequence[Sequence[str]], cwd: Path) -> list[str]:
+    """What several commands hand to a program, one after the other in one process."""
+    line = [sys.executable, "-c", _AT_WIDTHS, "0", json.dumps(commands)]
+    done = subprocess.run(line, cwd=cwd, env=_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    texts = done.stdout.split(f"{_MARK}\n")[:-1]
+    assert len(texts) == len(commands)
+    return texts
 
 
 def piped(arguments: Sequence[str], cwd: Path) -> str:

@@ -17,7 +17,7 @@ from tests.support.small_dataset import build_small, small_records
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)
 
-from tests.support.terminal import in_terminal, piped
+from tests.support.terminal import all_in_terminal, all_piped, piped
 
 WIDTHS = (60, 80, 100, 120, 200)
 LONG = "a-model-with-quite-a-long-name-0325-preview-fp8-of-its-second-revision"
@@ -91,15 +91,28 @@ def unnamed(columns: tuple[str, ...], text: str) -> list[str]:
     return [title for title in columns if not words.issuperset(re.findall(r"[^\s,]+", title))]
 
 
+@pytest.fixture(scope="module")
+def everything_piped(folder: Path) -> dict[str, str]:
+    """All that each command has to tell, by the command's name here."""
+    whole = [[*arguments, *([] if "--full" in arguments else ["--full"])] for arguments, _ in TABLES.values()]
+    return dict(zip(TABLES, all_piped(whole, folder), strict=True))
+
+
+@pytest.fixture(scope="module")
+def shown(folder: Path, everything_piped: dict[str, str]) -> dict[str, dict[int, str]]:
+    """What each command shows in each terminal, when all of it was handed to a program before."""
+    return dict(zip(TABLES, all_in_terminal([one for one, _ in TABLES.values()], WIDTHS, folder), strict=True))
+
+
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_fits_every_terminal(folder: Path, name: str) -> None:
-    arguments, columns = TABLES[name]
-    full = [] if "--full" in arguments else ["--full"]
-    everything = piped([*arguments, *full], folder)
+def test_a_table_fits_every_terminal(
+    everything_piped: dict[str, str], shown: dict[str, dict[int, str]], name: str
+) -> None:
+    columns, everything = TABLES[name][1], everything_piped[name]
     numbers = set(NUMBER.findall(everything))
     assert numbers
     assert not unnamed(columns, everything), f"{name}, piped"
-    for width, text in in_terminal(arguments, WIDTHS, folder).items():
+    for width, text in shown[name].items():
         at = f"{name} at {width} columns"
         # Below 80 columns the name of a model may lose its middle.
         assert width < 80 or "…" not in text, at
@@ -121,11 +134,10 @@ def test_a_pipe_gets_every_column(folder: Path) -> None:
 
 def test_what_is_hidden_is_shown_on_request(folder: Path) -> None:
     few, full = ("eval", "score", "run", *QUICK), ("eval", "score", "run", "--full", *QUICK)
-    narrow = in_terminal(few, (60,), folder)[60]
+    narrow, everything = (text[60] for text in all_in_terminal([few, full], (60,), folder))
     assert "blind-refusal eval score run --full adds: Bootstrap, With" in narrow
     assert "10 more rates" in " ".join(narrow.split())
     assert "Hard refusal" not in narrow
     # All of it does not fit into 60 columns: a list, a line a value.
-    everything = in_terminal(full, (60,), folder)[60]
     assert re.search(r"^Metric +Hard refusal$", everything, re.MULTILINE)
     assert re.search(r"^Detectable +\d+\.\d$", everything, re.MULTILINE)
