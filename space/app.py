@@ -11,7 +11,7 @@ from space.api.endpoints import add_endpoints
 from space.api.tables import Tables
 from space.api.tools import Tools
 from space.data.data import SpaceData
-from space.frame.page import SITE, Shell, html, masthead
+from space.frame.page import SITE, Shell, colophon, html, masthead
 from space.intake.intake import Intake
 from space.pages import PAGES
 
@@ -32,11 +32,13 @@ def build_app(data: SpaceData, intake: Intake | None = None, tools: Tools | None
         with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
             html(masthead(PAGES, first))
             first.build(Shell(app, data, intake))
+            html(colophon(data))
             add_endpoints(app, tools or Tools(Tables(data)))
         for page in others:
             with app.route(page.title, page.address):
                 html(masthead(PAGES, page))
                 page.build(Shell(app, data, intake))
+                html(colophon(data))
     app.config = app.get_config_file()
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app

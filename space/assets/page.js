@@ -195,6 +195,15 @@
     closed = [];
   });
 
+  // The part of a page that an address names is not there when the browser looks for it.
+  let hash = window.location.hash.slice(1);
+  const followHash = () => {
+    const target = hash && document.querySelector(".br-at-once") === null && document.getElementById(hash);
+    if (!target) return;
+    hash = "";
+    target.scrollIntoView();
+  };
+
   const settle = () => {
     replaceFirst();
     document.documentElement.lang ||= "en";
@@ -205,6 +214,7 @@
     if (title && document.title !== title) document.title = title;
     followState();
     followOpened();
+    followHash();
   };
   // Gradio draws the page after this script has run, and again whenever an event answers.
   const watch = () => {

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from space.data.data import SpaceData
 from space.frame.card import LONGEST_ABOUT, LONGEST_TITLE, PICTURE_SIZE, Card, picture, shortened
-from space.frame.page import SITE, Page, masthead
+from space.frame.page import SITE, Page, colophon, masthead
 from space.ui import palette
 from space.ui.palette import css_variables_at_once
 from space.ui.sheet import style_sheet
@@ -121,7 +121,11 @@ class SeenFromOutside:
             self._kept[key] = content
         head = masthead(list(self._pages.values()), page)
         return _fill(
-            "at_once", colours=css_variables_at_once(theme), style=style_sheet(), masthead=head, content=content
+            "at_once",
+            colours=css_variables_at_once(theme),
+            style=style_sheet(),
+            masthead=head,
+            content=content + colophon(self._data),
         )
 
     def _card(self, page: Page, pairs: Sequence[tuple[str, str]]) -> Card | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,8 @@ from typing import Any, Final
 import gradio as gr
 from markupsafe import Markup
 
+from dataset_builder import __version__
+from dataset_builder.hub.client import ENDPOINT
 from space.data.data import SpaceData
 from space.frame.card import Card
 from space.intake.intake import Intake
@@ -16,6 +19,8 @@ from space.ui.links import Choice, Field, Many, Value, address, nearest, not_on_
 from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
+# Set by the Hub in every Space.
+_SPACE: Final = "SPACE_ID"
 # What the fields of addresses are called, where a value of theirs is gone.
 _KINDS: Final = {
     "board": "leaderboard", "model": "model", "a": "model", "b": "model", "of": "model", "beside": "model",
@@ -83,6 +88,18 @@ def html(value: str = "", *, follow: bool = False, classes: str = "") -> gr.HTML
 def masthead(pages: Sequence[Page], here: Page) -> Markup:
     """The top of a page as HTML: the site's name and the navigation, with relative links."""
     return _fill("masthead", pages=[page for page in pages if page.listed], here=here)
+
+
+def colophon(data: SpaceData | None) -> Markup:
+    """The end of a page as HTML: paper, authors, dataset, code and licence."""
+    hub = (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+    space, name = os.environ.get(_SPACE), data.dataset_hub_id if data else None
+    return _fill(
+        "colophon",
+        dataset=f"{hub}/datasets/{name}" if name else "cases",
+        code=f"{hub}/spaces/{space}/tree/main" if space else None,
+        version=__version__,
+    )
 
 
 def heading(title: str, lead: str) -> Markup:

@@ -271,3 +271,32 @@ def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
     verdict = article.locator("p > .br-verdict").inner_text().lower()
     assert re.match(r"(deflects|hard refusal) · engages", verdict.replace("\n", " ")), verdict
     expect(article).to_contain_text(said, use_inner_text=True)
+
+
+@pytest.mark.parametrize("height", [1000, 560])
+def test_an_open_list_leaves_its_label_to_be_read(open_page: OpenPage, url: str, height: int) -> None:
+    """Also where there is little room below, so that the list opens upwards."""
+    page = open_page(url, viewport={"width": 1024, "height": height})
+    ready(page)
+    page.get_by_role("button", name="Search and filter").click()
+    for name in ("Judge", "Columns"):
+        field = page.get_by_role("combobox", name=name, exact=True)
+        field.scroll_into_view_if_needed()
+        field.press("ArrowDown")
+        options = page.get_by_role("listbox")
+        options.first.wait_for()
+        listed = options.first.bounding_box()
+        label = page.locator(".br-fold span[data-testid='block-info']", has_text=name).first.bounding_box()
+        assert listed["y"] >= label["y"] + label["height"] or listed["y"] + listed["height"] <= label["y"], name
+        field.press("Escape")
+        options.first.wait_for(state="hidden")
+
+
+def test_every_page_leads_to_paper_licence_and_data(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    ready(page)
+    paper = page.locator(".br-colophon").get_by_role("link", name="Paper")
+    expect(paper).to_have_attribute("href", "https://arxiv.org/abs/2604.06233")
+    page.locator(".br-colophon").get_by_role("link", name="Licence and how to cite").click()
+    page.wait_for_url("**/method#licence")
+    expect(page.locator("#licence")).to_be_in_viewport()

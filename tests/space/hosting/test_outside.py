@@ -88,6 +88,10 @@ def test_a_link_to_a_page_shows_its_title_description_and_picture(address: str, 
     assert "twitter:creator" not in head.meta
     assert not any("gradio" in value.lower() for values in head.meta.values() for value in values)
     assert "window.gradio_config" in body.decode()
+    # Paper, authors, dataset, code and licence are a click away.
+    for told in ("https://arxiv.org/abs/2604.06233", "Pattison, Manuali and Lazar", ">Dataset<", "Code: blind-refusal"):
+        assert told in body.decode().replace("\\u003c", "<").replace("\\u003e", ">"), told
+    assert "method#licence" in body.decode()
 
 
 def test_the_picture_and_the_icon_are_there(address: str) -> None:
