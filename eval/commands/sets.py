@@ -87,6 +87,7 @@ def run_set(
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.judging.registry import check_judge, model_of
     from eval.runs.published import is_published
+    from eval.runs.tally import why_all_failed
     from eval.sets.collect import plan_set
     from eval.sets.file import planned_runs, read_set
     from eval.sets.pressure import take_up_all
@@ -150,6 +151,10 @@ def run_set(
         pressed, _ = collected(take_up_all(pressed, runs, name_of_judge))
     if name_of_judge is not None:
         _show_set(runs.joined(pressed), name_of_judge, file.stem, results, full=full, as_json=as_json)
+    failed = [one.name for one in runs.joined(pressed).runs if why_all_failed(one.folder)]
+    if failed:
+        click.echo(f"Without a single answer: {', '.join(failed)}.", err=True)
+        raise SystemExit(1)
 
 
 def _refuse_in_sample(judge: str, planned: Sequence[Planned], dataset: OpenedDataset) -> None:
