@@ -151,9 +151,9 @@ def run_set(
         pressed, _ = collected(take_up_all(pressed, runs, name_of_judge))
     if name_of_judge is not None:
         _show_set(runs.joined(pressed), name_of_judge, file.stem, results, full=full, as_json=as_json)
-    failed = [one.name for one in runs.joined(pressed).runs if why_all_failed(one.folder)]
+    failed = [one.name for one in runs.joined(pressed).runs if one.ended or why_all_failed(one.folder)]
     if failed:
-        click.echo(f"Without a single answer: {', '.join(failed)}.", err=True)
+        click.echo(f"Not whole: {', '.join(failed)}. The same command goes on with them.", err=True)
         raise SystemExit(1)
 
 

@@ -29,7 +29,7 @@ from tests.support.small_dataset import build_small
 from tests.support.submissions import edited, good_bundle
 
 # Two that stand before it by weights that had not seen them, one of them by little.
-CHEAT, RIVALS = "nemotron-3-super", ("gemini-3-1-pro", "nemotron-3-nano")
+CHEAT, RIVALS = "nemotron-3-super", ("gemini-3-1-pro", "grok-4")
 
 
 class Sent(NamedTuple):

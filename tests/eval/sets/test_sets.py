@@ -108,7 +108,8 @@ def test_three_models_under_two_arms_give_one_table(dataset: OpenedDataset, tmp_
 def test_what_fails_stops_no_other(dataset: OpenedDataset, tmp_path: Path) -> None:
     with ChatServer(scripted(dataset)) as server:
         done = command(write(tmp_path, server, ("gone", "wise")), dataset)
-    assert done.exit_code == 0, (done.output, done.exception)
+    assert done.exit_code == 1, (done.output, done.exception)
+    assert "Not whole: gone." in done.output
     assert re.search(r"gone: \d+ cases: .*not collected\n  Stopped: .*does not exist", done.output)
     assert re.search(r"wise +-?\d", done.output)
 

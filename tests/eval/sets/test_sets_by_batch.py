@@ -85,7 +85,7 @@ def test_one_that_fails_stops_no_other_and_a_cut_off_one_is_taken_up(dataset: Op
         server.cut_off = True
         file = write(tmp_path, at(server, "cut"), at(other, "gone"), at(server, "b"), "model: published/alpha-1")
         done = run_set(file, dataset, "--judge", "none")
-        assert done.exit_code == 0, (done.output, done.exception)
+        assert done.exit_code == 1, (done.output, done.exception)
         assert re.search(r"cut: 4 cases: 4 not collected\n  Stopped: ", done.output)
         assert re.search(r"gone: 4 cases: 4 not collected\n  Stopped: .*rejected the key", done.output)
         assert "b: 4 cases: 4 ok" in done.output
