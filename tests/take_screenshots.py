@@ -23,8 +23,11 @@ PAGES = (
     ("leaderboard", "study", "", "a.br-state", None),
     ("breakdown", "study", "breakdown?model=grok-4&model=claude-opus-4-6", "#breakdown-bars .point", None),
     ("compare", "study", "compare?a=gemini-3-1-pro&b=grok-4", "#differences .point", "h2"),
-    ("transcripts", "starter", "transcripts", "a.br-item", None),
-    ("cases", "starter", "cases", ".br-case, .br-terms", None),
+    ("model", "study", "model?model=claude-opus-4-6", ".br-rates", None),
+    ("pairs", "study", "pairs", "a.br-state", None),
+    ("judges", "study", "judges", ".br-confusion", "h2"),
+    ("transcripts", "starter", "transcripts?type=helps&type=deflects&type=hard_refusal", "a.br-item", None),
+    ("cases", "starter", "cases", ".br-unfolded", None),
     ("method", "study", "method", "table.br-table", None),
     ("submit", "study", "submit", "h1", None),
 )
@@ -63,8 +66,10 @@ def take(chromium: Any, address: str, page: tuple[str, str, str, str, str | None
             tab.locator(there).first.wait_for()
             tab.wait_for_load_state("networkidle")
             tab.wait_for_timeout(1200)
-            # A case of the study and its answer, whose words are not ours to publish.
-            tab.evaluate("for (const one of document.querySelectorAll('.br-example')) one.remove()")
+            # Cases of the study and their answers, whose words are not ours to publish.
+            if page[1] == "study":
+                told = ".br-example, .br-model-page .br-cards"
+                tab.evaluate("(told) => { for (const one of document.querySelectorAll(told)) one.remove() }", told)
             cut = None if end is None else tab.locator(end).first.bounding_box()
             clip = cut and {"x": 0, "y": 0, "width": width, "height": min(height, cut["y"] - 8)}
             picture = small(tab.screenshot(clip=clip, full_page=bool(clip)))

@@ -204,7 +204,17 @@
     target.scrollIntoView();
   };
 
+  // On a phone what is open on a wide screen begins folded.
+  const fold = () => {
+    if (!window.matchMedia("(max-width: 640px)").matches) return;
+    for (const one of document.querySelectorAll("details.br-unfolded:not([data-folded])")) {
+      one.dataset.folded = "";
+      one.open = false;
+    }
+  };
+
   const settle = () => {
+    fold();
     replaceFirst();
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");

@@ -182,7 +182,8 @@ def differences(look: Look, rows: Sequence[Difference], left: str, right: str) -
     dress(figure, look, len(known) * 30 + 110)
     # Both names do not fit where it is narrow; there the models are A and B as in the controls.
     lead, tail = ("A", "B") if look.narrow else (_shortened(plain(left)), _shortened(plain(right)))
-    figure.update_xaxes(title_text=f"← {tail} higher   (points)   {lead} higher →", range=[-most, most])
+    title = f"← {tail}   points   {lead} →" if look.narrow else f"← {tail} higher   (points)   {lead} higher →"
+    figure.update_xaxes(title_text=title, range=[-most, most])
     figure.update_yaxes(
         autorange="reversed", automargin=True, categoryorder="array", categoryarray=[row.label for row in known]
     )

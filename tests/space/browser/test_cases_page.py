@@ -37,3 +37,11 @@ def test_taxonomy_examples_and_their_answers(open_page: OpenPage, space_url: str
     other.get_by_role("link", name="What the models answered").first.click()
     other.locator(".br-card").first.wait_for()
     assert "/transcripts?case=hostile-005" in other.url
+
+
+def test_on_a_phone_the_taxonomy_begins_folded(open_page: OpenPage, space_url: str) -> None:
+    page = open_page(f"{space_url}/cases", viewport={"width": 390, "height": 844})
+    page.locator("details.br-unfolded").first.wait_for()
+    expect(page.locator("details.br-unfolded[open]")).to_have_count(0)
+    page.locator("details.br-unfolded > summary").first.click()
+    expect(page.locator("details.br-unfolded[open]")).to_have_count(1)
