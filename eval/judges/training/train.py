@@ -215,6 +215,11 @@ if __name__ == "__main__":
     # More threads add numbers up in another order, and the bytes would differ. Numpy reads this as it is loaded: it is
     # too late for this process.
     if any(os.environ.get(name) != "1" for name in _THREADS):
+        try:
+            import sklearn  # noqa: F401 - before this process is given up
+        except ImportError:
+            # Says what to install.
+            main()
         os.execve(  # noqa: S606 - this program again
             sys.executable,
             [sys.executable, "-m", "eval.judges.training.train", *sys.argv[1:]],
