@@ -25,6 +25,9 @@ from dataset_builder.wording import counted
 # How long it goes alone: a refusal is there by then, and of a run's minutes it is little. Whatever the others come to
 # meanwhile, nothing that lasts is kept as a case's end.
 _ALONE_S: Final = 0.2
+# The others then go one after the other: sent at once, they would come back at once, and so all along, which leaves the
+# server idle while we read all of them.
+_APART_S, _MOST_APART_S = 0.002, 0.25
 # Of the models that a server lists, how many with a name like the one asked for are offered, and how like they are.
 _NEAR, _LIKENESS = 3, 0.5
 _MOST_BYTES: Final = 8 * 2**20
@@ -44,6 +47,8 @@ class FirstRequest:
         self._until: float | None = None
         self._over = asyncio.Event()
         self._lasting: LastingFault | None = None
+        # How many have waited.
+        self._waited = 0
         # Whether the server has answered at all.
         self.answered = False
 
@@ -59,6 +64,8 @@ class FirstRequest:
                 async with asyncio.timeout(left):
                     await self._over.wait()
         self._over.set()
+        self._waited += 1
+        await asyncio.sleep(min(self._waited * _APART_S, _MOST_APART_S))
         if self._lasting is not None and not self.answered:
             raise self._lasting
 
