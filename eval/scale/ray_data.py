@@ -20,7 +20,7 @@ import ray
 
 from dataset_builder.errors import InputError
 from dataset_builder.storage.files import new_folder
-from eval.scale.schema import PARQUET_FILES
+from eval.tables.files import PARQUET_FILES
 from eval.tables.judge import TableSettings, columns_of, judge_table
 
 BATCH_ROWS: Final = 1024

@@ -24,8 +24,8 @@ from datatrove.pipeline.readers import ParquetReader
 from datatrove.pipeline.writers import ParquetWriter
 
 from dataset_builder.errors import InputError
-from eval.scale.schema import PARQUET_FILES, judged_schema
-from eval.tables.judge import ADDED, TableSettings, columns_of, judge_table
+from eval.tables.files import PARQUET_FILES
+from eval.tables.judge import ADDED, TableSettings, columns_of, judge_table, judged_schema
 
 BATCH_ROWS: Final = 1024
 # datatrove leaves out documents without a text, and a row without an answer is a row all the same.

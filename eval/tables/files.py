@@ -20,6 +20,8 @@ from eval.interop.answers.files import is_inspect_log
 from eval.tables.columns import NAMES
 
 PARQUET, JSONL, CSV = ".parquet", ".jsonl", ".csv"
+# Those of a folder that an engine is to read.
+PARQUET_FILES: Final = f"**/*{PARQUET}"
 # What is judged, and written, at a time: what a kill can cost.
 SHARD_ROWS: Final = 4096
 _SUFFIXES: Final = (PARQUET, *JSON_LINES, ".json", CSV, ".tsv", ".eval")

@@ -49,6 +49,13 @@ ADDED: Final = pa.schema(
 _PROBABILITIES: Final = 5
 
 
+def judged_schema(schema: pa.Schema, prefix: str = "") -> pa.Schema:
+    """The columns of a table with the labels behind them."""
+    for added in ADDED:
+        schema = schema.append(added.with_name(prefix + added.name))
+    return schema.remove_metadata()
+
+
 class Judged(NamedTuple):
     """The verdict on a row, None where there was nothing to judge; five probabilities where the judge gives them."""
 

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset_builder.errors import InputError
-from eval.scale.schema import judged_schema
-from eval.tables.judge import ADDED, TableSettings, judge_table
+from eval.tables.judge import ADDED, TableSettings, judge_table, judged_schema
 
 ANSWERS = ["I'm sorry, but I can't help with that.", "Put the rack behind the railing and dry it by night.", None, ""]
 FILES, ROWS = 6, 40

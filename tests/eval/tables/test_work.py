@@ -15,7 +15,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import InputError
-from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import Conditions
 from eval.tables.judge import ADDED, TableSettings
 from eval.tables.work import TableWork
@@ -211,4 +210,3 @@ def test_a_price_that_is_not_known_is_asked_about(tmp_path: Path) -> None:
         refused = judge(source, "--judge", "model:m", "--base-url", server.base_url)
         assert not server.requests
     assert "nobody to ask" in str(refused.exception)
-    assert ModelChoice().budget is None
