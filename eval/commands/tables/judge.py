@@ -55,7 +55,7 @@ def judge(
     """Label the answers in any file: Parquet, JSON lines, CSV, logs of Inspect, or a dataset on the Hub.
 
     Each row needs a request and an answer, or a chat (a column of messages, whose last answer is judged). What is known
-    of the rule makes labels better. The rows come back with response_type, engages_with_defeat, independent_harm,
+    of the rule is read too. The rows come back with response_type, engages_with_defeat, independent_harm,
     probabilities and reasons behind their own columns. Stopped or killed, the same command goes on from there.
     """
     from dataset_builder.output import report
