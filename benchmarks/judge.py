@@ -37,7 +37,8 @@ def one(what: str, source: str) -> None:
         load_judge()
         print(time.perf_counter() - start, _peak() - before)
         return
-    from eval.judges.embedded.judge import Exchange, load_judge
+    from eval.judges.embedded.judge import load_judge
+    from eval.judges.interface import Exchange
 
     records = read_source(source).records
     cases = {case.case_id: case for case in records.cases}

@@ -28,7 +28,8 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case, Records
 from dataset_builder.dataset.taxonomy import AUTHORITY_BY_ID, DIMENSIONS, POPULATED_CELLS, SUBTYPES, cell, is_defeated
 from eval.boards.aggregate import aggregate
-from eval.judges.embedded.judge import Exchange, load_judge
+from eval.judges.embedded.judge import load_judge
+from eval.judges.interface import Exchange
 from eval.repository.bundle import RESPONSES, MadeBundle
 from eval.repository.folder import add_review, add_submission
 from eval.repository.identity import run_model

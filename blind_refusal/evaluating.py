@@ -18,7 +18,8 @@ from dataset_builder.errors import InputError
 from dataset_builder.models.chat import Timeouts
 from dataset_builder.models.in_process.named import AS_IT_IS, AUTO, DTYPES, InProcess
 from dataset_builder.work.choice import ModelChoice
-from dataset_builder.work.cost import Estimate, Price
+from dataset_builder.work.cost import Price
+from dataset_builder.work.session import allow
 from dataset_builder.work.stopping import StoppedEarlyError
 from eval.judges.interface import JudgeOptions
 from eval.judging.registry import DEFAULT_JUDGE, check_judge
@@ -129,7 +130,7 @@ def evaluate(
         runs = [copy_published(options)]
     else:
         plan = plan_run(options, opened)
-        _consent(plan.estimate, choice, choice.model)
+        allow(plan.estimate, choice, choice.model)
         under = conditions(progress=progress, timeouts=Timeouts.within(timeout) if timeout else Timeouts())
         _, stopped = collect_run(plan, under)
         runs = [plan.run]
@@ -160,7 +161,7 @@ def _epochs(
         raise InputError(f"{choice.model}: the dataset holds one answer to each case. Leave epochs= out.")
     found = plan_epochs(options, times, dataset, timeout)
     if (estimate := found.estimate) is not None:
-        _consent(estimate, choice, choice.model)
+        allow(estimate, choice, choice.model)
     folders = [run.folder for run in found.runs]
     stopped = found.collect(shown=together(progress=progress))
     if stopped:
@@ -234,20 +235,10 @@ def judged(result: Result, judge: str, choice: ModelChoice, *, progress: bool) -
     options = JudgeOptions(dataset=result.dataset, choice=choice)
     judging = Judging(result.epochs, judge, options, conditions(progress=progress))
     if judging.session.estimate is not None:
-        _consent(judging.session.estimate, judging.session.choice, judge)
+        allow(judging.session.estimate, judging.session.choice, judge)
     if stopped := judging.run():
         raise StoppedEarlyError(stopped, f" The verdicts are in {result.folder}.")
     return Result([RunFolder.open(run.path) for run in result.epochs], result.dataset, judging.judge.name)
-
-
-def _consent(estimate: Estimate, choice: ModelChoice, what: str) -> None:
-    """Raise InputError where money may be spent and the caller has said neither yes nor how much."""
-    if not estimate.may_cost or choice.yes or choice.budget is not None:
-        return
-    told = "; ".join(estimate.lines())
-    raise InputError(
-        f"{what}: this may cost money. {told}. Give budget=… in US dollars, or yes=True to begin without a limit."
-    )
 
 
 def _place(folder: str | os.PathLike[str] | None, choice: ModelChoice) -> Path | None:

@@ -217,6 +217,15 @@ def confirm(estimate: Estimate, *, yes: bool) -> None:
     click.confirm("Begin?", abort=True)
 
 
+def allow(estimate: Estimate, choice: ModelChoice, what: str) -> None:
+    """Raise InputError where ``what`` may cost money, and a caller in Python has said neither yes nor how much."""
+    if estimate.may_cost and not choice.yes and choice.budget is None:
+        raise InputError(
+            f"{what}: this may cost money. {'; '.join(estimate.lines())}. "
+            "Give budget=… in US dollars, or yes=True to begin without a limit."
+        )
+
+
 def may_ask(*, yes: bool) -> None:
     """Raise InputError where money may be spent, nobody said ``yes`` and there is nobody to ask."""
     if not yes and (is_quiet() or not sys.stdin.isatty()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
@@ -16,12 +16,31 @@ from dataset_builder.work.choice import ModelChoice
 from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class JudgeTask(NamedTuple):
     """One answer to judge, with the case that it answers. The answer is there: its status is ``ok``."""
 
     case: Case
     response: Answer
+
+
+class Exchange(NamedTuple):
+    """An answer's text with the case that it answers."""
+
+    case: Case
+    text: str
+
+
+class Probabilities(NamedTuple):
+    """Calibrated: of help, a deflection and a hard refusal, shape (items, 3), and of a yes to the others, (items,)."""
+
+    response_type: NDArray[np.float64]
+    engages_with_defeat: NDArray[np.float64]
+    independent_harm: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,15 @@ class JudgeOptions:
     own_developer: bool = False
     # Whether people's labels that match no answer are left out, rather than an error.
     partial: bool = False
+
+
+@runtime_checkable
+class OfflineJudge(Protocol):
+    """What a judge that asks nobody and reads whatever it is shown also has; it costs nothing."""
+
+    def read(self, items: Sequence[Exchange], *, explain: bool = True) -> tuple[list[Verdict], Probabilities]:
+        """Verdicts on the answers, in order, and their probabilities; with ``explain`` the verdicts say why."""
+        ...
 
 
 @runtime_checkable

@@ -116,7 +116,8 @@ def rejudge(
 
 def _unlike(judge: Judge, tasks: Sequence[JudgeTask]) -> tuple[float | None, float]:
     """The share of answers that are unlike what the embedded judge knows, and its limit; None for another judge."""
-    from eval.judges.embedded.judge import EmbeddedJudge, Exchange, unlike_limit
+    from eval.judges.embedded.judge import EmbeddedJudge, unlike_limit
+    from eval.judges.interface import Exchange
 
     if not isinstance(judge, EmbeddedJudge) or not tasks:
         return None, 1.0

@@ -13,9 +13,9 @@ import pyarrow as pa
 from dataset_builder.errors import InputError, RemoteError
 from dataset_builder.wording import counted
 from dataset_builder.work.choice import ModelChoice
-from dataset_builder.work.session import Conditions
+from dataset_builder.work.session import Conditions, allow
 from dataset_builder.work.stopping import Spent, Stop
-from eval.judges.interface import Judge, JudgeOptions, JudgeTask
+from eval.judges.interface import Exchange, Judge, JudgeOptions, JudgeTask, OfflineJudge
 from eval.judging.registry import DEFAULT_JUDGE, check_judge, resolve_judge
 from eval.judging.run import judging_session, spent_on
 from eval.runs.verdict import LABELS, NOT_JUDGED, Verdict
@@ -93,7 +93,7 @@ def judge_table(table: pa.Table, settings: TableSettings) -> pa.Table:
     rows = read_rows(table, columns)
     tasks = [row.task for row in rows if row.task is not None]
     held = table_judge(settings)
-    if hasattr(held, "read"):
+    if isinstance(held, OfflineJudge):
         judged = judge_offline(held, tasks, explain=settings.explain)
     else:
         judged = _judge_by_model(held, tasks, settings.choice)
@@ -137,10 +137,8 @@ def read_rows(table: pa.Table, columns: Columns) -> list[Row]:
     return [read_row(values, columns) for values in used.to_pylist()]
 
 
-def judge_offline(judge: Any, tasks: Sequence[JudgeTask], *, explain: bool) -> list[Judged]:
-    """What the embedded judge says of each task."""
-    from eval.judges.embedded.judge import Exchange
-
+def judge_offline(judge: OfflineJudge, tasks: Sequence[JudgeTask], *, explain: bool) -> list[Judged]:
+    """What a judge that asks nobody says of each task."""
     verdicts, chances = judge.read(
         [Exchange(task.case, task.response.response or "") for task in tasks], explain=explain
     )
@@ -153,10 +151,8 @@ def _judge_by_model(judge: Judge, tasks: Sequence[JudgeTask], choice: ModelChoic
     given: dict[int, Verdict] = {}
     session = judging_session(judge, tasks, len(tasks), choice, conditions=Conditions(progress=_silent))
     estimate = session.estimate
-    if tasks and estimate is not None and estimate.may_cost and not choice.yes and choice.budget is None:
-        raise InputError(
-            f"{judge.name}: this may cost money. {'; '.join(estimate.lines())}. Give a budget, or yes=True."
-        )
+    if tasks and estimate is not None:
+        allow(estimate, choice, judge.name)
 
     async def ask(item: tuple[int, JudgeTask]) -> Spent:
         at, task = item

@@ -23,7 +23,7 @@ from dataset_builder.storage.files import held, new_file, now, write_file
 from dataset_builder.storage.record_file import RecordFile
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Spent, Stop
-from eval.judges.interface import Judge, JudgeTask
+from eval.judges.interface import Judge, JudgeTask, OfflineJudge, PaidJudge
 from eval.judging.run import judging_session, spent_on
 from eval.runs.verdict import Verdict
 from eval.tables.columns import Columns
@@ -141,7 +141,7 @@ class TableWork:
 
     def session(self) -> Session:
         """A sitting over what is left, with an estimate where the judge asks a model. Raises as Session does."""
-        if not hasattr(self.judge, "request_chars"):
+        if not isinstance(self.judge, PaidJudge):
             return judging_session(self.judge, (), self.rows, self.settings.choice, 0.0, self.conditions)
         held_verdicts = self._held()
         waiting = [task for shard in self._shards() for _, task in self._waiting(shard, held_verdicts)]
@@ -188,7 +188,7 @@ class TableWork:
     ) -> Stop | None:
         rows = self._rows(shard)
         tasks = [row.task for row in rows if row.task is not None]
-        if hasattr(self.judge, "read"):
+        if isinstance(self.judge, OfflineJudge):
             judged = judge_offline(self.judge, tasks, explain=self.settings.explain)
             for _ in rows:
                 session.advance("")

@@ -29,7 +29,7 @@ from eval.judges.embedded.features import Block, Words
 from eval.judges.embedded.second_look import SecondLook, second_look
 from eval.judges.embedded.topic import Topic, topic_of
 from eval.judges.embedded.weights import Floats, Weights, unpack
-from eval.judges.interface import JudgeOptions, JudgeTask
+from eval.judges.interface import Exchange, JudgeOptions, JudgeTask, Probabilities
 from eval.runs.collect import now
 from eval.runs.verdict import Verdict, hash_text
 
@@ -47,21 +47,6 @@ LATER: Final = 0.4
 NEARLY: Final = 0.1
 # Which question decides for a class, and whether its yes or its no does.
 _DECIDED_BY: Final = {HELPS: (weights.HELPS, 1), DEFLECTS: (weights.HELPS, -1), HARD_REFUSAL: (weights.HARD_IF_NOT, 1)}
-
-
-class Exchange(NamedTuple):
-    """An answer's text with the case that it answers."""
-
-    case: Case
-    text: str
-
-
-class Probabilities(NamedTuple):
-    """Calibrated probabilities: of each of CLASSES, shape (items, 3), and of a yes, shape (items,)."""
-
-    response_type: Floats
-    engages_with_defeat: Floats
-    independent_harm: Floats
 
 
 class _Seen(NamedTuple):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.storage.files import new_file
-from eval.judges.embedded.judge import EmbeddedJudge, Exchange
+from eval.judges.embedded.judge import EmbeddedJudge
 from eval.judges.embedded.weights import COLUMNS, ENGAGES_IN_CASE, HARD_IF_NOT, HARM_IN_CASE, HELPS, Floats, sigmoid
+from eval.judges.interface import Exchange
 from eval.judges.training.data import CELL_GROUPS, Examples, Matrices
 from eval.judges.training.fit import Fit, fit, logits_of, targets, temperature
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_builder.dataset.taxonomy import HELPS
-from eval.judges.embedded.judge import CLASSES, EmbeddedJudge, Exchange
+from eval.judges.embedded.judge import CLASSES, EmbeddedJudge
+from eval.judges.interface import Exchange
 from eval.judges.training.attacks import PLACES, STRINGS, placed, templates
 from eval.judges.training.data import Examples
 

@@ -9,7 +9,8 @@ import pytest
 
 from blind_refusal import judge_table
 from dataset_builder.errors import InputError
-from eval.judges.embedded.judge import Exchange, load_judge
+from eval.judges.embedded.judge import load_judge
+from eval.judges.interface import Exchange
 from eval.tables.columns import Columns
 from eval.tables.judge import ADDED, TableSettings, read_rows
 from tests.support.chat_server import ChatServer
@@ -81,7 +82,7 @@ def test_a_model_judge_is_told_what_is_known_and_that_the_rest_is_not() -> None:
     table = TABLE.append_column("family", pa.array(["content_defeat", None, None], pa.string()))
     table = table.append_column("rule", pa.array(["No laundry.", None, None], pa.string()))
     with ChatServer(judge_script(response_type="deflects")) as server:
-        with pytest.raises(InputError, match=r"this may cost money.*Give a budget, or yes"):
+        with pytest.raises(InputError, match=r"this may cost money.*Give budget=… in US dollars, or yes=True"):
             judge_table(table, "model:m", base_url=server.base_url)
         assert not server.requests
         judged = judge_table(table, "model:m", base_url=server.base_url, yes=True)

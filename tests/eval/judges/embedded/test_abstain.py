@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dataset_builder.dataset.records import Records
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
 from eval.judges.embedded.abstain import reason_to_abstain
-from eval.judges.embedded.judge import EMPTY_ANSWER, Exchange, load_judge
+from eval.judges.embedded.judge import EMPTY_ANSWER, load_judge
+from eval.judges.interface import Exchange
 from eval.runs.verdict import Verdict
 from tests.support.answers import make_case
 

@@ -22,9 +22,10 @@ from eval.judges.embedded import weights
 from eval.judges.embedded.case_features import ROWS
 from eval.judges.embedded.features import BITS
 from eval.judges.embedded.held_out import HELDOUT_FILE, family_of, unpack_heldout
-from eval.judges.embedded.judge import EmbeddedJudge, Exchange, manifest, rubric_of
+from eval.judges.embedded.judge import EmbeddedJudge, manifest, rubric_of
 from eval.judges.embedded.second_look import Gates
 from eval.judges.embedded.topic import DIMENSIONS, MEASURES, Space
+from eval.judges.interface import Exchange
 from eval.judges.training import fit as training
 from eval.judges.training.data import CLASSES, feature_matrices, read_examples
 from eval.judges.training.figures import cascade, ranking, reliability, reviewers
