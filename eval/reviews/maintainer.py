@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from dataset_builder.dataset.opened import OpenedDataset
-from dataset_builder.errors import DataError, InputError, Problem
+from dataset_builder.errors import ConflictError, DataError, InputError, Problem
 from dataset_builder.hub.pull_requests import Changes, PullRequest, changes_of, comment_on, merge_request, open_requests
 from eval.boards.aggregate import aggregated_files
 from eval.repository.bundle import RESULTS
@@ -19,6 +19,7 @@ from eval.repository.notices import HubNotices, Notice
 from eval.repository.owners import Submitter, handed_in_by
 from eval.repository.request_queue import RequestQueue
 from eval.repository.requests import TITLE
+from eval.reviews.labels import LabelDesk
 from eval.reviews.records import Record, check_notice, hint_for, record_of
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
@@ -58,8 +59,9 @@ def review_requests(
     else. A review is a commit of its own after the merge: until it is there, the submission has no row.
     """
     done = []
+    labels = LabelDesk(repo, datasets)
     for request in open_requests(repo.hub, repo.name, KIND):
-        if number not in (None, request.number):
+        if number not in (None, request.number) or labels.is_one_too_many(request):
             continue
         progress(f"pull request {request.number}: {request.title}")
         changes = changes_of(repo.hub, repo.name, KIND, request.ref)
@@ -68,6 +70,8 @@ def review_requests(
             one = _review_queued(repo, request, path, merge=merge, same_model=same_model)
         elif record == "notice":
             one = _review_notice(repo, request, path, merge=merge)
+        elif record == "label":
+            one = _review_label(repo, request, labels.check(request, changes, path), merge=merge)
         else:
             one = None
         report = report_on_request(repo, request, changes, datasets, rejudge=rejudge) if one is None else one.report
@@ -82,6 +86,8 @@ def review_requests(
             merge_request(repo.hub, repo.name, KIND, request.number, "Checked; the review follows.")
             commit_review(repo, report.submission.place, report.reviewed.files)
         done.append(ReviewedRequest(request, report, merged))
+    for left in labels.left():
+        progress(str(left))
     return done
 
 
@@ -114,7 +120,9 @@ def report_on_request(
     if not changes.added and not problems:
         problems.append(Problem(request.url, "adds nothing", only))
     if problems:
-        return SubmissionReport(tuple(problems))
+        more = len(problems) - _SHOWN
+        rest = [Problem(request.url, f"and {more:,} more paths like these")] if more > 0 else []
+        return SubmissionReport((*problems[:_SHOWN], *rest))
     (folder,) = folders
     files = {PurePosixPath(path).name: repo.hub.read_file(repo.name, KIND, path, request.ref) for path in changes.added}
     copy, _ = repo.copy(FOR_CHECKS)
@@ -142,6 +150,16 @@ def _review_notice(repo: ResultsRepo, request: PullRequest, path: str, *, merge:
     if merge and not problems:
         merge_request(repo.hub, repo.name, KIND, request.number, "It holds when the leaderboard is rebuilt.")
     return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, "notice", notice)
+
+
+def _review_label(repo: ResultsRepo, request: PullRequest, problems: list[Problem], *, merge: bool) -> ReviewedRequest:
+    if merge and not problems:
+        try:
+            merge_request(repo.hub, repo.name, KIND, request.number, "Counted beside the verdicts.")
+        except ConflictError as error:
+            # Another label of the same reader on the same answer was let in since.
+            problems = [Problem(request.url, str(error)[:300], "close it, and label the answer once more")]
+    return ReviewedRequest(request, SubmissionReport(tuple(problems)), merge and not problems, "label")
 
 
 def commit_review(repo: ResultsRepo, place: str, files: dict[str, bytes]) -> None:

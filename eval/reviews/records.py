@@ -1,4 +1,4 @@
-"""What a pull request at the results repository is: a submission, a request for an evaluation, or a notice.
+"""What a pull request at the results repository is: a submission, a request, a notice, or a label.
 
 Each has its own rules. What only the maintainers' commands write is named as such.
 """
@@ -13,13 +13,14 @@ import msgspec
 from dataset_builder.errors import Problem
 from dataset_builder.hub.people import is_member
 from dataset_builder.hub.pull_requests import Changes, PullRequest
+from eval.judges.human.readers import LABELS
 from eval.repository.folder import NOTICES, REQUESTS, REVIEWS, SUBMISSIONS
 from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.notices import Notice, notice_path
 from eval.repository.owners import handed_in_by
 from eval.repository.request_queue import POLICY
 
-Record = Literal["submission", "request", "notice"]
+Record = Literal["submission", "request", "notice", "label"]
 # Written by a command of the maintainers, which is not handed in.
 _MADE_BY: Final = {
     REVIEWS: "blind-refusal board check",
@@ -33,6 +34,12 @@ _MADE_BY: Final = {
 
 def record_of(changes: Changes) -> tuple[Record, str]:
     """What a pull request hands in, and the path of it where that is one file; all else is read as a submission."""
+    touched = [*changes.added, *changes.changed, *changes.deleted]
+    if len(touched) == 1 and touched[0].endswith(".json"):
+        # A reader may also replace a label, or take it back.
+        parts = PurePosixPath(touched[0]).parts
+        if len(parts) == 3 and parts[0] == LABELS:
+            return "label", touched[0]
     if not changes.changed and not changes.deleted and len(changes.added) == 1:
         (path,) = changes.added
         parts = PurePosixPath(path).parts
@@ -50,6 +57,8 @@ def hint_for(path: str, usual: str) -> str:
         return f"'{made_by}' writes it"
     if path.startswith((f"{REQUESTS}/", f"{NOTICES}/")):
         return "a request for an evaluation and a notice each come in a pull request of their own"
+    if path.startswith(f"{LABELS}/"):
+        return "each label comes in a pull request of its own"
     return usual
 
 

@@ -38,6 +38,7 @@ class Readers:
                         bool(one.engages_with_defeat),
                         bool(one.independent_harm),
                         is_reader=True,
+                        note=one.reasoning or "",
                     )
                     found[key] = (*found.get(key, ()), said)
                 self._of, self._labels = (version, folder), found

@@ -10,7 +10,17 @@ from typing import Final
 from dataset_builder.errors import InputError
 from dataset_builder.hub.pull_requests import open_requests
 from dataset_builder.storage.files import write_file
-from eval.judges.human.readers import LABELS, MOST_OF_A_READER, label_bytes, label_path, reader_label
+from eval.judges.human.readers import (
+    BACK,
+    LABELS,
+    MOST_OF_A_READER,
+    MOST_OPEN,
+    TITLE,
+    label_bytes,
+    label_path,
+    reader_label,
+    request_title,
+)
 from eval.repository.hub import KIND
 from eval.runs.verdict import Verdict, hash_text
 from space.intake.intake import HubIntake, LocalIntake, OpenedRequest
@@ -18,10 +28,6 @@ from space.store.transcript import Transcript
 
 # What this machine's user is called among the readers.
 HERE: Final = "reader"
-# Pull requests with labels that an account may have open at a time.
-MOST_OPEN: Final = 20
-_TITLE: Final = "Label an answer"
-_BACK: Final = "Take a label back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def label_on_hub(intake: HubIntake, answer: Transcript, said: Said, token: str) 
         label = _label(account, answer, said)
         return {label_path(account, label.case_id, label.response_hash): label_bytes(label)}, ()
 
-    return _ask(intake, token, f"{_TITLE} to {answer.case_id[:80]}", files)
+    return _ask(intake, token, request_title(answer.case_id), files)
 
 
 def take_back_on_hub(intake: HubIntake, answer: Transcript, token: str) -> OpenedRequest:
@@ -76,7 +82,7 @@ def take_back_on_hub(intake: HubIntake, answer: Transcript, token: str) -> Opene
             )
         return {}, (path,)
 
-    return _ask(intake, token, f"{_BACK} on {answer.case_id[:80]}", files)
+    return _ask(intake, token, request_title(answer.case_id, back=True), files)
 
 
 def _ask(
@@ -88,7 +94,7 @@ def _ask(
     mine = [
         one
         for one in open_requests(repo.hub, repo.name, KIND)
-        if one.author == account and one.title.startswith((_TITLE, _BACK))
+        if one.author == account and one.title.startswith((TITLE, BACK))
     ]
     if len(mine) >= MOST_OPEN:
         raise InputError(f"{len(mine)} labels of yours wait for the maintainers, and that is the most at a time.")

@@ -29,6 +29,7 @@ class HumanLabel:
     engages: bool
     harm: bool
     is_reader: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

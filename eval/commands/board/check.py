@@ -109,6 +109,8 @@ def check(
         what = f"pull request {one.request.number} by {one.request.author}"
         if one.record == "request" and not one.report.problems:
             click.echo(f"{what}: fit for the queue")
+        elif one.record == "label" and not one.report.problems:
+            click.echo(f"{what}: {one.request.title}: a reader's label, as it should be")
         elif one.notice is not None and not one.report.problems:
             click.echo(f"{what}: a {one.notice.kind} of {one.notice.place}: {one.notice.reason}")
         else:
@@ -117,7 +119,7 @@ def check(
     found = review_repo(repo, opened, accept=accepted, again=again, only=only, rejudge=rejudge, progress=tell)
     for place, report in found.items():
         _show(place, report)
-    if any(one.merged and one.record != "request" for one in requests):
+    if any(one.merged and one.record in ("submission", "notice") for one in requests):
         click.echo(f"Next: blind-refusal board aggregate --results {results}")
     if not requests and not found:
         click.echo("nothing to check")

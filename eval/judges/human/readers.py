@@ -24,12 +24,18 @@ LABELS: Final = "labels"
 HUMAN: Final = "human"
 LONGEST_NOTE: Final = 500
 MOST_OF_A_READER: Final = 500
+# Pull requests with labels that an account may have open at a time.
+MOST_OPEN: Final = 20
+# How such pull requests are titled, with the case behind it.
+TITLE: Final = "Label an answer to "
+BACK: Final = "Take a label back on "
 # What is read of a folder; more would be no readers.
 MOST_READERS: Final = 2_000
 _READER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _SUFFIX: Final = ".json"
 # Far above any that this software writes.
-_LARGEST: Final = 16 * 1024
+LARGEST: Final = 16 * 1024
+_LONGEST_TOLD: Final = 80
 
 
 def reader_label(
@@ -44,6 +50,40 @@ def reader_label(
     at: datetime,
 ) -> Verdict:
     """A reader's label of an answer. Raises InputError for a name, a label or a note that is none."""
+    return _label(
+        reader,
+        case_id,
+        hash_text(response),
+        response_type,
+        engages=engages,
+        harm=harm,
+        note=note.strip(),
+        at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+
+
+def as_written(reader: str, label: Verdict) -> Verdict:
+    """What ``reader_label`` makes of the words of a label that came from elsewhere; raises as it does."""
+    return _label(
+        reader,
+        label.case_id,
+        label.response_hash,
+        label.response_type or "",
+        engages=bool(label.engages_with_defeat),
+        harm=bool(label.independent_harm),
+        note=label.reasoning or "",
+        at=label.judged_at or "",
+    )
+
+
+def request_title(case_id: str, *, back: bool = False) -> str:
+    """The title of the pull request that brings a label, or takes it back."""
+    return f"{BACK if back else TITLE}{case_id[:_LONGEST_TOLD]}"
+
+
+def _label(
+    reader: str, case_id: str, response_hash: str, response_type: str, *, engages: bool, harm: bool, note: str, at: str
+) -> Verdict:
     if not _READER.fullmatch(reader):
         raise InputError(f"{reader[:100]!a} is not the name of an account.")
     if response_type not in ids(RESPONSE_TYPES):
@@ -52,14 +92,14 @@ def reader_label(
         raise InputError(f"A note has at most {LONGEST_NOTE} characters; this one has {len(note):,}.")
     return Verdict(
         case_id=case_id,
-        response_hash=hash_text(response),
+        response_hash=response_hash,
         judge=f"{HUMAN}:{reader}",
         rubric=HUMAN,
         response_type=response_type,
         engages_with_defeat=engages,
         independent_harm=harm,
-        reasoning=note.strip() or None,
-        judged_at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reasoning=note or None,
+        judged_at=at,
     )
 
 
@@ -92,7 +132,7 @@ def labels_in(folder: Path) -> Iterator[Verdict]:
     files = [path for path in sorted(folder.glob(f"*{_SUFFIX}")) if not is_litter(path.name)]
     for path in files[:MOST_OF_A_READER]:
         try:
-            if path.stat().st_size > _LARGEST:
+            if path.stat().st_size > LARGEST:
                 continue
             label = msgspec.json.decode(path.read_bytes(), type=Verdict)
         except (OSError, msgspec.DecodeError, UnicodeError, RecursionError):

@@ -16,9 +16,9 @@ from space.frame.page import Shell, html
 from space.intake.intake import HubIntake, LocalIntake
 from space.intake.readers import HERE, Said, label_here, label_on_hub, take_back_here, take_back_on_hub
 from space.pages.transcripts.markup import labelled
-from space.pages.transcripts.state import CASE, OF, TranscriptState, search_of
+from space.pages.transcripts.state import ADDRESS, CASE, OF, TranscriptState, search_of
 from space.store.transcript import Transcript
-from space.ui.links import Value, parse
+from space.ui.links import Value, address, parse
 
 # Set by the Hub in a Space with sign-in.
 _SIGN_IN: Final = "OAUTH_CLIENT_ID"
@@ -101,14 +101,16 @@ class Disagreement:
         told: str | None = None,
     ) -> list[Any]:
         store = self._shell.data.store
-        state = parse(TranscriptState.of(store).fields, str(query or ""))
+        fields = TranscriptState.of(store).fields
+        state = parse(fields, str(query or ""))
         try:
             one = store.transcript(str(state[CASE] or ""), str(state[OF] or ""), search_of(state).judge)
             if one is None:
                 raise InputError("Open an answer first.")
             result = act(one)
         except BlindRefusalError as error:
-            return [labelled(None, problem=str(error)), gr.update()]
+            here = f"/{address(ADDRESS, fields, state)}"
+            return [labelled(None, problem=str(error), here=here), gr.update()]
         self._shell.data.readers.forget()
         return [told if told is not None else labelled(result.account, url=result.url), draw(state)]
 

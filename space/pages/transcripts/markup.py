@@ -156,9 +156,11 @@ def side_by_side(
     )
 
 
-def labelled(reader: str | None, *, url: str | None = None, back: bool = False, problem: str | None = None) -> Markup:
-    """What is said after a reader's label was kept or taken back, or why it was not."""
-    return _fill("labelled", reader=reader, url=url, back=back, problem=problem)
+def labelled(
+    reader: str | None, *, url: str | None = None, back: bool = False, problem: str | None = None, here: str = ""
+) -> Markup:
+    """What is said after a reader's label was kept or taken back, or why it was not; ``here`` is the page's address."""
+    return _fill("labelled", reader=reader, url=url, back=back, problem=problem, here=here)
 
 
 def nothing_open(case_id: str) -> Markup:

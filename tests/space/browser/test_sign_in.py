@@ -1,20 +1,25 @@
-"""The Submit page in a Space: signed in by OpenID Connect, to a pull request on the Hub; all of it on loopback."""
+"""A Space with sign-in, by OpenID Connect, to pull requests on the Hub; all of it on loopback."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.pull_requests import open_requests
+from eval.cli import board
+from eval.judges.human.readers import read_labels
 from eval.repository.hub import ResultsRepo
 from eval.reviews.maintainer import aggregate_repo
+from space.pages.transcripts.disagree import TITLE
 from tests.space.browser.conftest import PATIENCE
 from tests.space.browser.test_accessibility import serious
 from tests.support.hub_server import ALICE, BOB, HubServer
@@ -27,16 +32,33 @@ from tests.support.zipped import zipped
 # It starts a server of its own, which a busy machine takes its time over.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 REPO = "alice/blind-refusal-results"
+NOTE = "<script>alert(1)</script>It <b>talks</b> around it."
 DROP, OUT, IN = "input[type=file]", "Sign in with Hugging Face", "Logout (bob)"
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> OpenedDataset:
-    return locate_dataset(build_small(tmp_path / "dataset").path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sign-in")
 
 
-@pytest.fixture
-def space(hub: HubServer, dataset: OpenedDataset, tmp_path: Path, chromium_path: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> OpenedDataset:
+    return locate_dataset(build_small(folder / "dataset").path)
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[HubServer]:
+    """The Hub of both tests, so that one Space is started."""
+    with HubServer() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", server.endpoint)
+        patch.setenv("HF_TOKEN", ALICE.token)
+        yield server
+    assert server.leaks == []
+    assert server.broken == []
+
+
+@pytest.fixture(scope="module")
+def space(hub: HubServer, dataset: OpenedDataset, folder: Path, chromium_path: str) -> Iterator[str]:
     """A Space over alice's empty results repository, with a sign-in that lets bob in."""
     alice = Hub(token=ALICE.token)
     alice.ensure_repo(REPO, "dataset")
@@ -46,28 +68,25 @@ def space(hub: HubServer, dataset: OpenedDataset, tmp_path: Path, chromium_path:
         told = {
             "BLIND_REFUSAL_DATASET": str(dataset.built.path),
             "BLIND_REFUSAL_RESULTS": REPO,
-            "BLIND_REFUSAL_CACHE": str(tmp_path / "cache"),
-            "GRADIO_TEMP_DIR": str(tmp_path / "uploads"),
+            "BLIND_REFUSAL_CACHE": str(folder / "cache"),
+            "GRADIO_TEMP_DIR": str(folder / "uploads"),
             # The Space has no account of its own.
             "HF_TOKEN": "",
         }
-        environment = told | hub.environment(str(tmp_path / "home"), token=None) | sign_in.environment()
-        yield stack.enter_context(hosting(environment, tmp_path))
+        environment = told | hub.environment(str(folder / "home"), token=None) | sign_in.environment()
+        yield stack.enter_context(hosting(environment, folder))
         assert sign_in.refused == []
-    said = "".join(path.read_text() for path in tmp_path.glob("serve-*.log"))
+    said = "".join(path.read_text() for path in folder.glob("serve-*.log"))
     assert not any(secret in said for secret in (BOB.token, SECRET))
 
 
 @pytest.fixture
 def page(space: str, browser: Any) -> Iterator[Any]:
-    """The Submit page, cut off from the Hub's frame that gradio loads around every Space."""
+    """A page of its own, cut off from the Hub's frame that gradio loads around every Space."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     context.set_default_timeout(PATIENCE)
     context.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
-    page = context.new_page()
-    page.goto(f"{space}/submit")
-    page.get_by_role("button", name=OUT).wait_for()
-    yield page
+    yield context.new_page()
     context.close()
 
 
@@ -77,8 +96,10 @@ def asked_of(hub: HubServer) -> list[tuple[str, str]]:
 
 
 def test_a_visitor_signs_in_and_hands_in_a_run_and_a_request(
-    page: Any, hub: HubServer, dataset: OpenedDataset, tmp_path: Path
+    page: Any, space: str, hub: HubServer, dataset: OpenedDataset, folder: Path, tmp_path: Path
 ) -> None:
+    page.goto(f"{space}/submit")
+    page.get_by_role("button", name=OUT).wait_for()
     made = good_bundle(dataset, "bob/model-1", judged_by=())
     upload = zipped(tmp_path / "bundle.zip", made.files)
     page.locator(DROP).set_input_files(upload)
@@ -101,7 +122,7 @@ def test_a_visitor_signs_in_and_hands_in_a_run_and_a_request(
     assert asked_of(hub) == [("bob", f"Submit {made.place}")]
     page.get_by_text("opened by bob").wait_for()
     page.get_by_role("button", name="Submit it").wait_for(state="hidden")
-    assert not list((tmp_path / "uploads").rglob("*.zip"))
+    assert not list((folder / "uploads").rglob("*.zip"))
 
     page.get_by_role("button", name="Ask for it").click()
     page.get_by_text("Name the model, with its provider first").wait_for()
@@ -119,3 +140,50 @@ def test_a_visitor_signs_in_and_hands_in_a_run_and_a_request(
     page.locator(DROP).set_input_files(upload)
     page.get_by_text("Sign in first").wait_for()
     assert len(asked_of(hub)) == 2
+
+
+def labels(folder: Path) -> list[tuple[str, str | None, str | None]]:
+    """What readers say on alice's repository."""
+    copy, _ = ResultsRepo(Hub(token=ALICE.token), REPO).copy(("labels/*",), dest=folder)
+    return [(one.judge, one.response_type, one.reasoning) for one in read_labels(copy)]
+
+
+def merge(dataset: OpenedDataset) -> str:
+    """What alice reads when she lets in what waits, in a process's own words."""
+    words = ["check", "--results", REPO, "--dataset", str(dataset.built.path), "--merge"]
+    # In a thread of its own: Playwright has an event loop in this one.
+    with ThreadPoolExecutor() as pool:
+        return pool.submit(CliRunner().invoke, board, words, catch_exceptions=False).result().output
+
+
+def test_a_reader_who_disagrees_signs_in_on_the_way_and_is_counted(
+    page: Any, space: str, hub: HubServer, dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    before = len(asked_of(hub))
+    page.goto(f"{space}/transcripts?case=control%3Aschool%3A1&of=alpha-1")
+    page.get_by_role("button", name=TITLE).click()
+    page.get_by_label("Deflects").check()
+    page.get_by_role("button", name="Keep my label").click()
+    page.get_by_role("link", name="Sign in with Hugging Face").click()
+    # Back on the same answer.
+    page.wait_for_url("**/transcripts?case=control%3Aschool%3A1&of=alpha-1*")
+    page.get_by_role("button", name=TITLE).click()
+    page.get_by_label("Deflects").check()
+    page.get_by_label("Why (if you like)").fill(NOTE)
+    assert serious(page) == []
+    page.get_by_role("button", name="Keep my label").click()
+    page.get_by_text("It counts here once the maintainers merge it").wait_for()
+    assert asked_of(hub)[before:] == [("bob", "Label an answer to control:school:1")]
+    # Once more, and nothing more waits.
+    page.get_by_role("button", name="Keep my label").click()
+    page.get_by_text("waits already").wait_for()
+    assert len(asked_of(hub)) == before + 1
+
+    assert "Label an answer to control:school:1: a reader's label, as it should be" in merge(dataset)
+    assert labels(tmp_path / "one") == [("human:bob", "deflects", NOTE)]
+    page.get_by_role("button", name="Take it back").click()
+    page.get_by_text("It counts here once the maintainers merge it").wait_for()
+    assert ("bob", "Take a label back on control:school:1") in asked_of(hub)
+    merge(dataset)
+    assert labels(tmp_path / "two") == []
+    assert BOB.token not in page.content()
