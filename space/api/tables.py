@@ -19,14 +19,21 @@ from dataset_builder.dataset.taxonomy import AUTHORITY_TYPES, DIMENSIONS, FAMILI
 from dataset_builder.errors import InputError
 from eval.repository.leaderboard import Board
 from eval.scores.comparison import Comparison
+from space.api import single
 from space.api.asked import refuse_unknown
 from space.data.data import SliceTable, Snapshot, SpaceData
-from space.data.verdicts import VerdictBook
+from space.data.verdicts import book_of
+from space.pages.arms.show import fields_of as arms_fields
 from space.pages.breakdown.page import BreakdownState
 from space.pages.breakdown.table import BY, breakdown_frame, rows_of, table_of
+from space.pages.case.show import fields_of as case_fields
 from space.pages.compare.page import CompareState
+from space.pages.compare.table import is_shown
+from space.pages.judges.show import fields_of as judges_fields
 from space.pages.leaderboard.state import BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose
+from space.pages.model.state import fields_of as model_fields
+from space.pages.pairs.show import fields_of as pairs_fields
 from space.pages.transcripts.state import JUDGE, TranscriptState, search_of
 from space.store.store import WALKED
 from space.store.transcript import Transcript
@@ -59,6 +66,9 @@ _RATE: Final[dict[str, type]] = {
     "model": str, "label": str, "metric": str, "share": float, "low": float, "high": float, "n": int,
     "detectable": float,
 }  # fmt: skip
+# People's labels stand as `who: what the answer does`.
+_ANSWER: Final[dict[str, type]] = {**_TRANSCRIPT, "people": list}
+_JUDGED: Final[dict[str, type]] = {**_TRANSCRIPT, "a": str, "b": str}
 _CASES: Final[tuple[Field, ...]] = (
     Many("family", ids(FAMILIES)),
     Many("subtype", ids(SUBTYPES)),
@@ -85,14 +95,21 @@ class Tables:
 
     def __init__(self, data: SpaceData) -> None:
         self.data = data
-        self._book = VerdictBook(data)
         self._made: dict[str, tuple[Callable[[], Sequence[Field]], Callable[..., Table]]] = {
             "leaderboard": (lambda: BoardState(data.now).fields, self._leaderboard),
             "breakdown": (lambda: BreakdownState(data.now).fields, self._breakdown),
             "compare": (lambda: CompareState(data.now).fields, self._compare),
+            "differences": (lambda: CompareState(data.now).fields, self._differences),
             "parted": (lambda: CompareState(data.now).fields, self._parted),
             "transcripts": (lambda: TranscriptState.of(data.store).fields, self._transcripts),
             "cases": (lambda: _CASES, self._cases),
+            "model": (lambda: model_fields(data), self._found(single.of_model, single.MODEL)),
+            "case": (lambda: case_fields(data), self._case),
+            "judges": (lambda: judges_fields(data), self._found(single.of_judges, single.CONFUSION)),
+            "judged": (lambda: judges_fields(data), self._judged),
+            "pairs": (lambda: pairs_fields(data), self._found(single.of_pairs, single.PAIR)),
+            "arms": (lambda: arms_fields(data), self._found(single.of_arms, single.MOVE)),
+            "stability": (lambda: arms_fields(data), self._found(single.of_stability, single.STABLE)),
         }
 
     @property
@@ -142,7 +159,8 @@ class Tables:
                 raise InputError(f"{name}: {'missing' if state[name] is None else 'not on this board'}; {expected}")
         if state["a"] == state["b"]:
             raise InputError("a and b are one and the same model; name two")
-        return board, compare(*(self._book.of(now, board, rows[str(state[name])]) for name in ("a", "b")))
+        book = book_of(self.data)
+        return board, compare(*(book.of(now, board, rows[str(state[name])]) for name in ("a", "b")))
 
     def _leaderboard(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
         now, board = self.board(state)
@@ -172,6 +190,16 @@ class Tables:
         rows = [{name: row[name] for name in _DIFFERENCE} for row in plain["differences"]]
         return _listed(_DIFFERENCE, rows, self.about(board, **self._pair(found)), start, limit)
 
+    def _differences(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
+        """Those of the rate that the page shows."""
+        from eval.results.more_tables import as_plain
+
+        board, found = self.compared(state)
+        shown = [is_shown(each, str(state["metric"])) for each in found.differences]
+        plain = [row for row, here in zip(as_plain(found)["differences"], shown, strict=True) if here]
+        rows = [{name: row[name] for name in _DIFFERENCE} for row in plain]
+        return _listed(_DIFFERENCE, rows, self.about(board, **self._pair(found)), start, limit)
+
     def _parted(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
         board, found = self.compared(state)
         only = state["only"]
@@ -185,6 +213,47 @@ class Tables:
             if case_id in cases
         ]
         return _listed(_PARTED, rows, self.about(board, **self._pair(found)), start, limit)
+
+    def _found(self, make: Callable[[SpaceData, single.State], single.Found], columns: Mapping[str, type]) -> Any:
+        """A table of ``space.api.single``."""
+
+        def table(state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
+            rows, meta, board = make(self.data, state)
+            return _listed(columns, rows, self.about(board, **meta), start, limit)
+
+        return table
+
+    def _case(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
+        """Every model's answer to a case, whole, with what people said of it."""
+        store = self.data.store
+        answers, case, people, judge = single.of_case(self.data, state)
+        rows = (
+            {
+                **transcript_row(whole, case, store.names.get(each.model, each.model)),
+                "people": [f"{label.reviewer}: {label.response_type}" for label in people.get(each.model, ())],
+            }
+            for each in answers[start : None if limit is None else start + limit]
+            if (whole := store.transcript(case.case_id, each.model, judge)) is not None
+        )
+        end = len(answers) if limit is None else start + limit
+        meta = self.about(case=case.case_id, judge=judge)
+        return Table(_ANSWER, rows, meta, len(answers), lambda: end if end < len(answers) else None)
+
+    def _judged(self, state: Mapping[str, Value], start: int, limit: int | None, _: bool) -> Table:
+        """The answers on which two judges part, or one cell of their table, with what both say."""
+        store = self.data.store
+        found, meta = single.parted_answers(self.data, state)
+        end = len(found) if limit is None else start + limit
+
+        def rows() -> Iterator[Row]:
+            for at in range(start, min(end, len(found)), WALKED):
+                some = found[at : min(at + WALKED, end)]
+                cases = store.cases_of(each.case_id for each, _ in some)
+                for each, (a, b) in some:
+                    row = transcript_row(each, cases[each.case_id], store.names.get(each.model, each.model))
+                    yield {**row, "a": a, "b": b}
+
+        return Table(_JUDGED, rows(), self.about(**meta), len(found), lambda: end if end < len(found) else None)
 
     @staticmethod
     def _pair(found: Comparison) -> dict[str, Any]:

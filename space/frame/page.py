@@ -28,10 +28,27 @@ _KINDS: Final = {
     "sort": "order", "columns": "column",
 }  # fmt: skip
 _MOST_GONE: Final = 5
-# Where the tables behind the pages are, and what is only a place or a view in the state of a page.
+# Where the tables behind the pages are: of each page what they are called, and what its state has to name for them.
 DATA: Final = "data"
-_TABLES: Final = {"": "leaderboard", "breakdown": "breakdown", "compare": "compare", "transcripts": "transcripts",
-                  "cases": "cases"}  # fmt: skip
+_KINDS_OF_FILES: Final = ("csv", "json", "parquet")
+_ITS: Final = "Its data"
+_TABLES: Final = {
+    "": {_ITS: "leaderboard"},
+    "breakdown": {_ITS: "breakdown"},
+    "compare": {_ITS: "differences", "every rate": "compare", "the cases where they part": "parted"},
+    "transcripts": {_ITS: "transcripts"},
+    "cases": {_ITS: "cases"},
+    "model": {_ITS: "model"},
+    "case": {_ITS: "case"},
+    "judges": {_ITS: "judges", "the answers listed": "judged"},
+    "pairs": {_ITS: "pairs"},
+    "arms": {_ITS: "arms", "asked again": "stability"},
+}
+_NEEDED: Final = {
+    "compare": ("a", "b"), "model": ("model",), "case": ("case",), "judges": ("a", "b"), "pairs": ("board",),
+    "arms": ("set",),
+}  # fmt: skip
+# What is only a place or a view in the state of a page.
 _VIEW: Final = ("after", "before", "case", "of", "beside", "start", "page", "example", "zoom")
 _fill = template("frame/page.html.j2", site=SITE)
 # Sends the address of a clicked link to Python instead of loading the page anew. Clicks that ask
@@ -107,17 +124,29 @@ def heading(title: str, lead: str) -> Markup:
     return _fill("heading", title=title, lead=lead)
 
 
-def link_bar(path: str, fields: Sequence[Field], state: Mapping[str, Value]) -> Markup:
-    """A link to the present state and a button that copies it, as HTML; ``page.js`` does the copying.
+def link_bar(
+    path: str,
+    fields: Sequence[Field],
+    state: Mapping[str, Value],
+    shown: Mapping[str, Mapping[str, Value]] | None = None,
+) -> Markup:
+    """A link to the present state, a button that copies it (by ``page.js``), and links to its data, as HTML.
 
-    Whenever this HTML changes, ``page.js`` also puts the link into the browser's address bar.
+    Whenever this HTML changes, ``page.js`` also puts the link into the browser's address bar. ``shown`` names the
+    states whose data is linked, where the page shows another than ``state`` says.
     """
+    needed = _NEEDED.get(path, ())
+    kept = [field for field in fields if field.name not in _VIEW or field.name in needed]
     # Where there are no results yet there is no table of them.
-    table = (
-        None if any(field.name == "board" and field == Choice("board", ()) for field in fields) else _TABLES.get(path)
-    )
-    kept = [field for field in fields if field.name not in _VIEW]
-    files = [(kind, address(f"{DATA}/{table}.{kind}", kept, state)) for kind in ("csv", "json", "parquet") if table]
+    there = not any(field == Choice("board", ()) for field in fields) and all(state.get(name) for name in needed)
+    tables = _TABLES.get(path, {}) if there else {}
+    wanted = [(title, table, state) for title, table in tables.items()]
+    if shown and tables:
+        wanted = [(title, tables[_ITS], one) for title, one in shown.items()]
+    files = [
+        (title, [(kind, address(f"{DATA}/{table}.{kind}", kept, one)) for kind in _KINDS_OF_FILES])
+        for title, table, one in wanted
+    ]
     return _fill("link_bar", href=address(path, fields, state), files=files)
 
 

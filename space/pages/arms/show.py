@@ -30,13 +30,13 @@ def fields_of(data: SpaceData) -> tuple[Field, ...]:
 
 def settle(data: SpaceData, state: Mapping[str, Value]) -> dict[str, Value]:
     """The state with a set."""
-    found = _set(data, state)
+    found = set_of(data, state)
     return {**state, SET: found.name if found else None}
 
 
 def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
     """All of the page."""
-    title, found = heading(TITLE, ABOUT), _set(data, state)
+    title, found = heading(TITLE, ABOUT), set_of(data, state)
     if found is None:
         return title + _fill("nothing")
     metric = str(state[METRIC])
@@ -50,13 +50,14 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         rows=[_row(one, found) for one in moves],
         beyond=sum(one.p < 1 - LEVEL for one in told if one.p is not None),
         n=len(told),
-        stable=_stable(found),
+        stable=stable_of(found),
         metrics=[(METRIC_BY_ID[one].title, _to(fields, state, METRIC, one, metric)) for one in METRICS],
         sets=[(one.name, _to(fields, state, SET, one.name, found.name)) for one in data.now.sets],
     )
 
 
-def _set(data: SpaceData, state: Mapping[str, Value]) -> SetDocument | None:
+def set_of(data: SpaceData, state: Mapping[str, Value]) -> SetDocument | None:
+    """The set of a state: the one named, else the first."""
     sets = data.now.sets
     return next((one for one in sets if one.name == state.get(SET)), sets[0] if sets else None)
 
@@ -73,7 +74,7 @@ def _row(one: MoveOfSet, found: SetDocument) -> dict[str, Any]:
     }
 
 
-def _stable(found: SetDocument) -> list[tuple[str, ModelUnderArm]]:
+def stable_of(found: SetDocument) -> list[tuple[str, ModelUnderArm]]:
     """Each arm's models that were asked several times, by arm."""
     return [(arm.name, model) for arm in found.arms for model in arm.models if model.stability is not None]
 

@@ -139,21 +139,25 @@ def build(shell: Shell) -> None:
 
 
 def _chosen(now: Snapshot, board: Board | None, state: Mapping[str, Value]) -> dict[str, Any]:
-    """The slices of the models of a state, by their names on the page; the best one if none is chosen."""
+    """The slices of the models of a state, by their keys; the best one if none is chosen."""
     rows = rows_of(board)
     wanted = _named(state, rows)
     found = {key: table for key in wanted[:MAX_MODELS] if (table := table_of(now, rows[key])) is not None}
     if not wanted:
         found = dict([(key, t) for key, row in rows.items() if (t := table_of(now, row)) is not None][:1])
-    return {rows[key].model: table for key, table in found.items()}
+    return found
 
 
 def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look) -> list[Any]:
     """The sentence above, the figure, its numbers, the map, the state as a query, the link bar."""
     board = board_of(now, state)
     fields = BreakdownState(now).fields
-    as_query, bar = query(fields, state), link_bar(ADDRESS, fields, state)
-    tables = _chosen(now, board, state)
+    found = _chosen(now, board, state)
+    # The data of what is shown, and of what could be.
+    data_of = {"Its data": {**state, MODELS: tuple(found)}, "every model": {**state, MODELS: ()}}
+    as_query, bar = query(fields, state), link_bar(ADDRESS, fields, state, data_of)
+    rows = rows_of(board)
+    tables = {rows[key].model: table for key, table in found.items()}
     by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
     if board is None or now.leaderboard is None or not tables:
         text = "There are no results by slice for this choice: its rows came without a results file."
@@ -162,9 +166,8 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     labels = labels_of(list(tables.values()), by, metric, without_dual_use=plain_here)
     info = {m.id: m for m in now.leaderboard.metrics}[metric]
     panels = [(name, bars_of(table, by, labels, metric, without_dual_use=plain_here)) for name, table in tables.items()]
-    keys = {row.model: transcripts_key(row) for row in board.rows}
     links, judge = TranscriptState.of(data.store), data.store.judge_id(board.judge, board.rubric)
-    chosen = tuple(key for name in tables if (key := keys[name]) in links.models)
+    chosen = tuple(key for name in found if (key := transcripts_key(rows[name])) in links.models)
 
     def href(family: str, authority: str) -> str:
         dual_use = (UNFLAGGED,) if plain else ()

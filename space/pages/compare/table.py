@@ -41,7 +41,7 @@ def difference_frame(found: Comparison, metric: str = "help_rate") -> pd.DataFra
     """
     rows = []
     for one in found.differences:
-        if one.reason is None and _wanted(one, metric):
+        if is_shown(one, metric):
             rows.append(
                 {
                     "slice": _label(one),
@@ -109,6 +109,11 @@ def parted_list(
             }
         )
     return _fill("parted_list", rows=rows)
+
+
+def is_shown(one: PairedDifference, metric: str) -> bool:
+    """Whether a difference has data and stands in the table of a rate."""
+    return one.reason is None and _wanted(one, metric)
 
 
 def _wanted(one: PairedDifference, metric: str) -> bool:

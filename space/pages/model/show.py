@@ -67,8 +67,8 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         row=row,
         notice=now.notice,
         status=MEANS[row.status],
-        first=[one for one in _rates(now, row) if one["id"] in FIRST_RATES],
-        rates=_rates(now, row),
+        first=[one for one in rates_of_row(now, row) if one["id"] in FIRST_RATES],
+        rates=rates_of_row(now, row),
         sections=_sections(data, board, row),
         engaged=row.metrics.get("engaged_refusal_share"),
         engaged_answers=_answers(data, row, judge, ENGAGED_REFUSALS),
@@ -98,7 +98,7 @@ def card(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Card | None:
     board, row = here
     rates = [
         Rate(one["title"], one["value"], one["low"], one["high"])
-        for one in _rates(data.now, row)
+        for one in rates_of_row(data.now, row)
         if one["id"] in FIRST_RATES and one["value"] is not None
     ]
     return Card(row.model, _lead(board, row), query(fields, state), tuple(rates))
@@ -108,7 +108,7 @@ def citation(board: Board, row: BoardRow, now: Snapshot) -> str:
     """What to write where a model's figures are quoted: the model, its rates, whose verdicts, which results, when."""
     rates = "; ".join(
         f"{one['title'].lower()} {percent(one['value'])} ({percent(one['low'])} to {percent(one['high'])})"
-        for one in _rates(now, row)
+        for one in rates_of_row(now, row)
         if one["id"] in FIRST_RATES and one["value"] is not None
     )
     when = f", answers collected by {row.collected_at[:10]}" if row.collected_at else ""
@@ -136,7 +136,7 @@ def _lead(board: Board, row: BoardRow) -> str:
     return f"{', and '.join(told)}: {place}." if told else f"{place.capitalize()}."
 
 
-def _rates(now: Snapshot, row: BoardRow) -> list[dict[str, Any]]:
+def rates_of_row(now: Snapshot, row: BoardRow) -> list[dict[str, Any]]:
     """Every rate in the order of the leaderboard's columns, those without a value too."""
     made = now.leaderboard
     found = []

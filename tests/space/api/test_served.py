@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -170,6 +171,58 @@ def test_a_file_holds_what_the_endpoint_says(client: Client, http: httpx.Client)
         assert json.loads(json.dumps(found.to_pylist())) == data, name
 
 
+def test_each_page_links_the_data_of_what_it_shows(http: httpx.Client) -> None:
+    """Every link in the bar of every page gives rows, alike by every kind, and those that the page has."""
+    case, pair = quote(CASE, safe=""), f"a={SUBMITTED}&b=alpha-1"
+    first = http.get("/data/leaderboard.json").json()
+    board, row = first["meta"]["board"], first["data"][0]
+    for name, asked in (
+        ("model", f"model={row['id']}"),
+        ("case", f"case={case}"),
+        ("judges", ""),
+        ("judged", ""),
+        ("pairs", "metric=help_rate"),
+        ("differences", pair),
+    ):
+        told = http.get(f"/data/{name}.json?{asked}").json()
+        assert told["data"], name
+        found = parquet.read_table(io.BytesIO(http.get(f"/data/{name}.parquet?{asked}").content))
+        assert json.loads(json.dumps(found.to_pylist())) == told["data"], name
+        lines = list(csv.DictReader(io.StringIO(http.get(f"/data/{name}.csv?{asked}").text)))
+        assert [list(line) for line in lines] == [list(one) for one in told["data"]], name
+        page = http.get(f"/data/{name}.json?{asked}&limit=2&start=1").json()
+        assert page["data"] == told["data"][1:3], name
+    # The rates of a model are those of its row; help by family is what the breakdown has.
+    told = http.get(f"/data/model.json?model={row['id']}").json()
+    assert told["meta"]["board"] == board
+    overall = {one["metric"]: one["share"] for one in told["data"] if one["by"] == "overall"}
+    assert overall["help_rate"] == row["help_rate"]
+    families = {one["title"]: one["share"] for one in told["data"] if one["by"] == "family"}
+    rates = http.get(f"/data/breakdown.json?model={row['id']}").json()["data"]
+    assert families.items() <= {one["label"]: one["share"] for one in rates}.items()
+    # All answers to a case are those that the transcripts have, whole, and what people said.
+    told = http.get(f"/data/case.json?case={case}").json()["data"]
+    whole = [one for one in http.get("/data/transcripts.json").json()["data"] if one["case_id"] == CASE]
+    assert [{name: one[name] for name in whole[0]} for one in told] == whole
+    # Two judges part on as many answers as stand beside the diagonal of their table.
+    table = http.get("/data/judges.json?what=engages").json()
+    apart = http.get("/data/judged.json?what=engages").json()
+    assert sum(one["n"] for one in table["data"]) == table["meta"]["n"]
+    assert sum(one["n"] for one in table["data"] if one["a"] != one["b"]) == apart["meta"]["total"]
+    assert all(one["a"] != one["b"] for one in apart["data"])
+    some = http.get("/data/judged.json?what=engages&says=yes&other=yes").json()["meta"]["total"]
+    assert [some] == [one["n"] for one in table["data"] if (one["a"], one["b"]) == ("yes", "yes")]
+    # Of all pairs, one is what the comparison of its two models says, but for the correction over all of them.
+    gaps = http.get(f"/data/differences.json?{pair}&board={board}").json()["data"]
+    (gap,) = [one for one in gaps if (one["by"], one["metric"]) == ("overall", "help_rate")]
+    pairs = http.get(f"/data/pairs.json?metric=help_rate&board={board}").json()["data"]
+    (same,) = [one for one in pairs if {one["a"], one["b"]} == {SUBMITTED, "alpha-1"}]
+    assert abs(same["difference"]) == pytest.approx(abs(gap["difference"]), abs=2e-6)
+    assert {one["metric"] for one in gaps} < {
+        one["metric"] for one in http.get(f"/data/compare.json?{pair}").json()["data"]
+    }
+
+
 def test_a_number_below_zero_is_no_formula(http: httpx.Client) -> None:
     address = f"/data/compare.csv?a=alpha-1&b={SUBMITTED}"
     (row, *_) = csv.DictReader(io.StringIO(http.get(address).text))
@@ -192,6 +245,10 @@ def test_no_cell_of_a_csv_is_a_formula(http: httpx.Client) -> None:
         ("cases.json?fmily=control", 400, "'fmily': no such parameter; expected authority, family, subtype"),
         ("leaderboard.csv?board=old", 400, "board: there is no 'old' here"),
         ("breakdown.parquet?model=nobody", 400, "model: there is no 'nobody' here"),
+        ("model.csv", 400, "model: missing"),
+        ("case.json?case=../../etc/passwd", 400, "case: there is no '../../etc/passwd' here"),
+        ("judged.csv?a=nobody", 400, "a: there is no 'nobody' here"),
+        ("arms.csv", 400, "there is no set of runs here"),
         (f"cases.json?{'family=control&' * 2000}", 400, "The address is longer than"),
         ("secrets.json", 404, ""),
         ("cases.exe", 404, ""),

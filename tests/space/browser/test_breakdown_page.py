@@ -28,6 +28,14 @@ def test_the_breakdown_follows_its_controls(open_page: OpenPage, url: str) -> No
     table.wait_for()
     expect(table).to_contain_text("Semi-voluntary", use_inner_text=True)
     assert "Share of answers to defeated rules that examine" in page.inner_text("body")
+    # Its data is of the models that are shown, and a second link is of all.
+    files = [one.get_attribute("href") for one in page.locator(".br-files a").all()]
+    asked = "by=authority_group&metric=engagement_rate"
+    assert files == [
+        f"data/breakdown.{kind}?{models}{asked}"
+        for models in ("model=alpha-1&model=beta-2&", "")
+        for kind in ("csv", "json", "parquet")
+    ]
     fresh = open_page(page.url)
     fresh.wait_for_function("document.querySelectorAll('#breakdown-bars .barlayer .trace').length === 2")
 

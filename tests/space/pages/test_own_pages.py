@@ -7,21 +7,34 @@ import re
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset
 from eval.repository.leaderboard import Excluded, RowRoute
+from space.api.tables import Tables
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import row_key
 from space.data.sources import FolderSource
 from space.frame.card import LONGEST_ABOUT, PICTURE_SIZE, Card, Rate, picture, shortened
+from space.frame.page import link_bar
 from space.hosting.serve import store_of
 from space.pages.case.page import PAGE as CASE
+from space.pages.case.show import fields_of as case_fields
+from space.pages.case.show import settle as settle_case
+from space.pages.compare.page import CompareState
+from space.pages.judges.show import fields_of as judges_fields
+from space.pages.judges.show import settle as settle_judges
 from space.pages.leaderboard.show import model_page
 from space.pages.model.page import PAGE as MODEL
 from space.pages.model.show import citation
+from space.pages.model.state import fields_of as model_fields
+from space.pages.model.state import settle as settle_model
+from space.pages.pairs.show import fields_of as pairs_fields
+from space.pages.pairs.show import settle as settle_pairs
+from space.ui.links import parse
 from tests.support.hostile import strings
 from tests.support.results_folder import board, leaderboard, row, value, write_results_folder
 from tests.support.small_dataset import JUDGE
@@ -136,6 +149,28 @@ def test_a_case_shows_all_answers_with_verdicts_and_what_people_said(data: Space
     assert before is None or f"case={before.replace(':', '%3A')}&amp;" in page
     assert f"case={str(after).replace(':', '%3A')}&amp;" in page
     assert page.count("judge=") > 3
+
+
+@pytest.mark.parametrize("name", ["model", "case", "judges", "pairs", "compare"])
+def test_the_links_to_its_data_hold_what_is_shown(data: SpaceData, name: str) -> None:
+    tables = Tables(data)
+    fields, settle, asked = {
+        "model": (model_fields(data), settle_model, [("model", row_key(data.now.boards[0].rows[0]))]),
+        "case": (case_fields(data), settle_case, [("case", REVIEWED)]),
+        "judges": (judges_fields(data), settle_judges, []),
+        "pairs": (pairs_fields(data), settle_pairs, []),
+        "compare": (CompareState(data.now).fields, None, [("a", "alpha-1"), ("b", "beta-2")]),
+    }[name]
+    state = parse(fields, asked)
+    bar = str(link_bar(name, fields, settle(data, state) if settle else state))
+    files = [(path, kind, rest) for path, kind, rest in re.findall(r'href="data/(\w+)\.(\w+)\?([^"]*)"', unescape(bar))]
+    assert {kind for _, kind, _ in files} == {"csv", "json", "parquet"}
+    for path, _, rest in files:
+        # The two models of the small dataset part on none of the cases by its own judge.
+        assert list(tables.of(path, parse_qsl(rest)).rows) or path == "parted", path
+    # A page that has no model or case open has no data of it.
+    if name in ("model", "case"):
+        assert "data/" not in link_bar(name, fields, parse(fields, []))
 
 
 def test_without_a_case_there_is_a_way_to_one(data: SpaceData) -> None:

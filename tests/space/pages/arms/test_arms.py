@@ -14,6 +14,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import DataError
 from eval.cli import eval_group
 from eval.sets.document import read_documents
+from space.api.tables import Tables
 from space.data.data import Snapshot, SpaceData
 from space.data.sources import FolderSource
 from space.hosting.serve import store_of
@@ -86,6 +87,20 @@ def test_the_page_shows_moves_and_stability(told: dict[str, Any], data: SpaceDat
     # Words of others are words.
     assert "<b>adults</b>" not in page
     assert "&lt;b&gt;adults" in page
+
+
+def test_its_data_is_what_it_shows(data: SpaceData, told: dict[str, Any]) -> None:
+    tables = Tables(data)
+    moves = list(tables.of("arms", [("metric", "help_rate")]).rows)
+    wanted = [one for one in told["moves"] if one["metric"] == "help_rate"]
+    assert [(one["model"], one["arm"], one["n"]) for one in moves] == [
+        ("keen", "adult", 32), ("shy", "adult", 32), ("moody", "adult", 32),
+    ]  # fmt: skip
+    assert [one["difference"] for one in moves] == pytest.approx([one["difference"] for one in wanted], abs=1e-6)
+    # Three models under two arms, each asked twice.
+    stable = list(tables.of("stability", [("set", "framings")]).rows)
+    assert len(stable) == 6
+    assert {one["epochs"] for one in stable} == {2}
 
 
 def test_boards_are_what_they_were(dataset: OpenedDataset, told: dict[str, Any], tmp_path: Path) -> None:
