@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 
 from dataset_builder.dataset.plain_case import PlainCase
-from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, TRUNCATED
+from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, PROVIDER_ERROR, REFUSAL_STOP, TRUNCATED
 from dataset_builder.errors import Problem
 
 # How a try ended. Only `written` is a case that goes on to the gates.
 WRITTEN, FAULTY, UNREADABLE, REFUSED = "written", "faulty", "unreadable", "refused"
-STATUSES: Final = (WRITTEN, FAULTY, UNREADABLE, REFUSED, TRUNCATED, EMPTY, CONTENT_FILTER, PROVIDER_ERROR)
+STATUSES: Final = (WRITTEN, FAULTY, UNREADABLE, REFUSED, TRUNCATED, EMPTY, CONTENT_FILTER, REFUSAL_STOP, PROVIDER_ERROR)
 TITLES: Final = {
     WRITTEN: "written, and through the automatic checks",
     FAULTY: "removed by the automatic checks",
@@ -21,6 +21,7 @@ TITLES: Final = {
     TRUNCATED: "with a reply that was cut off",
     EMPTY: "with an empty reply",
     CONTENT_FILTER: "withheld by the provider's filter",
+    REFUSAL_STOP: "stopped by the provider as a refusal",
     PROVIDER_ERROR: "not answered by the provider",
 }
 

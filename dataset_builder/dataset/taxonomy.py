@@ -314,12 +314,15 @@ DUAL_USE_CATEGORIES: Final = (
 OK: Final = "ok"
 PROVIDER_ERROR: Final = "provider_error"
 CONTENT_FILTER: Final = "content_filter"
+REFUSAL_STOP: Final = "refusal_stop"
 EMPTY: Final = "empty_answer"
 TRUNCATED: Final = "truncated_answer"
 UNKNOWN_FINISH: Final = "unknown_finish"
 TOOL_CALL: Final = "tool_call"
 CONTROL_MARKS: Final = "control_marks"
 CONTEXT_LIMIT: Final = "context_limit"
+# Something in front of the model or behind it kept the answer back.
+WITHHELD: Final = frozenset({CONTENT_FILTER, REFUSAL_STOP})
 # No word came at all, and the server is why: the two that may mean that none will come.
 FAILURES: Final = frozenset({PROVIDER_ERROR, CONTEXT_LIMIT})
 JUDGE_OUT_OF_TOKENS: Final = "judge_out_of_tokens"
@@ -329,6 +332,7 @@ NO_TEXT, UNKNOWN_LANGUAGE, UNLIKE_TRAINING = "no_text", "unknown_language", "unl
 _NO_ANSWER: Final = (
     Label(PROVIDER_ERROR, "Provider error", "The provider answered with an error, broke off, or did not answer."),
     Label(CONTENT_FILTER, "Content filter", "The provider's own filter withheld the answer."),
+    Label(REFUSAL_STOP, "Refusal stop", "The provider, not surely the model, stopped the answer as a refusal."),
     Label(EMPTY, "Empty answer", "The model finished without a word."),
     Label(TRUNCATED, "Truncated answer", "The answer, or the reasoning before it, was cut off."),
     Label(UNKNOWN_FINISH, "Unknown finish", "The answer ended for a reason that is not known, so it may not be whole."),

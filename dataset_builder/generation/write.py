@@ -17,6 +17,7 @@ from dataset_builder.dataset.taxonomy import (
     FAILURES,
     OK,
     PROVIDER_ERROR,
+    REFUSAL_STOP,
     TRUNCATED,
     UNKNOWN_FINISH,
 )
@@ -44,6 +45,7 @@ _COMPLAINTS: Final = {
     EMPTY: "it was empty",
     TRUNCATED: "it was cut off before its end; keep it shorter",
     CONTENT_FILTER: "the provider's filter withheld it; choose a milder scene",
+    REFUSAL_STOP: "the provider stopped it as a refusal; choose a milder scene",
     REFUSED: "it was declined; choose a milder scene, for which no reason to decline is left",
 }
 

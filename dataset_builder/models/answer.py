@@ -19,6 +19,7 @@ from dataset_builder.dataset.taxonomy import (
     TOOL_CALL,
     TRUNCATED,
     UNKNOWN_FINISH,
+    WITHHELD,
 )
 from dataset_builder.models.anthropic import as_completion, is_message
 from dataset_builder.models.faults import (
@@ -36,6 +37,7 @@ from dataset_builder.models.replies.finish import (
     finish_word,
     is_filtered,
     status_of_finish,
+    stopped_for,
 )
 from dataset_builder.models.replies.stream import is_chunk, is_event_stream, merge_chunks, read_lines, read_stream
 from dataset_builder.models.replies.thoughts import Split, control_mark, split_thought
@@ -209,7 +211,7 @@ def _read_completion(data: Any, clean: Callable[[str], str], whole: bool) -> Cha
         if isinstance(choice.get("text"), str):
             # The answer of a completion without chat.
             message = {"content": choice["text"]}
-        elif status_of_finish(*_finishes(choice)) == CONTENT_FILTER or is_filtered(data, choice):
+        elif status_of_finish(*_finishes(choice)) in WITHHELD or is_filtered(data, choice):
             return _filtered(data, choice)
         else:
             raise _unreadable("the answer's choice holds no message")
@@ -233,7 +235,7 @@ def _answer_of(data: dict[str, Any], choice: dict[str, Any], message: dict[str, 
         reasoning="\n".join(dict.fromkeys(filter(None, (reasoning, split.thought)))) or None,
         native_finish_reason=native,
         declined=bool(declined),
-        error=_explained(status, finish or native, text),
+        error=_explained(status, finish or native, text) or stopped_for(choice, status),
         **_facts(data, finish),
     )
     if status == PROVIDER_ERROR or not whole:
@@ -260,7 +262,10 @@ def _facts(data: dict[str, Any], finish: str | None) -> dict[str, Any]:
 def _filtered(data: dict[str, Any], choice: dict[str, Any]) -> ChatAnswer:
     """The end of a request whose answer a filter withheld, message and all."""
     finish, native = _finishes(choice)
-    return ChatAnswer(status=CONTENT_FILTER, native_finish_reason=native, **_facts(data, finish))
+    status = status_of_finish(finish, native)
+    status = status if status in WITHHELD else CONTENT_FILTER
+    error = stopped_for(choice, status)
+    return ChatAnswer(status=status, native_finish_reason=native, error=error, **_facts(data, finish))
 
 
 def _chosen(choices: Any) -> dict[str, Any] | None:

@@ -62,5 +62,6 @@ def as_completion(message: dict[str, Any]) -> dict[str, Any]:
         "index": 0,
         "message": {"role": "assistant", "content": [part for part in parts if part not in calls], "tool_calls": calls},
         "finish_reason": message.get("stop_reason"),
+        "stop_details": message.get("stop_details"),
     }
     return {"model": message.get("model"), "usage": message.get("usage"), "choices": [choice]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
-from dataset_builder.dataset.taxonomy import CONTENT_FILTER, EMPTY, FAILURES, TOOL_CALL, TRUNCATED
+from dataset_builder.dataset.taxonomy import EMPTY, FAILURES, TOOL_CALL, TRUNCATED, WITHHELD
 from dataset_builder.models.answer import ChatAnswer
 from dataset_builder.models.reply import LONGEST_REPLY, UnreadableReply, declines
 from dataset_builder.models.request import ChatRequest, Message
@@ -167,7 +167,7 @@ class Asker:
 
         if answer.status in FAILURES:
             return Try(ReplyStatus.NO_REPLY, None, answer.error, None, costs if answer.may_be_paid else (), again=False)
-        if answer.status == CONTENT_FILTER or answer.declined:
+        if answer.status in WITHHELD or answer.declined:
             return ended(ReplyStatus.REFUSED, None, answer.error)
         if answer.status == TRUNCATED and answer.reasoning and not answer.text.strip():
             # The same again would end the same way, and cost as much.

@@ -34,13 +34,21 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelOutput,
     ModelUsage,
+    StopDetails,
 )
 from inspect_ai.scorer import Score
 
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.taxonomy import CONTENT_FILTER, FAILURES, TOOL_CALL, TRUNCATED, UNKNOWN_FINISH
+from dataset_builder.dataset.taxonomy import (
+    CONTENT_FILTER,
+    FAILURES,
+    REFUSAL_STOP,
+    TOOL_CALL,
+    TRUNCATED,
+    UNKNOWN_FINISH,
+)
 from eval.interop.inspect_log import KEY, PACKAGE, SCORER, TASK, LogInfo
 from eval.interop.inspect_metrics import headline_rates
 from eval.interop.inspect_scorer import score_of
@@ -50,6 +58,7 @@ from eval.runs.verdict import Verdict
 
 _STOPS: Final[dict[str, Any]] = {
     CONTENT_FILTER: "content_filter",
+    REFUSAL_STOP: "content_filter",
     TRUNCATED: "max_tokens",
     TOOL_CALL: "tool_calls",
     UNKNOWN_FINISH: "unknown",
@@ -154,7 +163,13 @@ def _sample(
         messages.append(message)
         output = ModelOutput(
             model=output.model,
-            choices=[ChatCompletionChoice(message=message, stop_reason=_STOPS.get(response.status, "stop"))],
+            choices=[
+                ChatCompletionChoice(
+                    message=message,
+                    stop_reason=_STOPS.get(response.status, "stop"),
+                    stop_details=StopDetails(type="refusal") if response.status == REFUSAL_STOP else None,
+                )
+            ],
             usage=_usage(response),
             time=response.latency_s,
             error=response.error,

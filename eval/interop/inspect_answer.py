@@ -36,8 +36,13 @@ def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswe
         return ChatAnswer(status=status, error=as_logged(said))
     choice = output.choices[0]
     parts = choice.message.content if isinstance(choice.message.content, list) else []
+    # What else it may say is told of answers that are whole as well.
+    details = choice.stop_details if choice.stop_reason == "content_filter" else None
+    behind = details.type if details else None
     status, split = ended(
-        status_of_finish(choice.stop_reason), as_logged(choice.message.text), calls=bool(choice.message.tool_calls)
+        status_of_finish(choice.stop_reason, behind),
+        as_logged(choice.message.text),
+        calls=bool(choice.message.tool_calls),
     )
     reasoning = "\n".join(
         as_logged(part.summary or "" if part.redacted else part.reasoning) for part in parts if part.type == "reasoning"
@@ -47,6 +52,7 @@ def chat_answer(output: ModelOutput, *, failure: str | None = None) -> ChatAnswe
         text=split.answer,
         reasoning="\n".join(filter(None, (reasoning, split.thought))) or None,
         finish_reason=choice.stop_reason,
+        native_finish_reason=as_logged(behind) if behind else None,
         declined=any(part.type == "text" and bool(part.refusal) for part in parts),
         served_model=as_logged(output.model) or None,
         usage=_usage(output.usage),

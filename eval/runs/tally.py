@@ -16,6 +16,7 @@ from dataset_builder.dataset.taxonomy import (
     JUDGE_OUT_OF_TOKENS,
     OK,
     PROVIDER_ERROR,
+    REFUSAL_STOP,
     RESPONSE_STATUSES,
     TOOL_CALL,
     TRUNCATED,
@@ -229,6 +230,7 @@ _FITS: Final = re.compile(r"--max-tokens \d+")
 WAYS_OUT: Final = {
     PROVIDER_ERROR: "mend what the server says, then the same command with --retry-errors",
     CONTENT_FILTER: "another provider of the same model, whose filter lets these requests through",
+    REFUSAL_STOP: "another provider of the same model, without the classifier that stops these requests",
     EMPTY: "the same command with --retry-errors; if it stays so, check the server's chat template",
     TRUNCATED: "a new run with a higher --max-tokens",
     UNKNOWN_FINISH: "the same command with --retry-errors",

@@ -18,7 +18,6 @@ from typing import Any, Final
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES, draw
 from dataset_builder.dataset.taxonomy import (
-    CONTENT_FILTER,
     CONTEXT_LIMIT,
     CONTROL_MARKS,
     FAMILIES,
@@ -27,6 +26,7 @@ from dataset_builder.dataset.taxonomy import (
     RESPONSE_TYPES,
     TRUNCATED,
     UNSCORED_REASONS,
+    WITHHELD,
     ids,
 )
 from dataset_builder.errors import Problem
@@ -270,7 +270,7 @@ def _hints(why: Iterable[str]) -> list[str]:
         hints.append("the same command with --retry-errors asks failed and empty ones again")
     if TRUNCATED in reasons:
         hints.append("cut-off answers need a new run with a higher --max-tokens")
-    if CONTENT_FILTER in reasons:
+    if reasons & WITHHELD:
         hints.append("what a provider blocks another may answer")
     if CONTEXT_LIMIT in reasons:
         hints.append("a context that is too short needs a lower --max-tokens or another server")

@@ -19,6 +19,9 @@ from tests.support.loopback import LoopbackServer, Silent
 KEY = "sk-test-key-of-the-batch-server"
 
 
+STOPPED = {"type": "refusal", "category": "cyber", "explanation": "Not\nhere."}
+
+
 @dataclass(frozen=True)
 class Failed:
     """A request that brought nothing: its error's status and words, or ``expired``, or ``lost`` without a line."""
@@ -250,6 +253,7 @@ class BatchServer(LoopbackServer):
             "model": body["model"],
             "content": content,
             "stop_reason": "refusal" if refused else "end_turn",
+            "stop_details": STOPPED if refused else None,
             "usage": {"input_tokens": 100, "output_tokens": 20},
         }
 

@@ -1,7 +1,8 @@
 """Why a server ended an answer: one closed list of words that mean that it is whole.
 
-Servers have a word of their own for every end. What means a whole answer is listed; a filter, a limit, a
-tool and a breakdown are statuses of their own, and a word that nobody knows is never taken for an answer.
+Servers have a word of their own for every end. What means a whole answer is listed; a filter, a refusal
+stop, a limit, a tool and a breakdown are statuses of their own, and a word that nobody knows is never
+taken for an answer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataset_builder.dataset.taxonomy import (
     CONTENT_FILTER,
     OK,
     PROVIDER_ERROR,
+    REFUSAL_STOP,
     TOOL_CALL,
     TRUNCATED,
     UNKNOWN_FINISH,
@@ -38,10 +40,12 @@ FINISHES: Final = {
         "content_filter", "content_filtered", "content_filtering", "content_blocked", "filtered", "filter", "safety",
         "safety_filter", "safety_block", "image_safety", "prohibited_content", "image_prohibited_content", "blocklist",
         "blocked", "block", "recitation", "image_recitation", "spii", "sensitive", "sensitive_content", "risk",
-        "risk_control", "refusal", "guardrail", "guardrails", "guardrail_intervened", "model_armor", "moderation",
+        "risk_control", "guardrail", "guardrails", "guardrail_intervened", "model_armor", "moderation",
         "moderated", "policy_violation", "content_policy", "content_policy_violation", "contentfilter", "toxicity",
         "error_toxic", "censored", "censorship_blocked", "data_inspection_failed", "responsible_aipolicy_violation",
     }),
+    # Anthropic's: a classifier of theirs, or the model itself, ended the answer; nobody outside can tell which.
+    REFUSAL_STOP: frozenset({"refusal", "refused"}),
     TOOL_CALL: frozenset({
         "tool_calls", "tool_call", "tool_use", "tool", "function_call", "function_calls", "malformed_function_call",
         "malformed_tool_use", "unexpected_tool_call", "too_many_tool_calls",
@@ -64,6 +68,8 @@ _NOT_A_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 _SAID_IN: Final = ("finish_reason", "finishReason", "finish_details", "done_reason")
 # Of these only a word tells: where a stop has a cause, some servers name a token by its number here.
 _CAUSED_BY: Final = ("stop_reason", "stop_type")
+# Characters that are kept of what a provider says about a stop.
+_SAID: Final = 400
 # A word that stands for no word.
 _NO_WORDS: Final = frozenset({"null", "none", "undefined"})
 
@@ -100,8 +106,10 @@ def status_of_finish(finish: str | None, native: str | None = None) -> str:
         # The closed list holds for the only word that there is.
         return (behind or UNKNOWN_FINISH) if native else OK
     status = _STATUS_BY_WORD.get(_plain(finish), UNKNOWN_FINISH)
-    # The router's word stands unless it is vague; an unknown word behind a known one says nothing.
-    return behind if behind is not None and status in (OK, UNKNOWN_FINISH) else status
+    # The router's word stands unless it is vague; an unknown word behind a known one says nothing. Routers call
+    # a refusal stop a content filter.
+    vague = status in (OK, UNKNOWN_FINISH) or (status == CONTENT_FILTER and behind == REFUSAL_STOP)
+    return behind if behind is not None and vague else status
 
 
 def _plain(word: str | None) -> str:
@@ -139,6 +147,18 @@ def answer_is_filtered(choice: Any) -> bool:
     if not isinstance(choice, dict):
         return False
     return any(_any_filtered(choice.get(name), 3) for name in ("content_filter_results", "content_filter_result"))
+
+
+def stopped_for(choice: dict[str, Any], status: str) -> str | None:
+    """Why the provider stopped an answer as a refusal, by its own words (``stop_details``); None where it does not say.
+
+    The category comes first (``cyber: …``), and no more than a sentence or two is kept.
+    """
+    details = choice.get("stop_details")
+    if status != REFUSAL_STOP or not isinstance(details, dict):
+        return None
+    told = (details.get("category"), details.get("explanation"))
+    return ": ".join(" ".join(one.split()) for one in told if isinstance(one, str) and one.strip())[:_SAID] or None
 
 
 def _is_block(holder: dict[str, Any]) -> bool:

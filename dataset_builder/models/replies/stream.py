@@ -17,6 +17,7 @@ _CHOICE_MEMBERS: Final = (
     "finishReason",
     "native_finish_reason",
     "stop_reason",
+    "stop_details",
     "content_filter_results",
     "error",
 )

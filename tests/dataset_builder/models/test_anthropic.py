@@ -60,8 +60,8 @@ def message(*content: dict[str, Any], stop: str = "end_turn") -> ChatAnswer:
     [
         ([{"type": "text", "text": "Do this."}], "end_turn", "ok", "Do this."),
         ([{"type": "text", "text": "Do"}], "max_tokens", "truncated_answer", "Do"),
-        ([], "refusal", "content_filter", ""),
-        ([{"type": "text", "text": "I can't"}], "refusal", "content_filter", "I can't"),
+        ([], "refusal", "refusal_stop", ""),
+        ([{"type": "text", "text": "I can't"}], "refusal", "refusal_stop", "I can't"),
         ([{"type": "tool_use", "id": "t", "name": "n", "input": {}}], "tool_use", "tool_call", ""),
         ([{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "Yes."}], "end_turn", "ok", "Yes."),
         ([{"type": "text", "text": "Yes."}], "something_new", "unknown_finish", "Yes."),

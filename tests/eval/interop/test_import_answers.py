@@ -341,7 +341,7 @@ def test_the_other_ends_of_a_batch_s_lines(
     [
         ({"stop_reason": "end_turn", "content": [{"type": "text", "text": "Yes."}]}, "ok", "Yes."),
         ({"stop_reason": "max_tokens", "content": [{"type": "text", "text": "Half"}]}, "truncated_answer", "Half"),
-        ({"stop_reason": "refusal", "content": []}, "content_filter", None),
+        ({"stop_reason": "refusal", "content": []}, "refusal_stop", None),
         ({"stop_reason": "tool_use", "content": [{"type": "tool_use", "id": "x"}]}, "tool_call", None),
         (None, "provider_error", None),
     ],

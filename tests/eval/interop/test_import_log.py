@@ -13,7 +13,7 @@ pytest.importorskip("inspect_ai", reason="needs the extra `inspect`")
 
 from inspect_ai.log import ProvenanceData, read_eval_log, write_eval_log
 from inspect_ai.log import edit_score as inspect_edit_score
-from inspect_ai.model import ModelUsage
+from inspect_ai.model import ModelOutput, ModelUsage, StopDetails
 from inspect_ai.scorer import ScoreEdit
 
 from dataset_builder.errors import DataError, InputError
@@ -39,6 +39,13 @@ def dataset(tmp_path_factory) -> Path:
     return build_small(tmp_path_factory.mktemp("small") / "dataset").path
 
 
+def stopped() -> ModelOutput:
+    """An end as Inspect tells of Anthropic's stop reason ``refusal``."""
+    output = said("", stop="content_filter")
+    output.choices[0].stop_details = StopDetails(type="refusal", category="cyber")
+    return output
+
+
 def model(query: str):
     """Everything that can become of an answer, by the number at the end of the query."""
     if query.startswith("application_defeat faith"):
@@ -48,6 +55,8 @@ def model(query: str):
             "1": said("", stop="content_filter"),
             "2": said("yes", reasoning="Well now.", usage=usage),
         }[query[-2]]
+    if query == "control union 1?":
+        return stopped()
     if query == "control union 0?":
         raise RuntimeError("the mock\nbroke down")
     return "yes, why" if "school" in query else "I would rather not"
@@ -81,6 +90,7 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     assert len(responses) == len(settings.case_ids) == 72
     statuses = {i: responses[f"application_defeat:faith_group:{i}"].status for i in range(3)}
     assert statuses == {0: "truncated_answer", 1: "content_filter", 2: "ok"}
+    assert responses["control:union:1"].status == "refusal_stop"
     broken = responses["control:union:0"]
     assert (broken.status, broken.response) == ("provider_error", None)
     assert "\n" not in broken.error
@@ -89,8 +99,8 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     # 7 + 10 from the cache.
     assert (whole.prompt_tokens, whole.cached_tokens, whole.completion_tokens) == (17, 10, 5)
     verdicts = {one.case_id: one for one in made.verdicts()}
-    # 72 but for a truncated, a filtered and a broken one.
-    assert len(verdicts) == 69
+    # 72 but for a truncated, a filtered, a stopped and a broken one.
+    assert len(verdicts) == 68
     assert {one.judge for one in verdicts.values()} == {"model:mockllm/judge"}
     unreadable = verdicts["content_defeat:school:1"]
     assert (unreadable.unscored_reason, unreadable.raw_reply) == ("unreadable_verdict", "no verdict at all")
@@ -102,18 +112,18 @@ def test_a_log_becomes_a_run(logs, dataset, tmp_path, suffix):
     )
     assert made.record.judges[0].settings["endpoint"] == "mockllm"
     assert "Judge: model:mockllm/judge" in found
-    assert "69 verdicts" in found
+    assert "68 verdicts" in found
     # What Inspect counts as scored is what we do.
     text = run("score", str(tmp_path / "run"), "--dataset", str(dataset), "--resamples", "200").output
     (score,) = read_eval_log(str(logs[suffix]), header_only=True).results.scores
-    assert score.scored_samples == 60
-    assert "72 answers: 60 scored, 12 unscored" in text
+    assert score.scored_samples == 59
+    assert "72 answers: 59 scored, 13 unscored" in text
 
 
 def test_a_log_comes_in_by_import_too(logs, tmp_path):
     for suffix, path in logs.items():
         told = run("import", str(path), "--out", str(tmp_path / suffix)).output
-        assert "72 cases: 69 ok" in told
+        assert "72 cases: 68 ok" in told
         assert "Judge: model:mockllm/judge" in told
     assert RunFolder.open(tmp_path / "eval").settings.model == "mockllm/model"
     with pytest.raises(InputError, match="a log of mockllm/model, and not of --model acme/m"):
@@ -127,7 +137,7 @@ def test_importing_again_adds_nothing(logs, tmp_path):
         import_log(logs["eval"], out=tmp_path / "run")
     made = RunFolder.open(tmp_path / "run")
     assert len((tmp_path / "run" / "responses.jsonl").read_text().splitlines()) == 72
-    assert len((tmp_path / "run" / "verdicts.jsonl").read_text().splitlines()) == 69
+    assert len((tmp_path / "run" / "verdicts.jsonl").read_text().splitlines()) == 68
     assert len(made.record.judges) == 1
 
 

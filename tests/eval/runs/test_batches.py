@@ -95,6 +95,17 @@ def test_what_fails_expires_or_is_lost_is_told_and_can_be_asked_again(
     assert statuses(tmp_path / "r") == {"ok": len(cases)}
 
 
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_refusal_stop_is_a_status_of_its_own(dataset: OpenedDataset, tmp_path: Path, batch: bool) -> None:
+    cases = dataset.built.cases()
+    with BatchServer(lambda query: "refuse" if query == cases[0].user_query else "Here is how.") as server:
+        done = run(server, dataset, tmp_path / "r", "anthropic", batch=batch)
+    assert f"{len(cases)} cases: {len(cases) - 1} ok, 1 refusal_stop" in done.output
+    stopped = RunFolder.open(tmp_path / "r").answers[cases[0].case_id]
+    assert (stopped.status, stopped.response, stopped.error) == ("refusal_stop", None, "cyber: Not here.")
+    assert stopped.finish_reason == "refusal"
+
+
 @pytest.mark.parametrize("api", APIS)
 def test_the_ordinary_way_takes_over_where_asked(dataset: OpenedDataset, tmp_path: Path, api: str) -> None:
     cases = dataset.built.cases()

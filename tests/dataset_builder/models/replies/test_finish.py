@@ -29,7 +29,7 @@ from dataset_builder.models.replies.finish import FINISHES, finish_of, is_filter
         ("content_filter", None, "content_filter"),
         ("sensitive", None, "content_filter"),
         ("SAFETY", None, "content_filter"),
-        ("refusal", None, "content_filter"),
+        ("refusal", None, "refusal_stop"),
         ("guardrail_intervened", None, "content_filter"),
         ("tool_calls", None, "tool_call"),
         ("tool_use", None, "tool_call"),
@@ -62,6 +62,12 @@ from dataset_builder.models.replies.finish import FINISHES, finish_of, is_filter
         ("OTHER", "end_turn", "ok"),
         ("length", "stop", "truncated_answer"),
         (None, "SAFETY", "content_filter"),
+        # What a router calls a filter may be a refusal stop behind it, and nothing else.
+        ("content_filter", "refusal", "refusal_stop"),
+        ("stop", "refusal", "refusal_stop"),
+        ("refusal", "content_filter", "refusal_stop"),
+        ("content_filter", "end_turn", "content_filter"),
+        ("length", "refusal", "truncated_answer"),
         (None, "some_new_word", "unknown_finish"),
     ],
 )
