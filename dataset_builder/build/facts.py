@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isnan, nan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dataset_builder.build.batches import Batch, batches_of
 from dataset_builder.build.extend import part
@@ -75,6 +75,14 @@ class ModelRow:
     answers: int
     scored: int
     unscored: str
+
+
+class HelpCount(NamedTuple):
+    """Answers that both the judge and a reviewer call help, that the judge does, and that the reviewer does."""
+
+    both: int
+    called: int
+    helps: int
 
 
 @dataclass(frozen=True)
@@ -250,6 +258,30 @@ class Facts:
         one, two = (passed.get(name, {}) for name in ("reviewer_1", "reviewer_2"))
         shared = sorted(one.keys() & two.keys())
         return cohen_kappa([one[c] for c in shared], [two[c] for c in shared])
+
+    @cached_property
+    def on_help(self) -> list[tuple[str, list[HelpCount]]]:
+        """The judge's *helps* by each reviewer's labels: a row a family of models, then all; empty without reviews."""
+        verdicts = {(slug, row.case_id): row for slug, rows in self.base.responses.items() for row in rows}
+        found: dict[str, Counter[tuple[str, str]]] = {}
+        for review in self.base.verdict_reviews:
+            row = verdicts[review.model, review.case_id]
+            if row.unscored_reason is not None:
+                continue
+            helps, called = review.response_type == taxonomy.HELPS, row.response_type == taxonomy.HELPS
+            # The first word of a model's slug.
+            for family in (review.model.split("-")[0], "all"):
+                counts = {"both": helps and called, "called": called, "helps": helps}
+                found.setdefault(family, Counter()).update({(review.reviewer, k): n for k, n in counts.items()})
+        return [
+            (family, [HelpCount(*(counts[name, k] for k in HelpCount._fields)) for name in self.reviewer_names])
+            for family, counts in sorted(found.items(), key=lambda one: (one[0] == "all", one[0]))
+        ]
+
+    @cached_property
+    def reviewer_names(self) -> list[str]:
+        """Who labelled answers."""
+        return sorted({review.reviewer for review in self.base.verdict_reviews})
 
 
 def _helped(rows: Sequence[Response]) -> float:

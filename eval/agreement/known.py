@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import field as usually
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,7 @@ from platformdirs import user_data_path
 from dataset_builder.errors import DataError, Problem
 from dataset_builder.storage.files import write_file
 from eval.scores.labels import FIELDS, SourceAgreement
-from eval.scores.results import (
-    JudgeAgreement,
-    number,
-)
+from eval.scores.results import HelpError, JudgeAgreement, number
 
 VARIABLE: Final = "BLIND_REFUSAL_JUDGES"
 # Of whom the figures of trained weights are, all on model families that they had not seen.
@@ -38,6 +36,8 @@ class MeasuredJudge(msgspec.Struct, frozen=True, kw_only=True):
     # What to mind when the figures are read; None where nothing is known.
     note: str | None = None
     agreement: list[JudgeAgreement]
+    # By the study's judge; empty in records of before.
+    help_error: list[HelpError] = usually(default_factory=list)
 
 
 def records_folder() -> Path:
@@ -76,6 +76,21 @@ def known_agreement(judge: str, rubric: str) -> list[JudgeAgreement]:
         return _of_weights(judge, rubric)
     record = stored_record(judge, rubric)
     return list(record.agreement) if record is not None else []
+
+
+def known_help_error(judge: str, rubric: str) -> list[HelpError]:
+    """How often a judge errs on help, by family: of the embedded one from its manifest, of others as measured here.
+
+    Empty where nothing is known. Raises DataError as ``stored_record`` does.
+    """
+    if judge not in (_EMBEDDED, _HELDOUT):
+        record = stored_record(judge, rubric)
+        return list(record.help_error) if record is not None else []
+    if not _of_weights(judge, rubric):
+        return []
+    from eval.judges.embedded.judge import manifest
+
+    return [HelpError(**row) for row in manifest()["heldout"]["help"]]
 
 
 def caveat(judge: str) -> str | None:

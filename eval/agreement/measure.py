@@ -80,4 +80,5 @@ def record_of(report: AgreementReport, dataset: OpenedDataset) -> MeasuredJudge:
         package_version=__version__,
         note=note_on(report.judge),
         agreement=rows,
+        help_error=next((one.errors for one in report.help if one.first == report.study), []),
     )

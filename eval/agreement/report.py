@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.text import Text
@@ -15,6 +15,7 @@ from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import refuse_pointer
 from dataset_builder.wording import counted
 from eval.agreement.corrected import METHOD_TITLES, CorrectedRate, corrected_rates
+from eval.agreement.help_error import GOAL, errors_on_help, short_of_goal
 from eval.agreement.ranking import RankingAgreement, ranking_agreement, ranking_tables
 from eval.judges.human.readers import LABELS, labels_in
 from eval.runs.folder import RunFolder, holds_run
@@ -30,7 +31,7 @@ from eval.scores.labels import (
     verdict_labels,
 )
 from eval.scores.read import published_answers
-from eval.scores.results import number
+from eval.scores.results import HelpError, number
 from eval.scores.terminal import Column, FittedTable, Value, bounds, percent
 
 
@@ -55,17 +56,27 @@ def corrected_table(rows: Sequence[CorrectedRate], title: str) -> FittedTable:
     return table
 
 
+class HelpAgainst(NamedTuple):
+    """How often the judge errs on help by somebody's labels, by the family of models that answered."""
+
+    first: str
+    errors: list[HelpError]
+
+
 @dataclass(frozen=True, eq=False)
 class AgreementReport:
     """All pairs, alpha of all sources by field (with reason and answers), pooled corrected rates, and rankings.
 
+    ``study`` is whose verdicts came with the dataset, ``help`` the judge's errors on help by each of the others.
     ``rankings`` set the models' rates by the judge beside those by the study's verdicts, for another judge than
     the study's that judged answers of three models or more.
     """
 
     judge: str
     rubric: str
+    study: str
     pairs: list[SourceAgreement]
+    help: list[HelpAgainst]
     alpha: dict[str, tuple[float, str | None, int]]
     corrected: list[CorrectedRate]
     rankings: list[RankingAgreement]
@@ -105,7 +116,16 @@ def agreement_report(
         answers = published_answers(built)
         corrected = [row for human in chosen for row in corrected_rates(answers, study, human)]
     rankings = ranking_agreement(study, ours, built.case_by_id) if study in chosen else []
-    return AgreementReport(ours.name, ours.rubric, pairs, alpha_of([ours, *chosen]), corrected, rankings)
+    return AgreementReport(
+        ours.name,
+        ours.rubric,
+        study.name,
+        pairs,
+        [HelpAgainst(one.name, errors_on_help(one, ours)) for one in chosen],
+        alpha_of([ours, *chosen]),
+        corrected,
+        rankings,
+    )
 
 
 def _verdicts(paths: Sequence[Path]) -> Iterator[Verdict]:
@@ -164,6 +184,8 @@ def report_tables(report: AgreementReport) -> Iterator[FittedTable | Text]:
     yield table
     for pair in report.pairs:
         yield _labels_table(pair)
+    for one in report.help:
+        yield _help_table(one, report)
     for field, (alpha, reason, n) in report.alpha.items():
         value = f"{alpha:.3f}" if reason is None else reason
         yield Text(f"Krippendorff's alpha, {field}, over {counted(n, 'answer')} with labels of two or more: {value}")
@@ -193,6 +215,29 @@ def _labels_table(pair: SourceAgreement) -> FittedTable:
             shares = (percent(v) for v in (one.precision, one.recall, one.negative_predictive_value))
             label = {True: "yes", False: "no"}.get(one.label, str(one.label))  # type: ignore[call-overload]
             table.add_row(field if not place else "", label, str(one.reference), str(one.judged), both, *shares)
+    return table
+
+
+def _help_table(found: HelpAgainst, report: AgreementReport) -> FittedTable:
+    columns = [
+        Column("Family", words=True),
+        Column("Answers", rank=1),
+        Column("Help", rank=2),
+        Column("Called help", rank=3),
+        Column("Precision"),
+        Column("Recall"),
+        Column("Kappa"),
+    ]
+    title = f"{report.judge} on help, by the labels of {found.first} and the family that answered"
+    table = FittedTable(title, columns)
+    for one in found.errors:
+        kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
+        counts = (f"{n:,}" for n in (one.n, one.helps, one.called))
+        table.add_row(one.family, *counts, percent(one.precision), percent(one.recall), kappa)
+    if found.first == report.study:
+        short = short_of_goal(found.errors)
+        goal = f"The goal is {100 * GOAL:.0f} % of precision and recall in every family"
+        table.notes.append(f"{goal}; below it: {', '.join(short)}." if short else f"{goal}; it is met.")
     return table
 
 
@@ -231,6 +276,11 @@ def report_plain(report: AgreementReport) -> dict[str, Any]:
             }
             for pair in report.pairs
             for field, found in pair.fields.items()
+        ],
+        "help_by_family": [
+            {"first": found.first, "second": report.judge, **msgspec.structs.asdict(one)}
+            for found in report.help
+            for one in found.errors
         ],
         "krippendorff_alpha": {
             field: {"alpha": number(alpha), "n": n, "reason": reason}

@@ -16,8 +16,7 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.sample import ALL_CASES
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.wording import counted
-from eval.agreement.help_error import help_error
-from eval.agreement.known import board_of
+from eval.agreement.known import board_of, known_help_error
 from eval.boards.rows import Ranked, board_row, in_order, verdicts_path
 from eval.repository.bundle import RESPONSES, RUN, VERDICTS, Bundle
 from eval.repository.folder import SUBMISSIONS, decode, is_place, read_review
@@ -247,7 +246,7 @@ def _board(entries: Sequence[Entry]) -> Board:
         n_cases=len(cases),
         ranked_by=rows[0].ranked_by,
         judge_agreement=agreement,
-        help_error=help_error(first.dataset, *first.who),
+        help_error=known_help_error(*first.who),
         rows=[_row(by_slug[row.model], row) for row in rows],
     )
 

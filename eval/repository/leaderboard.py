@@ -133,7 +133,7 @@ class Board(Part, frozen=True, kw_only=True):
     judge_agreement: Annotated[list[JudgeAgreement], about("The judge against humans and others; empty if unknown.")]
     help_error: Annotated[
         list[HelpError],
-        about("How often the judge errs on help, by family of models; empty where the dataset cannot tell."),
+        about("How often the judge errs on help, by family of models; empty where it was not measured."),
     ] = field(default_factory=list)
     rows: Annotated[list[BoardRow], about("The models, best first.")]
 

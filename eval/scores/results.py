@@ -133,7 +133,10 @@ class CorrectedValue(Part, frozen=True, kw_only=True):
 
 
 class HelpError(Part, frozen=True, kw_only=True):
-    """How often a judge errs on help, on answers of a family of models that it had not seen."""
+    """How often a judge errs on help, on the study's answers of one family of models.
+
+    Of a trained judge it is that of weights which saw no answer of the family.
+    """
 
     family: Annotated[str, about("The family of the models that answered, or `all`.")]
     n: Annotated[int, about("Answers that both it and the study's judge scored.")]
@@ -141,6 +144,7 @@ class HelpError(Part, frozen=True, kw_only=True):
     called: Annotated[int, about("Answers that it calls help.")]
     precision: Annotated[float | None, about("Share of those that it calls help which help.")]
     recall: Annotated[float | None, about("Share of those that help which it calls help.")]
+    kappa: Annotated[float | None, about("Cohen's kappa of the response type.")] = None
 
 
 class JudgeAgreement(Part, frozen=True, kw_only=True):

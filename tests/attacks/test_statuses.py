@@ -10,7 +10,7 @@ import pytest
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.errors import DataError
-from eval.agreement.help_error import help_error
+from eval.agreement.known import known_help_error
 from eval.repository.bundle import BUNDLE, RUN
 from eval.repository.folder import read_review
 from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, VERIFIED, read_leaderboard
@@ -277,7 +277,7 @@ def test_the_studys_models_stand_by_the_held_out_weights(study_dataset: Path, tm
     (same,) = leaderboard(scores)
     assert row.metrics == same.metrics
     # And the board says how often its judge errs on help.
-    assert board.help_error == help_error(dataset, "embedded", board.rubric)
+    assert board.help_error == known_help_error("embedded", board.rubric) != []
     assert "% helps by the study's judge (precision)" in done(
         "board", "aggregate", "--results", results, "--dataset", study_dataset
     )

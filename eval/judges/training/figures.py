@@ -32,6 +32,7 @@ def all_scores(chances: dict[str, Floats], examples: Examples, reviews: Sequence
         scores[design] = {name: _field(examples, truth, guess) for name, truth, guess in _fields(examples, yes)}
         if design == FAMILY:
             types = type_probabilities(yes)
+            scores["help"] = on_help(examples, types.argmax(axis=1))
             scores["ranking"] = ranking(examples, yes)
             scores["calibration"] = {
                 RESPONSE_TYPE: reliability(types.max(axis=1), types.argmax(axis=1) == examples.response_type),
@@ -71,6 +72,27 @@ def ranking(examples: Examples, yes: Floats) -> dict[str, Any]:
             "n_models": len(models),
         }
     return found
+
+
+def on_help(examples: Examples, guess: Labels) -> list[dict[str, Any]]:
+    """Precision and recall of help by the family that answered, then over all; ``guess`` counts through CLASSES."""
+    rows = []
+    for name in (*map(str, np.unique(examples.family)), "all"):
+        at = (examples.family == name) | (name == "all")
+        truth, said = examples.response_type[at], guess[at]
+        helps, called, right = (int(some.sum()) for some in (truth == 0, said == 0, (truth == 0) & (said == 0)))
+        rows.append(
+            {
+                "family": name,
+                "n": int(at.sum()),
+                "helps": helps,
+                "called": called,
+                "precision": _round(right / called) if called else None,
+                "recall": _round(right / helps) if helps else None,
+                "kappa": _round(cohen_kappa(truth.tolist(), said.tolist()).kappa),
+            }
+        )
+    return rows
 
 
 def reliability(chance: Floats, holds: NDArray[np.bool_]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
+from eval.agreement.help_error import errors_by_family
+from eval.scores.results import HelpError
 from eval.stats.agreement import Agreement, agreement
 from space.store.store import Store
 from space.store.transcript import ENGAGES, FACET_BY_ID, HARM, NO, TYPE, YES, title_of
@@ -80,6 +82,11 @@ def parting(store: Store, a: Source, b: Source, field: str, model: str | None = 
         [cells[whose[no][1]] for no in pairs],
     )
     return Parting(labels, pairs, found, {name: (apart[name], n) for name, n in judged.items()})
+
+
+def on_help(store: Store, found: Parting) -> list[HelpError]:
+    """How often the second source errs on help by the first's labels, by family of models; ``found`` is of types."""
+    return errors_by_family((store.model_and_case(no)[0], *pair) for no, pair in found.pairs.items())
 
 
 def label_title(field: str, label: str) -> str:

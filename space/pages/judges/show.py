@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from space.data.data import SpaceData
 from space.frame.page import heading
-from space.pages.judges.parting import FIELDS, TITLES, Parting, Source, label_title, parting, sources_of
+from space.pages.judges.parting import FIELDS, TITLES, Parting, Source, label_title, on_help, parting, sources_of
+from space.pages.method.judge_error import help_table
 from space.pages.transcripts.markup import chip
 from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState
 from space.store.store import Store
@@ -91,6 +92,7 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         field=field,
         table=_table(found, field, state, to),
         models=_models(store, found, model, to),
+        help=_on_help(store, found, names[a.id], names[b.id]) if field == TYPE and model is None else None,
         model=None if model is None else TranscriptState.of(store).name(model),
         every=to(**{SAYS: None, OTHER_SAYS: None}) if first else None,
         cell=(label_title(field, str(first)), label_title(field, str(second))) if first else None,
@@ -139,6 +141,14 @@ def _models(store: Store, found: Parting, model: str | None, to: Any) -> list[tu
     ]
     every = [("All models", float("nan"), sum(n for _, n in found.models.values()), to(**{MODEL: None}))]
     return [*(every if model else []), *sorted(shares, key=lambda one: (-one[1], one[0]))]
+
+
+def _on_help(store: Store, found: Parting, a: str, b: str) -> Markup:
+    return help_table(
+        on_help(store, found),
+        f"{b} by the labels of {a} and the family of models that answered: precision is the share of what {b} calls "
+        f"help which {a} calls help too, recall the share of {a}'s help which {b} finds.",
+    )
 
 
 def _listed(

@@ -17,7 +17,6 @@ from space.figures.scatter import Point
 from space.figures.timeline import Moment, timeline
 from space.frame.page import heading
 from space.frame.versions import AT, citation, pin
-from space.pages.leaderboard.judge_error import judge_error
 from space.pages.leaderboard.markup import (
     above,
     board_notes,
@@ -30,6 +29,7 @@ from space.pages.leaderboard.markup import (
 )
 from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
+from space.pages.method.judge_error import judge_error
 from space.pages.transcripts.state import TranscriptState
 from space.prose import BIBTEX
 from space.ui.links import Text, Value, address, parse
@@ -84,7 +84,7 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
     )
     pinned = address("", (*links.fields, Text(AT)), {**state, AT: pin(data)})
     cited = citing(BIBTEX, citation(data, board), pinned)
-    notes = board_notes(board, list(frame.index)) + judge_error(board)
+    notes = board_notes(board, list(frame.index)) + judge_error(board.help_error)
     if found := changes(now.before, now.leaderboard, board):
         notes += changes_told(found, lambda key: model_page(board, key))
     return told + first, line + rows + notes + over_time(board, frame) + cited, dots

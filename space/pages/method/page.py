@@ -15,6 +15,7 @@ from eval.repository.leaderboard import Board
 from eval.scores.results import MetricInfo
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, heading, html, link_bar
+from space.pages.method.judge_error import judge_error
 from space.prose import BIBTEX
 from space.ui.templates import template
 
@@ -100,9 +101,11 @@ def build(shell: Shell) -> None:
 
 
 def agreement_table(boards: Sequence[Board]) -> Markup:
-    """Each board's judge against people and other judges; a sentence where nothing was measured."""
+    """Each board's judge against people and other judges, and its errors on help; a sentence where neither is known."""
     judges = {(board.judge, board.rubric): board for board in reversed(boards)}
-    return _fill("agreement_table", boards=[*reversed(judges.values())])
+    every = [*reversed(judges.values())]
+    errors = [judge_error(board.help_error, f"{board.judge} ({board.rubric})") for board in every]
+    return _fill("agreement_table", boards=every, errors=errors)
 
 
 def metrics_table(metrics: Sequence[MetricInfo]) -> Markup:

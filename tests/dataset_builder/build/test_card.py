@@ -42,6 +42,21 @@ def test_the_card_in_the_repository_is_the_one_that_is_built(card: str) -> None:
 
 
 @pytest.mark.study
+def test_the_judges_help_is_counted_by_family_and_reviewer(card: str, study_records: Records) -> None:
+    told = {family: cells for family, *cells in table_after(card, "How the judge's *helps*")}
+    verdicts = {(row.model, row.case_id): row for rows in study_records.responses.values() for row in rows}
+    mine = [
+        (review.response_type == "helps", verdicts[review.model, review.case_id].response_type == "helps")
+        for review in study_records.verdict_reviews
+        if review.reviewer == "reviewer_2" and review.model.startswith("gpt-")
+    ]
+    both, called, helps = mine.count((True, True)), mine.count((False, True)), mine.count((True, False))
+    assert told["gpt"][2:] == [f"{both} of {both + called}", f"{both} of {both + helps}"]
+    assert list(told)[-1] == "all"
+    assert sum(int(told[name][0].split()[0]) for name in told if name != "all") == int(told["all"][0].split()[0])
+
+
+@pytest.mark.study
 @pytest.mark.parametrize(
     ("heading", "column", "labels", "where"),
     [

@@ -74,7 +74,15 @@ def test_a_model_judge_is_measured_and_every_score_shows_it(dataset, tmp_path):
     by_pair = {(row["first"], row["field"]): row for row in found["pairs"]}
     assert by_pair["judge-1", "response_type"]["n"] == 98
     assert by_pair["reviewer_1", "response_type"]["n"] == 78
+    # Beside it the errors on help by the family that answered: all of alpha's answers are called help, none of beta's.
+    alpha, beta, every = (row for row in found["help_by_family"] if row["first"] == "judge-1")
+    assert [one["family"] for one in (alpha, beta, every)] == ["alpha", "beta", "all"]
+    assert (every["second"], alpha["called"], alpha["recall"]) == ("model:strict-1", alpha["n"], 1)
+    assert alpha["precision"] == alpha["helps"] / alpha["n"]
+    assert (beta["called"], beta["recall"], beta["precision"]) == (0, 0, None)
+    assert every["n"] == alpha["n"] + beta["n"] == 98
     record = stored_record("model:strict-1", found["rubric"])
+    assert [one.called for one in record.help_error] == [alpha["called"], 0, every["called"]]
     assert record.dataset == "dataset"
     assert {row.against for row in record.agreement} == {"judge-1", "reviewer_1", "reviewer_2"}
     kept = {(row.against, row.field): row.kappa for row in record.agreement}

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
+from eval.agreement.help_error import GOAL
 from eval.judges.embedded import features
 from eval.judges.embedded import judge as embedded
 from eval.judges.embedded.judge import (
@@ -252,6 +253,10 @@ def test_the_card_states_the_manifests_figures() -> None:
             cells = [row["all"]["kappa"], row["all"]["accuracy"], row["defeated"]["kappa"], row["worst_kappa"]]
             told = " | ".join(f"{value:.3f}" for value in cells)
             assert f"{told} ({row['worst_family']})" in card, (design, field, told)
+    for row in held["help"]:
+        told = f"| {row['family']} | {row['n']:,} | {row['helps']:,} | {row['called']:,} | "
+        told += f"{100 * row['precision']:.1f} | {100 * row['recall']:.1f} | {row['kappa']:.3f} |"
+        assert told in card, told
     for name, row in held["ranking"].items():
         told = f"{row['spearman']:.3f} | {row['mean_absolute_error']:.1f} | {row['worst_error']:+.1f}"
         assert f"{told} ({row['worst_model']})" in card, (name, told)
@@ -268,3 +273,27 @@ def test_the_card_states_the_manifests_figures() -> None:
     for family, row in [*trials["families"].items(), ("all", trials)]:
         told = " | ".join(f"{100 * row[name]:.1f}" for name in (*names, "help_hidden"))
         assert f"| {family} | {told} |" in card, family
+
+
+def test_the_guides_to_scores_and_judging_state_them_too() -> None:
+    held, goal = manifest()["heldout"], 100 * GOAL
+    new, cells = held["family"]["response_type"], held["family_and_cells"]["response_type"]
+    guide = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
+    assert (
+        f"kappa {new['all']['kappa']:.2f} on model families that it had not seen, "
+        f"{cells['all']['kappa']:.2f} on new cases as well; "
+        f"worst family {new['worst_kappa']:.2f} and {cells['worst_kappa']:.2f}"
+    ) in guide
+    kept = next(row for row in held["cascade"] if row["threshold"] == 0.85)
+    assert (
+        f"{kept['agreement']:.3f} of equal labels on the {100 * kept['kept']:.0f} % that stay offline, on average; "
+        f"{kept['agreement_lowest']:.3f} for the worst family"
+    ) in guide
+    low = {name: min(held["help"], key=lambda row: row[name]) for name in ("precision", "recall")}
+    told = "; ".join(f"worst {name} {100 * row[name]:.0f} % ({row['family']})" for name, row in low.items())
+    whole = held["help"][-1]
+    told = f"help: precision {100 * whole['precision']:.0f} %, recall {100 * whole['recall']:.0f} %; {told}"
+    for name in ("scores.md", "judging.md"):
+        text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert told in text, name
+        assert f"{goal:.0f} % of both in every family" in text, name
