@@ -36,13 +36,13 @@ def judge_table(
     answers, or one of chats, whose last answer is judged; what is known of the case (``rule``, ``ground``, ``facts``,
     ``family``, ``authority``) is read too. Usual names are found; ``columns`` names others, such as
     ``{"response": "text"}``. Added are ``response_type``, ``engages_with_defeat``, ``independent_harm``, five
-    probabilities (``p_helps``, …; from the embedded judge alone), ``confidence``, ``reasoning``, ``unscored_reason``,
+    probabilities (``p_helps``, …; from judges that ask nobody), ``confidence``, ``reasoning``, ``unscored_reason``,
     ``judge``, ``rubric`` and ``cost`` (US dollars), with ``prefix`` before their names.
 
-    ``judge`` is ``embedded``, ``model:ID`` or ``cascade:ID``. The others are for a judge that asks a model, as in
-    ``evaluate``. What may cost money needs ``budget`` or ``yes``; a judge that stops early leaves the rest
-    ``not_judged``, with a warning. Raises InputError for columns that are missing or there already, and where money is
-    not allowed; RemoteError where no request can succeed.
+    ``judge`` is ``embedded``, ``encoder`` (with the extra of that name), ``model:ID`` or ``cascade:ID``. The others are
+    for a judge that asks a model, as in ``evaluate``. What may cost money needs ``budget`` or ``yes``; a judge that
+    stops early leaves the rest ``not_judged``, with a warning. Raises InputError for columns that are missing or there
+    already, and where money is not allowed; RemoteError where no request can succeed.
     """
     import pyarrow as pa
 

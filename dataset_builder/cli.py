@@ -24,7 +24,10 @@ class Target(NamedTuple):
 
 
 class LazyGroup(Examples, click.Group):
-    """A group whose ``targets`` are imported when they are invoked, not when they are listed."""
+    """A group whose ``targets`` are imported when they are invoked, not when they are listed.
+
+    A name of two words (``judge publish``) is a command beside ``judge``, which takes arguments of its own.
+    """
 
     def __init__(
         self, *args: Any, targets: dict[str, Target] | None = None, examples: Sequence[str] = (), **kwargs: Any
@@ -35,6 +38,13 @@ class LazyGroup(Examples, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all sub-commands, in the order in which they were given."""
         return [*self.targets, *super().list_commands(ctx)]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take the first two words for a command where it is called by both."""
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.targets else args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one sub-command; None where there is none of that name."""

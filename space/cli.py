@@ -46,6 +46,9 @@ def space() -> None:
         "dataset": Target("dataset_builder.cli:dataset", "Build, check and publish the dataset."),
         "eval": Target("eval.cli:eval_group", "Collect answers, judge them, and compute scores."),
         "judge": Target("eval.commands.tables.judge:judge", "Label the answers in any file of requests and answers."),
+        "judge publish": Target(
+            "eval.commands.tables.publish:publish", "Publish a trained judge to the Hub as a model."
+        ),
         "board": Target("eval.cli:board", "Keep a leaderboard: check submissions, rebuild it, evaluate requests."),
         "space": Target("space.cli:space", "Serve and deploy the leaderboard."),
         "demo": Target("space.hosting.demo:demo", "Show the whole thing on this machine, with no key and no network."),

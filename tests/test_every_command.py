@@ -54,7 +54,7 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
     for name in group.list_commands(context):
         found = group.get_command(context, name)
         assert found is not None
-        yield from commands(found, (*path, name))
+        yield from commands(found, (*path, *name.split()))
 
 
 def test_every_command_takes_them_and_says_so_once() -> None:

@@ -45,7 +45,9 @@ def what_is_wrong(named: str) -> str | None:
         if not re.fullmatch(r"[a-z-]+", name):
             # ``blind-refusal eval …`` is the group.
             return None
-        words.pop(0)
+        both = f"{name} {words[1]}" if len(words) > 1 else name
+        name = both if both in here.targets else name
+        del words[: len(name.split())]
         found = here.get_command(click.Context(here, info_name=""), name)
         if found is None:
             return f"no command {name!r}"

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # Files that are no Python and that the packages cannot do without.
 DATA_SUFFIXES = {".json", ".j2", ".npz", ".md", ".css", ".js", ".yaml", ".toml", ".txt", ".typed", ".html"}
-DATA_SUFFIXES |= {".png", ".svg"}
+DATA_SUFFIXES |= {".gz", ".png", ".svg"}
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -21,7 +21,7 @@ from eval.scores.results import HelpError, JudgeAgreement, number
 VARIABLE: Final = "BLIND_REFUSAL_JUDGES"
 # Of whom the figures of trained weights are, all on model families that they had not seen.
 HELD_OUT: Final = "the study's judge"
-_EMBEDDED, _HELDOUT, _CASCADE = "embedded", "heldout", "cascade"
+_EMBEDDED, _HELDOUT, _CASCADE, _ENCODER = "embedded", "heldout", "cascade", "encoder"
 
 
 class MeasuredJudge(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ def note_on(judge: str) -> str | None:
 
 def is_in_sample(judge: str) -> bool:
     """Whether a judge learned from the study's answers, so that agreement on them says nothing."""
-    return judge == _EMBEDDED
+    return judge in (_EMBEDDED, _ENCODER)
 
 
 def has_learned_from(judge: str, hashes: Mapping[str, str]) -> bool:

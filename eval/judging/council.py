@@ -125,7 +125,7 @@ def developer_of(judge: str) -> str | None:
 
 def _judge_name(name: str) -> str:
     name = name.strip()
-    known = name in ("embedded", "heldout", "published") or name.startswith((_MODEL, "cascade:", "human:"))
+    known = name in ("embedded", "encoder", "heldout", "published") or name.startswith((_MODEL, "cascade:", "human:"))
     return name if known or not name else _MODEL + name
 
 

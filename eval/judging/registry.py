@@ -15,15 +15,27 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """Where a judge's ``make`` is, what follows its name, and what it is."""
+    """Where a judge's ``make`` is, what follows its name, what it is, and whether what follows may be left out."""
 
     module: str
     argument: str | None
     help: str
+    optional: bool = False
+
+    def typed(self, name: str) -> str:
+        """How it is typed: ``model:ID``, or ``encoder[:NAME]``."""
+        after = f":{self.argument}" if self.argument else ""
+        return name + (f"[{after}]" if self.optional else after)
 
 
 JUDGES: Final = {
     "embedded": Entry("eval.judges.embedded.judge", None, "trained, offline, free; the default"),
+    "encoder": Entry(
+        "eval.judges.encoder.judge",
+        "NAMESPACE/NAME@REVISION",
+        "embedded and a small language model, offline, free; needs the extra `encoder`",
+        optional=True,
+    ),
     "model": Entry("eval.judges.model.judge", "ID", "a model over an API, by our rubric"),
     "cascade": Entry("eval.judging.cascade", "ID", "embedded where it is sure, a model for the rest"),
     "council": Entry("eval.judging.council", "A+B+C", "the majority of judges that have judged the run; free"),
@@ -38,7 +50,7 @@ DEFAULT_JUDGE: Final = "embedded"
 
 def usage() -> str:
     """The names as they are typed: ``embedded, model:ID, …``."""
-    return ", ".join(name + (f":{entry.argument}" if entry.argument else "") for name, entry in JUDGES.items())
+    return ", ".join(entry.typed(name) for name, entry in JUDGES.items())
 
 
 def check_judge(spec: str) -> tuple[str, str]:
@@ -48,8 +60,9 @@ def check_judge(spec: str) -> tuple[str, str]:
     """
     name, colon, argument = spec.partition(":")
     entry = JUDGES.get(name)
-    if entry is None or bool(entry.argument) != bool(argument) or (colon and not argument):
-        known = "; ".join(f"{n}{f':{e.argument}' if e.argument else ''} ({e.help})" for n, e in JUDGES.items())
+    lacks_one = entry is not None and entry.argument and not argument and not entry.optional
+    if entry is None or lacks_one or (argument and not entry.argument) or (colon and not argument):
+        known = "; ".join(f"{entry.typed(name)} ({entry.help})" for name, entry in JUDGES.items())
         raise InputError(f"--judge {spec!r}: expected one of {known}.")
     return name, argument
 
@@ -104,6 +117,11 @@ def _current(kind: str) -> tuple[str, ...] | None:
             return (offline_judge().rubric,)
         except InputError:
             return None
+    if kind == ENCODER:
+        from eval.judges.encoder.artefact import shipped_rubric
+
+        rubric = shipped_rubric()
+        return None if rubric is None else (rubric,)
     if kind == HELDOUT:
         from eval.judges.embedded.held_out import shipped
 
@@ -122,6 +140,7 @@ def _current(kind: str) -> tuple[str, ...] | None:
 
 EMBEDDED: Final = "embedded"
 HELDOUT: Final = "heldout"
+ENCODER: Final = "encoder"
 
 
 def offline_judge() -> Judge:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
 
 # Judges that read an exchange and nothing else. Those left out know only the answers of a dataset or a run.
-JUDGES: Final = ("embedded", "model", "cascade")
+JUDGES: Final = ("embedded", "encoder", "model", "cascade")
 # What is added, in this order. Probabilities are null where the judge gives none; ``confidence`` is that of the label.
 ADDED: Final = pa.schema(
     [

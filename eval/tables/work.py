@@ -90,7 +90,10 @@ class TableWork:
             columns = columns_of(first.table.schema, settings)
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
-        return cls(source, target, settings, table_judge(settings), columns, count_rows(source), conditions)
+        judge = table_judge(settings)
+        # A judge that takes its time keeps what it has done more often.
+        rows = getattr(judge, "part_rows", SHARD_ROWS)
+        return cls(source, target, settings, judge, columns, count_rows(source), conditions, rows)
 
     @property
     def parts(self) -> Path:

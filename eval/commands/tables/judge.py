@@ -32,8 +32,9 @@ _SHOWN = 20
 @click.argument("inputs", nargs=-1, required=True, metavar="IN…")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE|DIR", help="Where to; beside IN if not given.")
 @click.option(
-    "--judge", default=DEFAULT_JUDGE, show_default=True, metavar="JUDGE", help="embedded, model:ID or cascade:ID."
-)
+    "--judge", default=DEFAULT_JUDGE, show_default=True, metavar="JUDGE",
+    help="embedded, encoder[:NAMESPACE/NAME@REVISION], model:ID or cascade:ID.",
+)  # fmt: skip
 @click.option(
     "--column", "pairs", multiple=True, metavar="ROLE=NAME",
     help="Which column is the request, response, messages, rule, ground, facts, family or authority.",

@@ -74,7 +74,7 @@ def test_an_empty_table_has_the_columns_and_no_rows() -> None:
 
 
 def test_a_judge_of_a_run_says_that_it_judges_no_table() -> None:
-    with pytest.raises(InputError, match=r"judges the answers of a dataset or a run.*embedded, model, cascade"):
+    with pytest.raises(InputError, match=r"judges the answers of a dataset or a run.*embedded, encoder, model"):
         judge_table(TABLE, "published")
 
 

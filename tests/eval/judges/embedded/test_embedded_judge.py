@@ -145,7 +145,7 @@ def test_the_first_phrase_weighs_most(judge: EmbeddedJudge) -> None:
     for number, (words, block) in enumerate(zip(parts, features.answer_blocks(parts, 1), strict=True)):
         for size in range(2, features.GRAMS[number] + 1):
             for slot, first in zip(*features.gram_slots(words, size, number), strict=True):
-                push = -judge._weights.answer[slot, 0] / len(block.slots) ** 0.5
+                push = -judge.weights.answer[slot, 0] / len(block.slots) ** 0.5
                 best = max(best, (words.spell(int(first), size), float(push)), key=lambda pair: pair[1])
     (found,) = judge.verdicts([Exchange(CASE, text)])
     assert f"phrases: “{best[0]}”" in str(found.reasoning)
