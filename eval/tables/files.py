@@ -29,6 +29,8 @@ _MAGIC: Final = b"PAR1"
 # By these the separator of a sheet is told, and of these columns not a blank is trimmed.
 _NAMES: Final = frozenset(name for names in NAMES.values() for name in names)
 _SHEETS: Final = (CSV, ".tsv", ".tab")
+# What a cell raises that Python has no value for: bytes that are no UTF-8, days and times out of range.
+_NO_VALUE: Final = (ValueError, OverflowError, pa.ArrowException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,14 @@ def find_files(names: Sequence[str]) -> list[Path]:
 def kind_of(path: Path) -> str:
     """How a file's rows are kept: PARQUET, JSONL or CSV; a log of Inspect and a JSON list count as JSONL.
 
-    Raises InputError for a pointer of Git LFS.
+    Raises InputError for a pointer of Git LFS, and for what cannot be opened.
     """
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     refuse_pointer(path)
-    with path.open("rb") as file:
-        start = file.read(512)
     if start.startswith(_MAGIC):
         return PARQUET
     if path.suffix.lower() in _SHEETS:
@@ -177,6 +182,41 @@ def _cell(value: Any) -> str | None:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     # Half of a surrogate pair is no UTF-8.
     return text.encode("utf-8", "replace").decode()
+
+
+def values_of(table: pa.Table) -> list[dict[str, Any] | None]:
+    """The rows of a table as values; None where a cell cannot be read, such as bytes that are no UTF-8."""
+    try:
+        return list(table.to_pylist())
+    except _NO_VALUE:
+        return [_values(table.slice(at, 1)) for at in range(table.num_rows)]
+
+
+def readable(table: pa.Table) -> pa.Table:
+    """The same table where all of it can be read; else columns with a cell that cannot are texts, as far as it goes."""
+    for at, name in enumerate(table.column_names):
+        try:
+            table.column(at).to_pylist()
+        except _NO_VALUE:
+            table = table.set_column(at, name, pa.array(map(_told, table.column(at)), pa.string()))
+    return table
+
+
+def _values(row: pa.Table) -> dict[str, Any] | None:
+    try:
+        (found,) = row.to_pylist()
+    except _NO_VALUE:
+        return None
+    return dict(found)
+
+
+def _told(cell: pa.Scalar) -> str | None:
+    try:
+        value = cell.as_py()
+        return value if value is None or isinstance(value, str) else str(value)
+    except _NO_VALUE:
+        is_text = isinstance(cell, pa.StringScalar | pa.LargeStringScalar | pa.StringViewScalar)
+        return cell.as_buffer().to_pybytes().decode("utf-8", "replace") if is_text else None
 
 
 def _inspect_rows(path: Path) -> Iterator[tuple[dict[str, Any], str | None]]:

@@ -20,7 +20,8 @@ from eval.judging.registry import DEFAULT_JUDGE, check_judge, resolve_judge
 from eval.judging.run import judging_session, spent_on
 from eval.runs.verdict import LABELS, NOT_JUDGED, Verdict
 from eval.tables.columns import Columns
-from eval.tables.rows import Row, read_row
+from eval.tables.files import values_of
+from eval.tables.rows import UNREADABLE, Row, read_row
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset
@@ -134,7 +135,7 @@ def columns_of(schema: pa.Schema, settings: TableSettings) -> Columns:
 def read_rows(table: pa.Table, columns: Columns) -> list[Row]:
     """What a judge is shown of each row."""
     used = table.select(list(columns.used().values()))
-    return [read_row(values, columns) for values in used.to_pylist()]
+    return [Row(None, UNREADABLE) if values is None else read_row(values, columns) for values in values_of(used)]
 
 
 def judge_offline(judge: OfflineJudge, tasks: Sequence[JudgeTask], *, explain: bool) -> list[Judged]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.storage.sheets import cell
-from eval.tables.files import CSV, JSONL, PARQUET, Shard
+from eval.tables.files import CSV, JSONL, PARQUET, Shard, readable
 from eval.tables.judge import ADDED
 
 FORMATS: Final = (PARQUET, JSONL, CSV)
@@ -51,7 +51,7 @@ def _parquet(path: Path, parts: Iterable[Part], names: list[str], prefix: str) -
 
 
 def _rows(shard: Shard, labels: pa.Table, prefix: str) -> Iterator[dict[str, Any]]:
-    objects = shard.table.to_pylist() if shard.objects is None else shard.objects
+    objects = readable(shard.table).to_pylist() if shard.objects is None else shard.objects
     for row, given in zip(objects, labels.to_pylist(), strict=True):
         yield {**row, **{prefix + name: value for name, value in given.items()}}
 
@@ -72,7 +72,7 @@ def _csv(path: Path, parts: Iterable[Part], names: list[str], prefix: str) -> No
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([cell(name) for name in [*names, *(prefix + name for name in ADDED.names)]])
         for shard, labels in parts:
-            for row in _whole(shard, labels, names, prefix).to_pylist():
+            for row in readable(_whole(shard, labels, names, prefix)).to_pylist():
                 writer.writerow([_text(value) for value in row.values()])
 
 

@@ -34,6 +34,7 @@ MOST_CHARS: Final = 2_000_000
 # Cases that a judge keeps at once: rows of one request stand near each other, or there are few requests.
 _SLOTS: Final = 4096
 _FAMILIES: Final = frozenset(ids(FAMILIES))
+_UNSEEN: Final = ("image", "audio", "video", "file", "document")
 _USERS: Final = frozenset({"user", "human", "prompter"})
 _MODELS: Final = frozenset({"assistant", "model", "gpt", "bot", "ai", "chatbot"})
 _BLANK: Final = {
@@ -93,6 +94,8 @@ def _response(message: Mapping[str, Any]) -> str:
         raise UnjudgedError(TOO_LONG)
     if isinstance(content, list) and not all(isinstance(part, str | Mapping) for part in content):
         raise UnjudgedError(NOT_TEXT)
+    if isinstance(content, list) and any(isinstance(part, Mapping) and _is_unseen(part) for part in content):
+        raise UnjudgedError(NOT_TEXT)
     choice = {"message": {"role": "assistant", **message}, "finish_reason": "stop"}
     try:
         found = read_kept(content if isinstance(content, Mapping) else {"choices": [choice]})
@@ -104,6 +107,12 @@ def _response(message: Mapping[str, Any]) -> str:
     if not found.text.strip():
         raise UnjudgedError(EMPTY)
     return found.text
+
+
+def _is_unseen(part: Mapping[str, Any]) -> bool:
+    """Whether a part of a message is a picture, a sound or a file, by the names that servers give them."""
+    kind = part.get("type")
+    return isinstance(kind, str) and any(word in kind for word in _UNSEEN)
 
 
 def text_of(value: Any) -> str:

@@ -21,6 +21,7 @@ from dataset_builder import __version__
 from dataset_builder.errors import InputError
 from dataset_builder.storage.files import held, new_file, now, write_file
 from dataset_builder.storage.record_file import RecordFile
+from dataset_builder.wording import counted
 from dataset_builder.work.session import USUAL, Conditions, Session
 from dataset_builder.work.stopping import Spent, Stop
 from eval.judges.interface import Judge, JudgeTask, OfflineJudge, PaidJudge
@@ -33,6 +34,7 @@ from eval.tables.output import FORMATS, write_rows
 from eval.tables.rows import UNREADABLE, Row, read_row
 
 _JOB, _VERDICTS = "job.json", "verdicts.jsonl"
+_SHOWN_ROWS = 10
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     labels: dict[str, int]
     unscored: dict[str, int]
+    # The first rows without labels by reason, counted from 1.
+    unscored_rows: dict[str, list[int]]
     cost: float | None
     finished_at: str
 
@@ -242,17 +246,30 @@ class TableWork:
         """Write the target from the file and the labels of its parts, then the record of what was done."""
         labels, unscored = Counter[str](), Counter[str]()
         names: dict[str, None] = {}
+        where: dict[str, list[int]] = {}
         rows, cost = 0, 0.0
         for shard in self._shards():
             names |= dict.fromkeys(shard.table.column_names)
             given = pq.read_table(self._part(shard), columns=["response_type", "unscored_reason", "cost"])
             rows += given.num_rows
             labels.update(filter(None, given["response_type"].to_pylist()))
-            unscored.update(filter(None, given["unscored_reason"].to_pylist()))
+            reasons = given["unscored_reason"].to_pylist()
+            unscored.update(filter(None, reasons))
+            for at, reason in enumerate(reasons):
+                if reason is not None and len(where.setdefault(reason, [])) < _SHOWN_ROWS:
+                    where[reason].append(shard.first + at)
             cost += sum(filter(None, given["cost"].to_pylist()))
         parts = ((shard, pq.read_table(self._part(shard))) for shard in self._shards())
         # The record first: a target without one is never taken for this job's.
-        done = Done(job=self.job, rows=rows, labels=labels, unscored=unscored, cost=cost, finished_at=now())
+        done = Done(
+            job=self.job,
+            rows=rows,
+            labels=labels,
+            unscored=unscored,
+            unscored_rows=where,
+            cost=cost,
+            finished_at=now(),
+        )
         with new_file(self.target) as unfinished:
             write_rows(unfinished, self.format, parts, list(names), self.settings.prefix)
             write_file(self.record, msgspec.json.format(msgspec.json.encode(done), indent=2))
@@ -287,9 +304,42 @@ def target_of(source: Path, out: Path | None, several: bool) -> Path:
     return out / f"{source.stem}.judged{kind}"
 
 
-def targets_of(sources: Sequence[Path], out: Path | None) -> list[tuple[Path, Path]]:
+def open_works(
+    sources: Sequence[Path], out: Path | None, settings: TableSettings
+) -> tuple[list[TableWork], list[InputError]]:
+    """The work of each file that can be judged, and what is wrong with the others.
+
+    Raises InputError where the judge or ``out`` cannot be meant, or nothing can be judged.
+    """
+    table_judge(settings)
+    readable, works, wrong = list[Path](), list[TableWork](), list[InputError]()
+    for source in sources:
+        try:
+            kind_of(source)
+            readable.append(source)
+        except InputError as error:
+            wrong.append(error)
+    for source, target in targets_of(readable, out, several=len(sources) > 1):
+        try:
+            works.append(TableWork.open(source, target, settings))
+        except InputError as error:
+            wrong.append(error)
+    if not works:
+        raise unjudged(wrong, len(sources))
+    return works, wrong
+
+
+def unjudged(wrong: Sequence[InputError], of: int) -> InputError:
+    """What is wrong with some of so many files, as one error."""
+    if len(wrong) == of == 1:
+        return wrong[0]
+    told = "".join(f"\n- {error}" for error in wrong)
+    return InputError(f"{len(wrong)} of {counted(of, 'file')} could not be judged:{told}")
+
+
+def targets_of(sources: Sequence[Path], out: Path | None, *, several: bool) -> list[tuple[Path, Path]]:
     """Each file with where its labels go (``target_of``). Raises InputError where two would go to one place."""
-    pairs = [(source, target_of(source, out, len(sources) > 1)) for source in sources]
+    pairs = [(source, target_of(source, out, several)) for source in sources]
     twice = [target for target, count in Counter(target for _, target in pairs).items() if count > 1]
     if twice:
         raise InputError(f"two files would be written to {twice[0]}. Judge them apart, each with an --out of its own.")

@@ -59,19 +59,23 @@ def judge(
     of the rule is read too. The rows come back with response_type, engages_with_defeat, independent_harm,
     probabilities and reasons behind their own columns. Stopped or killed, the same command goes on from there.
     """
+    from dataset_builder.errors import InputError
+    from dataset_builder.hub.naming import SCHEME
     from dataset_builder.output import report
     from dataset_builder.work.session import stoppable
     from dataset_builder.work.stopping import StoppedEarlyError
     from eval.tables.columns import read_choice
     from eval.tables.files import find_files
     from eval.tables.judge import TableSettings
-    from eval.tables.work import TableWork, targets_of
+    from eval.tables.work import open_works, unjudged
 
     settings = TableSettings(
         judge=judge, columns=read_choice(pairs), prefix=prefix, explain=explain, choice=choice, max_tokens=max_tokens
     )
+    if out is None and (remote := next((name for name in inputs if name.startswith(SCHEME)), None)):
+        raise InputError(f"{remote}: give --out DIR, as labels cannot go beside files of the Hub.")
     files = find_files(inputs)
-    works = [TableWork.open(source, target, settings) for source, target in targets_of(files, out)]
+    works, wrong = open_works(files, out, settings)
     sessions = [None if work.done() else work.session() for work in works]
     click.echo(f"Judge: {works[0].judge.name}, rubric {works[0].judge.rubric}")
     for told in dict.fromkeys(work.columns.told() for work in works):
@@ -82,15 +86,23 @@ def judge(
             click.echo(f"{work.target}: judged already.")
         else:
             session.confirm()
-            with stoppable("Every part" if session.estimate is None else "Every verdict"):
-                stopped = work.run(session)
-            _tell_damage(work)
+            try:
+                with stoppable("Every part" if session.estimate is None else "Every verdict"):
+                    stopped = work.run(session)
+            except InputError as error:
+                # A part of the file that cannot be read; the other files can.
+                wrong.append(error)
+                continue
+            finally:
+                _tell_damage(work)
             if stopped is not None:
                 raise StoppedEarlyError(stopped)
         if done := work.done():
             written.append({"file": work.target, "rows": done.rows, **done.labels, "unscored": done.unscored})
             _tell(work, done)
     report(judge=works[0].judge.name, rubric=works[0].judge.rubric, written=written)
+    if wrong:
+        raise unjudged(wrong, len(files))
 
 
 def _tell(work: TableWork, done: Done) -> None:
@@ -101,13 +113,19 @@ def _tell(work: TableWork, done: Done) -> None:
     shares = ", ".join(f"{label} {n:,} ({n / scored:.0%})" for label, n in sorted(done.labels.items()))
     click.echo(f"{work.target}: {counted(done.rows, 'row')}; {shares or 'none could be judged'}")
     if done.unscored:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(done.unscored.items(), key=lambda one: -one[1]))
-        click.echo(f"Unscored: {reasons}")
+        order = sorted(done.unscored.items(), key=lambda one: -one[1])
+        click.echo(f"Unscored: {'; '.join(_placed(reason, n, done.unscored_rows[reason]) for reason, n in order)}")
         for reason in done.unscored:
             if reason in REASONS:
                 click.echo(f"  {reason}: {REASONS[reason]}")
     if done.cost:
         click.echo(f"Cost: ${done.cost:.4f}")
+
+
+def _placed(reason: str, n: int, rows: list[int]) -> str:
+    """A reason with the rows that have it."""
+    more = ", …" if n > len(rows) else ""
+    return f"{reason} {n:,} (row{'s' if n > 1 else ''} {', '.join(f'{row:,}' for row in rows)}{more})"
 
 
 def _tell_damage(work: TableWork) -> None:

@@ -144,7 +144,7 @@ def test_names_that_lead_nowhere_are_told_with_a_way_on(tmp_path: Path) -> None:
         (empty, "holds no file of rows"),
         ("hf://datasets/acme", "names no dataset"),
     ):
-        assert told in str(judge(argument).exception)
+        assert told in str(judge(argument, "--out", tmp_path / "out").exception)
     one = write_lines(tmp_path / "a.jsonl", rows_of(1))
     (tmp_path / "sub").mkdir()
     two = write_lines(tmp_path / "sub" / "a.jsonl", rows_of(1))
