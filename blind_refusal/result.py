@@ -263,6 +263,7 @@ class Result:
     def notes(self) -> Sequence[str]:
         """What to know beside the rates: where the run departs from the study's protocol, and what the judge is."""
         from eval.agreement.known import caveat
+        from eval.judging.developers import own_developer_note
         from eval.runs.tally import oddities_of
 
         told = [f"Departs from the study's protocol: {one}." for one in self.run.record.departures]
@@ -271,6 +272,8 @@ class Result:
             told.append(stable.line())
         if self.run.verdicts() and (more := caveat(self.judge)):
             told.append(more)
+        if self.run.verdicts() and (note := own_developer_note(self.judge, self.model)):
+            told.append(f"{self.model}: {note}.")
         return told
 
     def __repr__(self) -> str:

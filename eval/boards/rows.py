@@ -9,7 +9,8 @@ import msgspec
 
 from dataset_builder import __version__
 from dataset_builder.wording import counted
-from eval.agreement.known import board_of, is_in_sample
+from eval.agreement.known import board_of, is_in_sample, known_help_error
+from eval.judging.developers import own_developer_note
 from eval.repository.bundle import RESPONSES, VERDICTS, BundleModel
 from eval.repository.folder import REVIEWS, SUBMISSIONS
 from eval.repository.identity import published_model, slug_of
@@ -100,6 +101,7 @@ def board_row(
         collected_at=collected_at,
         judge=judge[0],
         rubric=judge[1],
+        judge_note=own_developer_note(judge[0], model.id),
         status=status,
         evidence=list(evidence),
         status_reasons=list(dict.fromkeys(reasons)),
@@ -144,10 +146,10 @@ def ranked_among(rates: Rates, others: Iterable[float | None], metric: str = RAN
 
 
 def rank_remarks(row: BoardRow, ranked_by: str) -> list[str]:
-    """What unscored answers do to a row's rank, in words; nothing where they do nothing."""
+    """What unscored answers do to a row's rank, and whether its judge is of its own developer, in words."""
     value = row.metrics[ranked_by].estimate
     unscored = sum(sum(side.unscored.values()) for side in (row.defeated, row.control))
-    told = []
+    told = [row.judge_note] if row.judge_note else []
     if row.ranked_as is not None and value is not None and row.ranked_as != value:
         told.append(
             f"ranked at {100 * row.ranked_as:.1f} rather than {100 * value:.1f}, "
@@ -218,6 +220,7 @@ def _plain_board(number: int, who: tuple[str, str], files: Mapping[str, Results]
         n_cases=dataset.n_cases,
         ranked_by=RANKED_BY,
         judge_agreement=first.judge_agreement,
+        help_error=known_help_error(*who),
         rows=sorted(rows, key=lambda row: (row.rank is None, row.rank, row.model)),
     )
 

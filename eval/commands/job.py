@@ -14,6 +14,7 @@ from eval.commands.options import token_env
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dataset_builder.errors import InputError
     from dataset_builder.hub.client import Hub
     from dataset_builder.hub.jobs import JobPlan, StartedJob
 
@@ -108,6 +109,7 @@ def _planned(
 ) -> JobPlan:
     """What is to be started. Raises InputError for a command that cannot run there, and for a key that is missing."""
     import re
+    import shlex
 
     from dataset_builder import __version__
     from dataset_builder.errors import InputError
@@ -131,8 +133,9 @@ def _planned(
     words, files = _with_files(command)
     run = ("uv", "run", "--with", package or f"blind-refusal=={__version__}", "blind-refusal", *words)
     where = WORK if bucket else "/root"
-    steps = [f"mkdir -p {_FILES}", f"cd {where}"]
-    steps += [f'printf %s "${name}" > {place}' for name, (place, _) in files.items()]
+    folders = sorted({_FILES, *(place.rpartition("/")[0] for place, _ in files.values())})
+    steps = [f"mkdir -p {shlex.join(folders)}", f"cd {where}"]
+    steps += [f'printf %s "${name}" > {shlex.quote(place)}' for name, (place, _) in files.items()]
     return JobPlan(
         ("sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *run),
         flavor,
@@ -161,38 +164,87 @@ def _keys_needed(command: tuple[str, ...]) -> set[str]:
     return needed
 
 
-def _with_files(command: tuple[str, ...]) -> tuple[list[str], dict[str, tuple[str, str]]]:
-    """The command as the job sees it: each file by its place there, with its content, by the variable that holds it."""
-    from dataset_builder.errors import InputError
+class _Files:
+    """The files that go along: each with its place there and its content, by the variable that holds it."""
 
-    words = list(command[:2])
-    files: dict[str, tuple[str, str]] = {}
-    left = _MOST_BYTES
+    def __init__(self) -> None:
+        self.held: dict[str, tuple[str, str]] = {}
+        self._left = _MOST_BYTES
+
+    def add(self, path: Path, place: str | None = None) -> str:
+        """Take a file along; returns its place there. Raises InputError for one that is no text, or too large."""
+        from dataset_builder.errors import InputError
+
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise InputError(f"{path}: no text in UTF-8 that can be sent along.") from None
+        self._left -= len(text.encode())
+        if self._left < 0:
+            raise InputError(f"{path}: the files of the command are larger than {_MOST_BYTES:,} bytes together.")
+        number = len(self.held)
+        suffix = path.suffix if path.suffix[1:].isalnum() else ""
+        whole = f"{_FILES}/{f'{number}{suffix}' if place is None else place}"
+        self.held[f"BLIND_REFUSAL_FILE_{number}"] = whole, text
+        return whole
+
+
+def _with_files(command: tuple[str, ...]) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """The command as the job sees it, and the files that go along, as ``_Files`` holds them."""
+    from dataset_builder.models.in_process.named import PYTHON, model_named
+
+    words, files = list(command[:2]), _Files()
     for before, word in pairwise(command[1:]):
+        named = model_named(word) if before == "--model" else None
+        if named is not None and named.path is not None:
+            if named.path.is_dir():
+                raise _not_there(str(named.path))
+            if named.function is not None and named.path.is_file():
+                # By its own name, which is the model's.
+                words.append(f"{PYTHON}:{files.add(named.path, f'model/{named.path.name}')}:{named.function}")
+                continue
         name, at = (word[1:], "@") if word.startswith("@") else (word, "")
         path = Path(name)
         if before in _WRITTEN:
             words.append(word)
             continue
         if path.is_dir() and name:
-            raise InputError(
-                f"{name}: a folder of this machine, which the job does not have. Name a repository on the Hub "
-                "(NAMESPACE/NAME), or --bucket and a folder in it."
-            )
+            raise _not_there(name)
         if not path.is_file():
             words.append(word)
             continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise InputError(f"{name}: no text in UTF-8 that can be sent along.") from None
-        left -= len(text.encode())
-        if left < 0:
-            raise InputError(f"{name}: the files of the command are larger than {_MOST_BYTES:,} bytes together.")
-        place = f"{_FILES}/{len(files)}{path.suffix if path.suffix[1:].isalnum() else ''}"
-        files[f"BLIND_REFUSAL_FILE_{len(files)}"] = place, text
-        words.append(at + place)
-    return words, files
+        words.append(at + files.add(path))
+        if command[:2] == ("eval", "set") and path.suffix.lower() in (".yaml", ".yml"):
+            _add_named(path, files)
+    return words, files.held
+
+
+def _add_named(path: Path, files: _Files) -> None:
+    """What the file of a set names goes along, beside it as it is here. Raises InputError where it cannot."""
+    from dataset_builder.errors import InputError
+    from eval.sets.file import files_of, read_set
+
+    found = read_set(path)
+    if found.dataset is not None and Path(found.dataset).is_dir():
+        raise _not_there(found.dataset)
+    for name in files_of(found):
+        here = path.parent / name
+        if here.is_dir():
+            raise _not_there(name)
+        if not here.is_file():
+            continue
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{path}: names {name}, which is not beside it. Put it into {path.resolve().parent}.")
+        files.add(here, name)
+
+
+def _not_there(name: str) -> InputError:
+    from dataset_builder.errors import InputError
+
+    return InputError(
+        f"{name}: a folder of this machine, which the job does not have. Name a repository on the Hub "
+        "(NAMESPACE/NAME), or --bucket and a folder in it."
+    )
 
 
 def _lines(plan: JobPlan, command: tuple[str, ...], schedule: str | None) -> list[str]:

@@ -223,6 +223,7 @@ def _print_tables(
     from eval.agreement.ranking import ranking_lines
     from eval.agreement.report import corrected_table
     from eval.judges.model.rubric import RESPONSE_TYPE
+    from eval.judging.developers import own_developer_lines
     from eval.results.routes import routes_of, scores_by_route, served_by
     from eval.results.row import leaderboard
     from eval.results.summary import summary, summary_of
@@ -250,10 +251,12 @@ def _print_tables(
             n = counted(len(found.answers[0].cases), "case")
             out.print(leaderboard_table(ranked, f"{rows[0].model} beside the study's models on the same {n}"))
         heading = f"{rows[0].model} on {found.dataset.spec}, judged by {scores.judge} (rubric {scores.rubric})"
-        out.print(metrics_table(rows[0], heading, full=full))
+        table = metrics_table(rows[0], heading, full=full)
     else:
         out = console(full=full)
-        out.print(leaderboard_table(rows, f"{found.dataset.spec}, judged by {scores.judge}"))
+        table = leaderboard_table(rows, f"{found.dataset.spec}, judged by {scores.judge}")
+    table.notes += own_developer_lines(scores.judge, (row.model for row in rows))
+    out.print(table)
     what = "case" if len(found.epochs) > 1 else "answer"
     out.print(account((side for row in rows for side in (row.defeated, row.control)), what))
     for one in found.stable().values():

@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import JUDGES_PART
 from dataset_builder.errors import InputError
-from dataset_builder.models.providers import PROVIDERS
 from dataset_builder.storage.files import now
 from dataset_builder.wording import counted
 from eval.judges.interface import JudgeOptions, JudgeTask
+from eval.judging.developers import are_kin
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import LABELS, Verdict
 
@@ -25,9 +26,6 @@ JUDGE: Final = "council"
 BETWEEN: Final = "+"
 _MODEL: Final = "model:"
 _FEWEST, _MOST = 2, 5
-# Whoever serves a model is not who made it, but for those that serve their own.
-_OWN_MODELS: Final = frozenset({"openai", "anthropic"})
-_PROVIDERS: Final = frozenset(provider.id for provider in PROVIDERS) - _OWN_MODELS
 
 
 class Member(NamedTuple):
@@ -102,25 +100,19 @@ def make(argument: str, options: JudgeOptions) -> CouncilJudge:
         raise InputError(f"--judge {JUDGE}:{argument}: needs a run that these judges have judged.")
     run = RunFolder.open(options.run)
     members = [_member(run, name) for name in names]
-    developers = Counter(filter(None, map(developer_of, names)))
-    if twice := [name for name, count in developers.items() if count > 1]:
-        raise InputError(f"--judge {JUDGE}:{argument}: two judges of {twice[0]}. Take judges of different developers.")
-    own = developer_of(_MODEL + options.model)
-    related = [name for name in names if own and developer_of(name) == own]
+    kin = next((pair for pair in combinations(names, 2) if are_kin(*pair)), None)
+    if kin is not None:
+        raise InputError(
+            f"--judge {JUDGE}:{argument}: {' and '.join(kin)} are of one developer, as their names tell. Take judges "
+            "of different developers."
+        )
+    related = [name for name in names if are_kin(name, _MODEL + options.model)]
     if related and not options.own_developer:
         raise InputError(
             f"--judge {JUDGE}:{argument}: {related[0]} is of the same developer as the model that answered. Take "
             "another, or give --own-developer, which is recorded with the verdicts."
         )
     return CouncilJudge(members, related)
-
-
-def developer_of(judge: str) -> str | None:
-    """Who made the model that a judge asks, as its name tells; None where it tells nobody."""
-    kind, _, model = judge.partition(":")
-    parts = model.casefold().split("/")
-    developer = parts[-2] if kind == "model" and len(parts) > 1 else None
-    return None if developer in _PROVIDERS else developer
 
 
 def _judge_name(name: str) -> str:

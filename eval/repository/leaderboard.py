@@ -84,6 +84,9 @@ class BoardRow(Part, frozen=True, kw_only=True):
         str, about("The judge as its verdicts name it: the board's, or `heldout` for answers that one learned from.")
     ]
     rubric: Annotated[str, about("Version of its rubric or weights, as its verdicts name it.")]
+    judge_note: Annotated[
+        str | None, about("That the judge, or a council's member, is of the model's own developer, in words; or null.")
+    ] = None
     status: Annotated[
         Status, about("`verified`, `checked` or `community`; what is held for review is under `excluded`.")
     ]

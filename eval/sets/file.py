@@ -17,7 +17,7 @@ from msgspec import field
 from dataset_builder.dataset.records import about
 from dataset_builder.dataset.sample import parse_chosen
 from dataset_builder.errors import DataError, InputError, Problem
-from dataset_builder.models.in_process.named import AUTO, DTYPES, InProcess, beside
+from dataset_builder.models.in_process.named import AUTO, DTYPES, InProcess, beside, model_named
 from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.cost import Price
 from eval.runs.fields import SLUG_PATTERN, Part
@@ -185,6 +185,19 @@ def read_set(path: Path) -> SetFile:
     if problems:
         raise DataError("The file of a set has faults", problems)
     return found
+
+
+def files_of(found: SetFile) -> list[str]:
+    """What may be files beside that of a set, as it names them: models, translations, lists of cases, prompts."""
+    models = [model_named(entry.model) for entry in found.models if entry.base_url is None]
+    named = [str(one.path) for one in models if one is not None and one.path is not None]
+    named += [arm.translations for arm in found.arms if arm.translations]
+    for settings in (found.shared, *found.models, *found.arms):
+        said = _said(settings)
+        named += [said["cases"]] if said.get("cases") else []
+        prompt = said.get("system_prompt") or ""
+        named += [prompt[1:]] if prompt.startswith("@") else []
+    return list(dict.fromkeys(named))
 
 
 def planned_runs(found: SetFile, path: Path, dataset: str, out: Path, *, retry_errors: bool = False) -> list[Planned]:

@@ -89,7 +89,8 @@ class Tools:
             for one in (rates_of({model: table}, by, metric, without_dual_use=False) if table is not None else ())
             if one["n"]
         ]
-        notes = [*rows[model].departures, *rows[model].evidence, *rows[model].status_reasons]
+        one_row = rows[model]
+        notes = [*filter(None, [one_row.judge_note]), *one_row.departures, *one_row.evidence, *one_row.status_reasons]
         return {"data": {"row": row, "slices": slices, "notes": notes}, "meta": self._tables.about(here)}
 
     def compare(

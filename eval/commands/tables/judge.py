@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
-from dataset_builder.wording import counted
+from dataset_builder.wording import counted, plural
 from dataset_builder.work.options import model_options
 from eval.commands.options import judge_max_tokens
 from eval.judging.registry import DEFAULT_JUDGE
@@ -125,7 +125,7 @@ def _tell(work: TableWork, done: Done) -> None:
 def _placed(reason: str, n: int, rows: list[int]) -> str:
     """A reason with the rows that have it."""
     more = ", …" if n > len(rows) else ""
-    return f"{reason} {n:,} (row{'s' if n > 1 else ''} {', '.join(f'{row:,}' for row in rows)}{more})"
+    return f"{reason} {n:,} ({plural(n, 'row')} {', '.join(f'{row:,}' for row in rows)}{more})"
 
 
 def _tell_damage(work: TableWork) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from dataset_builder.errors import InputError, RemoteError
 from eval.cli import eval_group
+from eval.sets.file import planned_runs, read_set
 from tests.support.jobs_server import TOKEN, JobsServer
 
 KEY = "sk-or-v1-a-key-of-the-router"
@@ -68,12 +70,78 @@ def test_files_go_along_as_they_are(server: JobsServer, tmp_path: Path) -> None:
     ((_, job),) = server.jobs
     (name,) = job["environment"]
     assert job["environment"][name] == text
-    # What the job's shell does with it, here.
-    script = job["command"][2].replace("/tmp/blind-refusal", str(tmp_path / "there")).replace("cd /root", "true")
-    last = [word.replace("/tmp/blind-refusal", str(tmp_path / "there")) for word in job["command"][3:]]
-    place = last[last.index("set") + 1]
-    subprocess.run(["sh", "-c", script.replace('exec "$@"', "true"), *last], env={name: text}, check=True)
-    assert Path(place).read_text() == text
+    last = ran_here(job, tmp_path)
+    assert Path(last[last.index("set") + 1]).read_text() == text
+
+
+def ran_here(job: dict[str, Any], tmp_path: Path) -> list[str]:
+    """What the job's shell does with its files, done here; returns the command's words with their places here."""
+    there = str(tmp_path / "there")
+    script = job["command"][2].replace("/tmp/blind-refusal", there).replace("cd /root", "true")
+    last = [word.replace("/tmp/blind-refusal", there) for word in job["command"][3:]]
+    line = ["sh", "-c", script.replace('exec "$@"', "true"), *last]
+    subprocess.run(line, env=job["environment"], check=True)
+    return last
+
+
+def test_the_file_of_a_function_goes_along(server: JobsServer, tmp_path: Path) -> None:
+    model = tmp_path / "my model.py"
+    model.write_text("def answer(query):\n    return 'No.'\n")
+    done = command(*JOB, "--detach", "--yes", "--", "eval", "run", "--model", f"python:{model}:answer", "--yes")
+    assert done.exit_code == 0, (done.output, done.exception)
+    ((_, job),) = server.jobs
+    words = ran_here(job, tmp_path)
+    engine, place, function = words[words.index("--model") + 1].split(":")
+    # By its own name, which is what the run calls the model.
+    assert (engine, Path(place).name, function) == ("python", "my model.py", "answer")
+    assert Path(place).read_text() == model.read_text()
+
+
+def test_what_the_file_of_a_set_names_goes_along_and_is_found_there(server: JobsServer, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    (here / "tables").mkdir(parents=True)
+    files = {
+        "mine.py": "def answer(query):\n    return 'Nein.'\n",
+        "tables/de.csv": "case_id,user_query\nc1,Wie komme ich um die Regel herum?\n",
+        "calm.txt": "Be calm.",
+        "set.yaml": "models:\n  - model: python:mine.py:answer\narms:\n  - name: en\n    system_prompt: '@calm.txt'\n"
+        "  - name: de\n    language: de\n    translations: tables/de.csv\n",
+    }
+    for name, text in files.items():
+        (here / name).write_text(text)
+    done = command(*JOB, "--detach", "--yes", "--", "eval", "set", str(here / "set.yaml"), "--yes")
+    assert done.exit_code == 0, (done.output, done.exception)
+    ((_, job),) = server.jobs
+    words = ran_here(job, tmp_path)
+    place = Path(words[words.index("set") + 1])
+    runs = planned_runs(read_set(place), place, "starter", tmp_path / "runs")
+    assert {run.options.choice.model for run in runs} == {f"python:{place.parent}/mine.py:answer"}
+    assert [run.arm for run in runs] == ["en", "de"]
+    assert runs[0].options.system_prompt == "Be calm."
+    assert runs[1].options.translated == {"c1": "Wie komme ich um die Regel herum?"}
+    for name in ("mine.py", "tables/de.csv"):
+        assert (place.parent / name).read_text() == files[name]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("models:\n  - model: python:../out.py:answer\n", "names ../out.py, which is not beside it"),
+        ("models:\n  - model: transformers:./weights\n", "a folder of this machine"),
+        ("dataset: .\nmodels:\n  - model: openrouter/x\n", "a folder of this machine"),
+        ("models:\n  - modell: openrouter/x\n", "The file of a set has faults"),
+    ],
+)
+def test_a_set_that_could_not_run_there_is_refused_before(
+    server: JobsServer, tmp_path: Path, line: str, said: str
+) -> None:
+    (tmp_path / "out.py").write_text("answer = str")
+    (tmp_path / "here" / "weights").mkdir(parents=True)
+    (tmp_path / "here" / "set.yaml").write_text(line)
+    done = command(*JOB, "--yes", "--", "eval", "set", str(tmp_path / "here" / "set.yaml"), "--yes")
+    assert isinstance(done.exception, InputError), done.output
+    assert said in str(done.exception)
+    assert server.jobs == []
 
 
 def test_again_and_again(server: JobsServer) -> None:

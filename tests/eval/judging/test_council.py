@@ -10,11 +10,14 @@ from click.testing import CliRunner, Result
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.errors import InputError
+from eval.boards.rows import plain_leaderboard, rank_remarks
 from eval.judges.interface import JudgeOptions
-from eval.judging.council import CouncilJudge, Member, developer_of, majority, make
+from eval.judging.council import CouncilJudge, Member, majority, make
+from eval.judging.developers import are_kin, developer_of, own_developer_lines, own_developer_note
 from eval.runs.answer import Answer
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import Verdict, hash_text
+from eval.scores.results import read_results
 from space.cli import command
 from tests.support.runs import a_record, a_run
 
@@ -40,8 +43,12 @@ def verdict_of(judge: str, case_id: str, text: str, said: str) -> Verdict:
 
 @pytest.fixture
 def run(dataset: OpenedDataset, tmp_path: Path) -> RunFolder:
+    return run_of("dune/four", dataset, tmp_path)
+
+
+def run_of(model: str, dataset: OpenedDataset, tmp_path: Path) -> RunFolder:
     ids = [case.case_id for case in dataset.built.cases()][:6]
-    settings = a_run(*ids, model="dune/four", sample="chosen")
+    settings = a_run(*ids, model=model, sample="chosen")
     record = a_record(settings, source=str(dataset.built.path), cases_hash=dataset.built.cases_hash)
     folder = RunFolder.create(tmp_path / "run", record)
     with folder.writing():
@@ -135,7 +142,7 @@ def test_judges_of_one_developer_and_of_the_models_own_are_refused(run: RunFolde
     with run.writing():
         for case_id, answer in run.answers.items():
             run.append_verdict(verdict_of("model:openrouter/acme/six", case_id, answer.response or "", "h+"))
-    with pytest.raises(InputError, match="two judges of acme"):
+    with pytest.raises(InputError, match="model:acme/one and model:openrouter/acme/six are of one developer"):
         make("acme/one+openrouter/acme/six", JudgeOptions(dataset=dataset, model="m", run=run.path))
 
 
@@ -146,6 +153,40 @@ def test_who_made_a_model_is_told_by_its_name() -> None:
     assert developer_of("model:ollama/llama3.2") is None
     assert developer_of("model:m") is None
     assert developer_of("embedded") is None
+
+
+def test_kin_is_told_by_developer_or_by_the_first_word_of_a_name() -> None:
+    # The study's slugs and models of one's own server name no developer.
+    assert are_kin("model:z-ai/glm-5", "model:published/glm-5-turbo")
+    assert are_kin("model:ollama/qwen3:32b", "model:qwen/qwen3.5-plus")
+    assert are_kin("cascade:openai/o4", "model:openai/gpt-5.4")
+    assert not are_kin("model:ollama/llama3", "model:ollama/qwen3:8b")
+    assert not are_kin("model:my-model", "model:my-other")
+    assert not are_kin("embedded", "model:acme/one")
+    assert own_developer_note("human:ann", "acme/one") is None
+    # The study's own judge is a model too.
+    assert own_developer_lines("gpt-5.4-2026-03-05", ["gpt-5-4-base", "glm-5", "gpt-5-4-mini-base"]) == [
+        "gpt-5-4-base, gpt-5-4-mini-base: judged by gpt-5.4-2026-03-05, of the model's own developer"
+    ]
+
+
+def test_a_judge_of_the_models_own_developer_is_named_wherever_its_rates_are(
+    dataset: OpenedDataset, tmp_path: Path
+) -> None:
+    run = run_of("acme/flagship", dataset, tmp_path)
+    assert "--own-developer" in str(judge(run, ALL).exception)
+    assert judge(run, ALL, "--own-developer").exit_code == 0
+    name, said = f"council:{'+'.join(SAID)}", "judged by model:acme/one, of the model's own developer"
+    score = ["eval", "score", str(run.path), "--judge", name, "--resamples", "100"]
+    shown = CliRunner().invoke(command, score)
+    assert f"acme/flagship: {said}" in shown.output
+    assert CliRunner().invoke(command, [*score, "--out", str(tmp_path / "out")]).exit_code == 0
+    (file,) = (tmp_path / "out").rglob("results.json")
+    results = read_results(file)
+    assert results.provenance.judge.settings["of_own_developer"] == ["model:acme/one"]
+    board = plain_leaderboard({"results.json": results}).boards[0]
+    assert board.rows[0].judge_note == said
+    assert rank_remarks(board.rows[0], board.ranked_by)[0] == said
 
 
 def test_verdicts_on_other_answers_do_not_count() -> None:
