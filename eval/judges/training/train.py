@@ -115,7 +115,7 @@ def train(records: Records, *, heldout: Path | None = None, told: Told = lambda 
     told(f"{len(examples)} answers with verdicts, of {len(np.unique(examples.model))} models")
     matrices = feature_matrices(examples)
     held = _heldout(matrices, examples, heldout, told)
-    judges, gates = held_out_judges(_unseen(held[FAMILY], examples), examples, forge(examples), told)
+    judges, gates = held_out_judges(unseen(held[FAMILY], examples), examples, forge(examples), told)
     chances = {design: heldout_probabilities(found.logits, examples) for design, found in held.items()}
     # By families and cells the figures are of the words alone.
     yes = chances[FAMILY] = looked_at_again(chances[FAMILY], judges, examples)
@@ -193,7 +193,7 @@ def _file(path: Path, data: bytes) -> dict[str, Any]:
     return {"file": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _unseen(held: HeldOut, examples: Examples) -> dict[str, Weights]:
+def unseen(held: HeldOut, examples: Examples) -> dict[str, Weights]:
     """The weights of each family's held-out fit, with a space of their own and gates that let everything in."""
     words = occurrences(examples.texts)
     found = {}
@@ -205,10 +205,15 @@ def _unseen(held: HeldOut, examples: Examples) -> dict[str, Weights]:
 
 
 def _heldout(matrices: Matrices, examples: Examples, folder: Path | None, told: Told) -> dict[str, HeldOut]:
+    keep = None if folder is None else kept_in(folder, examples)
+    return {design: held_out(matrices, examples, design, told, keep) for design in DESIGNS}
+
+
+def kept_in(folder: Path, examples: Examples) -> Keep:
+    """Where the held-out fits of some examples are kept."""
     # Of the settings those that decide a fit: a change of the second look leaves the fits as they are.
     decide = {name: value for name, value in settings(examples).items() if name != "second_look"}
-    keep = None if folder is None else Keep(folder, json.dumps(decide, sort_keys=True))
-    return {design: held_out(matrices, examples, design, told, keep) for design in DESIGNS}
+    return Keep(folder, json.dumps(decide, sort_keys=True))
 
 
 if __name__ == "__main__":
