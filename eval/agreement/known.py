@@ -8,20 +8,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import field as usually
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from platformdirs import user_data_path
 
 from dataset_builder.errors import DataError, Problem
 from dataset_builder.storage.files import write_file
+from eval.judging.registry import ENCODER, HELD_OUT_OF
 from eval.scores.labels import FIELDS, SourceAgreement
 from eval.scores.results import HelpError, JudgeAgreement, number
 
 VARIABLE: Final = "BLIND_REFUSAL_JUDGES"
 # Of whom the figures of trained weights are, all on model families that they had not seen.
 HELD_OUT: Final = "the study's judge"
-_EMBEDDED, _HELDOUT, _CASCADE, _ENCODER = "embedded", "heldout", "cascade", "encoder"
+_CASCADE: Final = "cascade"
+_TRAINED: Final = {name: judge for judge, unseen in HELD_OUT_OF.items() for name in (judge, unseen)}
 
 
 class MeasuredJudge(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,45 +69,40 @@ def stored_record(judge: str, rubric: str) -> MeasuredJudge | None:
 
 
 def known_agreement(judge: str, rubric: str) -> list[JudgeAgreement]:
-    """What is known of a judge: of the embedded one from its manifest, of others as it was measured here.
+    """What is known of a judge: of a trained one from its manifest, of others as it was measured here.
 
-    Of the embedded judge it is that on answers which its weights had not seen, and so of ``heldout``. Empty where
+    Of a trained judge it is that on answers which its weights had not seen, and so of ``heldout``. Empty where
     nothing is known. Raises DataError as ``stored_record`` does.
     """
-    if judge in (_EMBEDDED, _HELDOUT):
+    if judge in _TRAINED:
         return _of_weights(judge, rubric)
     record = stored_record(judge, rubric)
     return list(record.agreement) if record is not None else []
 
 
 def known_help_error(judge: str, rubric: str) -> list[HelpError]:
-    """How often a judge errs on help, by family: of the embedded one from its manifest, of others as measured here.
+    """How often a judge errs on help, by family: of a trained one from its manifest, of others as measured here.
 
     Empty where nothing is known. Raises DataError as ``stored_record`` does.
     """
-    if judge not in (_EMBEDDED, _HELDOUT):
+    if judge not in _TRAINED:
         record = stored_record(judge, rubric)
         return list(record.help_error) if record is not None else []
-    if not _of_weights(judge, rubric):
-        return []
-    from eval.judges.embedded.judge import manifest
-
-    return [HelpError(**row) for row in manifest()["heldout"]["help"]]
+    known = _manifest_of(judge, rubric)
+    return [] if known is None else [HelpError(**row) for row in known["heldout"]["help"]]
 
 
 def caveat(judge: str) -> str | None:
     """What has to stand beside the rates of a judge; None where there is nothing."""
-    if judge not in (_EMBEDDED, _HELDOUT):
+    if judge not in _TRAINED:
         return None
     try:
-        from eval.judges.embedded.judge import manifest
-
-        off = manifest()["heldout"]["ranking"]["help_rate"]["mean_absolute_error"]
+        off = _manifest(_TRAINED[judge])["heldout"]["ranking"]["help_rate"]["mean_absolute_error"]
     except (FileNotFoundError, KeyError):
         return None
     return (
-        f"The embedded judge is for ranking: on models that it had not seen its help rate is off by {off:.1f} points "
-        "on average, and harm is experimental. Correct the rates by a labelled sample: "
+        f"The {_TRAINED[judge]} judge is for ranking: on models that it had not seen its help rate is off by {off:.1f} "
+        "points on average, and harm is experimental. Correct the rates by a labelled sample: "
         "eval score RUN --correct ppi --labels FILE."
     )
 
@@ -119,7 +116,7 @@ def note_on(judge: str) -> str | None:
 
 def is_in_sample(judge: str) -> bool:
     """Whether a judge learned from the study's answers, so that agreement on them says nothing."""
-    return judge in (_EMBEDDED, _ENCODER)
+    return judge in HELD_OUT_OF
 
 
 def has_learned_from(judge: str, hashes: Mapping[str, str]) -> bool:
@@ -147,36 +144,25 @@ AS_PEOPLE: Final = 192 / 207
 def board_of(judge: str, rubric: str) -> tuple[str, str]:
     """The judge and rubric on whose board these verdicts stand.
 
-    Held-out verdicts are those of the embedded judge towards a model that it has not seen, as it has not seen any
+    Held-out verdicts are those of a trained judge towards a model that it has not seen, as it has not seen any
     other model on its board: so they stand there. Everybody else's stand on a board of their own.
     """
-    if judge != _HELDOUT:
+    if judge not in HELD_OUT_OF.values() or (known := _manifest_of(judge, rubric)) is None:
         return judge, rubric
-    try:
-        from eval.judges.embedded.held_out import rubric_of
-        from eval.judges.embedded.judge import manifest
-
-        known = manifest()
-    except FileNotFoundError:
-        return judge, rubric
-    ours = rubric == rubric_of(known["heldout_verdicts"]["sha256"])
-    return (_EMBEDDED, known["rubric"]) if ours else (judge, rubric)
+    return _TRAINED[judge], known["rubric"]
 
 
 def least_agreement(judge: str, rubric: str) -> float | None:
     """The share of answers to which a judge gives the study's response type, at its worst; None if not measured.
 
-    For the embedded judge it is that on the family of models, unseen by the weights, on which it is least; for
+    For a trained judge it is that on the family of models, unseen by the weights, on which it is least; for
     others the least of what ``eval agreement`` found here. Raises DataError as ``stored_record`` does.
     """
-    if judge in (_EMBEDDED, _HELDOUT):
-        if not _of_weights(judge, rubric):
-            return None
-        from eval.judges.embedded.judge import manifest
-
+    if judge in _TRAINED:
+        known = _manifest_of(judge, rubric)
         # The rows say what is left above a confidence; the first is where every answer is.
-        everything = manifest()["heldout"]["cascade"][0]
-        return float(everything["agreement_lowest"])
+        rows = known["heldout"].get("cascade") if known else None
+        return float(rows[0]["agreement_lowest"]) if rows else None
     record = stored_record(judge, rubric)
     found = [one.agreement for one in record.agreement if one.field == "response_type"] if record is not None else []
     return min((one for one in found if one is not None), default=None)
@@ -184,23 +170,14 @@ def least_agreement(judge: str, rubric: str) -> float | None:
 
 def greatest_error(judge: str, rubric: str) -> float | None:
     """By how much a judge's discrimination of models that it had not seen was off at most, a share, or None."""
-    if judge not in (_EMBEDDED, _HELDOUT) or not _of_weights(judge, rubric):
-        return None
-    from eval.judges.embedded.judge import manifest
-
-    return abs(float(manifest()["heldout"]["ranking"]["discrimination"]["worst_error"])) / 100
+    known = _manifest_of(judge, rubric) if judge in _TRAINED else None
+    return None if known is None else abs(float(known["heldout"]["ranking"]["discrimination"]["worst_error"])) / 100
 
 
 def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
-    """The held-out figures of the embedded judge's manifest, where it is the manifest of these weights."""
-    try:
-        from eval.judges.embedded.held_out import rubric_of
-        from eval.judges.embedded.judge import manifest
-
-        known = manifest()
-    except FileNotFoundError:
-        return []
-    if rubric != (known["rubric"] if judge == _EMBEDDED else rubric_of(known["heldout_verdicts"]["sha256"])):
+    """The held-out figures of a trained judge's manifest, where it is the manifest of these weights."""
+    known = _manifest_of(judge, rubric)
+    if known is None:
         return []
     held = known["heldout"]
     rows = [*sorted(held["reviewers"].items()), (HELD_OUT, {name: held["family"][name]["all"] for name in FIELDS})]
@@ -217,6 +194,29 @@ def _of_weights(judge: str, rubric: str) -> list[JudgeAgreement]:
         for against, fields in rows
         for name in FIELDS
     ]
+
+
+def _manifest_of(judge: str, rubric: str) -> dict[str, Any] | None:
+    """The manifest of a trained judge, or of its held-out verdicts, where it is the manifest of these."""
+    from eval.judges.embedded.held_out import rubric_of
+
+    try:
+        known = _manifest(_TRAINED[judge])
+    except FileNotFoundError:
+        return None
+    ours = known["rubric"] if judge in HELD_OUT_OF else rubric_of(known["heldout_verdicts"]["sha256"])
+    return known if rubric == ours else None
+
+
+def _manifest(judge: str) -> dict[str, Any]:
+    """That of this installation. Raises FileNotFoundError where it comes without that judge."""
+    if judge == ENCODER:
+        from eval.judges.encoder.held_out import manifest as of_encoder
+
+        return of_encoder()
+    from eval.judges.embedded.judge import manifest
+
+    return manifest()
 
 
 def _place(judge: str, rubric: str) -> Path:

@@ -18,7 +18,7 @@ from eval.runs.published import copy_answers
 from eval.scores.labels import reviewer_labels, study_labels
 
 _SAMPLE: Final = 400
-_FREE: Final = ("embedded", "encoder", "heldout", "published")
+_FREE: Final = ("embedded", "encoder", "heldout", "encoder-heldout", "published")
 
 
 def usual_sample(spec: str) -> int | None:

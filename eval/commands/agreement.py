@@ -128,11 +128,13 @@ def _measure(
 def _store(report: AgreementReport, dataset: OpenedDataset) -> None:
     from eval.agreement.known import is_in_sample, store_record
     from eval.agreement.measure import record_of
+    from eval.judging.registry import HELD_OUT_OF
 
     if is_in_sample(report.judge):
         click.echo(
             "Not kept: the weights of this judge were trained on these answers, so it looks better than it is; "
-            "--judge heldout has not seen them. Scores show the agreement in its manifest, on answers new to it.",
+            f"--judge {HELD_OUT_OF[report.judge]} has not seen them. "
+            "Scores show the agreement in its manifest, on answers new to it.",
             err=True,
         )
         return

@@ -12,7 +12,7 @@ from dataset_builder.helping import Helpful
 from dataset_builder.wording import counted
 from dataset_builder.work.options import model_options
 from eval.commands.options import BatchWay, batch_options, judge_max_tokens
-from eval.judging.registry import DEFAULT_JUDGE, usage
+from eval.judging.registry import DEFAULT_JUDGE, HELD_OUT_OF, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,8 +149,9 @@ def judge_answers(
     if meaning := judge.settings.get("meaning"):
         click.echo(f"Note: {meaning}.")
     if is_published(settings.model) and has_learned_from(judge.name, _hashes(folders)):
+        unseen = HELD_OUT_OF[judge.name]
         click.echo(
-            "Note: the weights of this judge learned from these very answers; --judge heldout has not seen them."
+            f"Note: the weights of this judge learned from these very answers; --judge {unseen} has not seen them."
         )
     if waiting and (offline := judge.settings.get("expected_offline")):
         click.echo(f"The estimate is for all of them; about {offline:.0%} are expected not to go to the model.")

@@ -224,6 +224,7 @@ def _print_tables(
     from eval.agreement.report import corrected_table
     from eval.judges.model.rubric import RESPONSE_TYPE
     from eval.judging.developers import own_developer_lines
+    from eval.judging.registry import HELD_OUT_OF
     from eval.results.routes import routes_of, scores_by_route, served_by
     from eval.results.row import leaderboard
     from eval.results.summary import summary, summary_of
@@ -272,7 +273,7 @@ def _print_tables(
     if found.run is not None and (beside := found.beside_study()):
         hashes = {one.case_id: one.response_hash for one in found.run.answers.values()}
         seen = has_learned_from(scores.judge, hashes)
-        told = " Its weights learned from these very answers: see --judge heldout." if seen else ""
+        told = f" Its weights learned from these very answers: see --judge {HELD_OUT_OF[scores.judge]}." if seen else ""
         out.print(beside.line() + told)
     if more := caveat(scores.judge):
         out.print(more)

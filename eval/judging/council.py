@@ -117,7 +117,9 @@ def make(argument: str, options: JudgeOptions) -> CouncilJudge:
 
 def _judge_name(name: str) -> str:
     name = name.strip()
-    known = name in ("embedded", "encoder", "heldout", "published") or name.startswith((_MODEL, "cascade:", "human:"))
+    known = name in ("embedded", "encoder", "heldout", "encoder-heldout", "published") or name.startswith(
+        (_MODEL, "cascade:", "human:")
+    )
     return name if known or not name else _MODEL + name
 
 

@@ -43,6 +43,9 @@ JUDGES: Final = {
     "heldout": Entry(
         "eval.judges.embedded.held_out", None, "embedded without the model's family, for the study's answers alone"
     ),
+    "encoder-heldout": Entry(
+        "eval.judges.encoder.held_out", None, "encoder without the model's family, for the study's answers alone"
+    ),
     "human": Entry("eval.judges.human.sheet", "FILE", "people's labels from a CSV or JSON lines file"),
 }
 DEFAULT_JUDGE: Final = "embedded"
@@ -122,11 +125,9 @@ def _current(kind: str) -> tuple[str, ...] | None:
 
         rubric = shipped_rubric()
         return None if rubric is None else (rubric,)
-    if kind == HELDOUT:
-        from eval.judges.embedded.held_out import shipped
-
+    if kind in HELD_OUT_OF.values():
         try:
-            return (shipped()[1],)
+            return (importlib.import_module(JUDGES[kind].module).shipped()[1],)
         except FileNotFoundError:
             return None
     if kind in ("model", "cascade"):
@@ -141,6 +142,8 @@ def _current(kind: str) -> tuple[str, ...] | None:
 EMBEDDED: Final = "embedded"
 HELDOUT: Final = "heldout"
 ENCODER: Final = "encoder"
+# Trained judges, each with the name of its verdicts by weights that had not seen the model's family.
+HELD_OUT_OF: Final = {EMBEDDED: HELDOUT, ENCODER: "encoder-heldout"}
 
 
 def offline_judge() -> Judge:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset, published_models
 from dataset_builder.errors import InputError
@@ -27,7 +27,7 @@ from eval.scores.results import JudgeAgreement, Provenance
 if TYPE_CHECKING:
     from eval.agreement.ranking import BesideStudy, RankingAgreement
 
-_HELDOUT: Final = "heldout"
+_HELDOUT, _ENCODER_HELDOUT = "heldout", "encoder-heldout"
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +217,8 @@ def told_apart(specs: Sequence[str], answers: Sequence[ScoredAnswers]) -> list[S
 
 def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str | None) -> list[ScoredAnswers]:
     """By the judge whose verdicts came with the answers, or by the one that knows these answers without them."""
-    if judge == _HELDOUT:
+    if judge in (_HELDOUT, _ENCODER_HELDOUT):
         from eval.scores.read import heldout_answers
 
-        return heldout_answers(dataset.built, models)
+        return heldout_answers(dataset.built, models, judge)
     return published_answers(dataset.built, models, judge=judge)

@@ -13,6 +13,7 @@ from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import InputError
 from eval.judges.embedded import held_out as heldout_judge
 from eval.judges.embedded.held_out import HeldOutVerdicts, family_of
+from eval.judges.encoder import held_out as encoder_heldout
 from eval.runs.folder import RunFolder
 from eval.runs.published import VERDICT_COLUMNS, published_verdict
 from eval.runs.verdict import PUBLISHED, Verdict
@@ -82,21 +83,28 @@ def _scored(
 # The published answers as the judge ``heldout`` sees them: each model by weights that saw none of its family.
 
 
-def heldout_answers(built: BuiltDataset, models: Sequence[str] | None = None) -> list[ScoredAnswers]:
+def heldout_answers(
+    built: BuiltDataset, models: Sequence[str] | None = None, judge: str = heldout_judge.NAME
+) -> list[ScoredAnswers]:
     """The dataset's answers of some models or of all, with the held-out verdicts; one without any is unscored.
 
-    Raises InputError for an unknown model, and where none of the answers is one of the study's.
+    ``judge`` is ``heldout`` or ``encoder-heldout``. Raises InputError for an unknown model, where none of the answers
+    is one of the study's, and where this installation comes without that judge.
     """
-    verdicts, rubric = heldout_judge.shipped()
+    try:
+        verdicts, rubric = (encoder_heldout if judge == encoder_heldout.NAME else heldout_judge).shipped()
+    except FileNotFoundError:
+        raise InputError(f"--judge {judge}: this version of blind-refusal comes without that judge.") from None
     known = published_models(built)
     unknown = sorted(set(models or ()) - set(known))
     if unknown:
         raise InputError(f"{built.path}: holds no answers of {', '.join(unknown)}; it has {', '.join(known)}.")
     cases = CaseTable.from_cases(built.cases())
-    found = [_heldout(built, cases, model, verdicts, rubric) for model in (known if models is None else sorted(models))]
+    wanted = known if models is None else sorted(models)
+    found = [_heldout(built, cases, model, (verdicts, rubric), judge) for model in wanted]
     if not any(one.scored.any() for one in found):
         raise InputError(
-            f"{built.path}: holds none of the study's answers, and the judge {heldout_judge.NAME} knows no others. "
+            f"{built.path}: holds none of the study's answers, and the judge {judge} knows no others. "
             "Use a dataset built from the study."
         )
     return found
@@ -115,12 +123,14 @@ def label_source(answers: Iterable[ScoredAnswers]) -> LabelSource:
     return LabelSource(judge, labels, rubric)
 
 
-def _heldout(built: BuiltDataset, cases: CaseTable, model: str, known: HeldOutVerdicts, rubric: str) -> ScoredAnswers:
+def _heldout(
+    built: BuiltDataset, cases: CaseTable, model: str, known: tuple[HeldOutVerdicts, str], name: str
+) -> ScoredAnswers:
     columns = ["case_id", "response_hash", "status", "unscored_reason"]
     rows = built.table(RESPONSES, split_of_model(model), columns).to_pylist()
-    judge = heldout_judge.HeldOutJudge(known, rubric, family_of(model))
+    judge = heldout_judge.HeldOutJudge(*known, family_of(model), name)
     verdicts = [judge.verdict_on(row["case_id"], row["response_hash"]) for row in rows if row["response_hash"]]
-    return _scored(cases, model, rows, verdicts, (judge.name, rubric))
+    return _scored(cases, model, rows, verdicts, (judge.name, judge.rubric))
 
 
 # A run's verdicts as scored answers.

@@ -7,7 +7,13 @@ from typing import Final
 
 _DATE: Final = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d$")
 _ACRONYMS: Final = {"gpt": "GPT", "glm": "GLM", "oss": "OSS", "llm": "LLM"}
-_BY_NAME: Final = {"embedded": "Offline judge", "heldout": "Offline judge, held out", "published": "The study's judge"}
+_BY_NAME: Final = {
+    "embedded": "Offline judge",
+    "heldout": "Offline judge, held out",
+    "encoder": "Encoder",
+    "encoder-heldout": "Encoder, held out",
+    "published": "The study's judge",
+}
 
 
 def spoken(judge: str) -> str:

@@ -132,11 +132,10 @@ HELDOUT_FILE: Final = Path(__file__).with_name("embedded_heldout.npz")
 class HeldOutJudge:
     """Looks each answer up by its case and hash; one that is not the study's is unscored."""
 
-    name = NAME
     batch_size = 256
 
-    def __init__(self, verdicts: HeldOutVerdicts, rubric: str, family: str) -> None:
-        self.rubric = rubric
+    def __init__(self, verdicts: HeldOutVerdicts, rubric: str, family: str, name: str = NAME) -> None:
+        self.name, self.rubric = name, rubric
         self.settings: dict[str, Any] = {"held_out": family}
         self._verdicts = verdicts
         self._family = family

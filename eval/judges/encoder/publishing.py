@@ -167,7 +167,7 @@ def _figures(manifest: Mapping[str, Any]) -> str:
         lines.append("")
     if errors := held.get("help"):
         lines += ["| family | precision of help | recall of help |", "|---|---|---|"]
-        lines += [f"| {family} | {one['precision']:.3f} | {one['recall']:.3f} |" for family, one in errors.items()]
+        lines += [f"| {one['family']} | {one['precision']:.3f} | {one['recall']:.3f} |" for one in errors]
         lines.append("")
     return "\n".join(lines)
 

@@ -27,7 +27,7 @@ FIGURES = {
         name: {"all": {"kappa": 0.85, "accuracy": 0.94}, "worst_family": "gpt", "worst_kappa": 0.7}
         for name in ("response_type", "engages_with_defeat", "independent_harm")
     },
-    "help": {"gpt": {"precision": 0.7, "recall": 0.65}, "all": {"precision": 0.9, "recall": 0.8}},
+    "help": [{"family": "gpt", "precision": 0.7, "recall": 0.65}, {"family": "all", "precision": 0.9, "recall": 0.8}],
 }
 
 
