@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "eval agreement --dataset build/dataset",
         "eval agreement --dataset build/dataset --judge heldout --measure runs/check",
         "eval agreement --dataset build/dataset --verdicts runs/glm-5",
+        "eval agreement --dataset build/dataset --verdicts runs/mine --judge embedded --against model:ollama/qwen3:8b",
     ),
 )
 @click.option("--dataset", required=True, metavar="DIR|NS/NAME[@REV]", help="A dataset built from the study.")
@@ -49,7 +50,10 @@ if TYPE_CHECKING:
 @click.option("--sample-seed", default=0, show_default=True, help="Seed of that draw.")
 @model_options("the judge's", router="judge-")
 @judge_max_tokens()
-@click.option("--against", type=click.Choice(["study", "reviewer_1", "reviewer_2"]), help="Default: all that apply.")
+@click.option(
+    "--against", metavar="study|reviewer_1|reviewer_2|JUDGE",
+    help="Whom with; a judge of the runs in --verdicts too.  [default: the study's judge and the reviewers]",
+)  # fmt: skip
 @click.option("--store/--no-store", default=True, help="Keep the result, for every score by this judge to show.")
 @click.option("--full", is_flag=True, help="Show every column, however narrow the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -76,6 +80,8 @@ def agreement(
     """
     from dataset_builder.dataset.opened import locate_dataset
     from eval.agreement.report import agreement_report, report_plain, report_tables
+    from eval.agreement.two_judges import judge_against_judge
+    from eval.scores.labels import REVIEWERS, STUDY
 
     opened = locate_dataset(dataset)
     if measure is not None:
@@ -85,7 +91,10 @@ def agreement(
             raise click.UsageError("--measure takes the judge from --judge, and no --verdicts.")
         options = JudgeOptions(opened, choice=choice, max_tokens=max_tokens)
         judge, verdicts = _measure(opened, measure, judge, options, sample, sample_seed)
-    report = agreement_report(opened.built, verdicts=verdicts, judge=judge, against=against)
+    if against is None or against in (STUDY, *REVIEWERS):
+        report = agreement_report(opened.built, verdicts=verdicts, judge=judge, against=against)
+    else:
+        report = judge_against_judge(opened.built, verdicts, judge, against)
     if as_json:
         import msgspec
 

@@ -122,6 +122,28 @@ def test_the_report_tells_alpha_rates_and_each_left_out(run: RunFolder) -> None:
     assert labelled == [3, 5, 6, 5, 1, 1, 3]
 
 
+def test_two_judges_of_a_run_stand_against_each_other(run: RunFolder, dataset: OpenedDataset) -> None:
+    def agreement(*more: str) -> Result:
+        line = ["eval", "agreement", "--dataset", str(dataset.built.path), "--verdicts", str(run.path), *more]
+        return CliRunner().invoke(command, line)
+
+    one, two, _ = SAID
+    done = agreement("--judge", two, "--against", one, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    found = json.loads(done.output)
+    row = found["pairs"][0]
+    # Cases 0 to 4: both help twice, part on case 1, deflect on 2, refuse on 3; the first gave no label to case 5.
+    assert (row["first"], row["second"], row["n"]) == (one, two, 5)
+    assert row["table"] == [[2, 1, 0], [0, 1, 0], [0, 0, 1]]
+    # The same by the page's own way of counting.
+    assert row["agreement"] == 4 / 5
+    by_family = found["help_by_family"][0]
+    assert (by_family["family"], by_family["helps"], by_family["called"]) == ("dune/four", 3, 2)
+    assert (by_family["precision"], by_family["recall"]) == (1, pytest.approx(2 / 3))
+    assert "needs --judge" in str(agreement("--against", one).exception)
+    assert f"which {', '.join(SAID)} judged" in str(agreement("--judge", one, "--against", "model:x").exception)
+
+
 def test_a_member_that_has_not_judged_all_is_named_with_the_command(run: RunFolder) -> None:
     failed = judge(run, "acme/one+other/five")
     assert "model:other/five has not judged 6 answers" in str(failed.exception)
