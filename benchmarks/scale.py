@@ -1,10 +1,17 @@
-"""Judging many transcripts by engines: ``python -m benchmarks.scale [ARCHIVE] [--times N]``. Needs the extra `scale`.
+"""Many transcripts by engines, and many models: ``python -m benchmarks.scale [ARCHIVE] [--times N …] [--models N …]``.
 
 The study's answers, N times over with new ids (1 if not given; 50 are 1.16 million rows), in files of some 2,300 rows.
 Two plain processes judge the study's answers once, half each: the floor, and the labels that all must agree with. Then
 datatrove (two tasks at once) and Ray (two actors) judge all, each killed by SIGKILL twice on the way and started again.
 Printed are rows a second, what the kills cost included, beside the floor's, the most memory that any one process had,
-and how many rows are missing, there twice or labelled otherwise.
+and how many rows are missing, there twice or labelled otherwise. Of several N the memory of the last is set beside that
+of the first. Needs the extra `scale`; with ``--times 0`` no engine runs.
+
+``--models 1 10`` makes the study with every model so many times, under other names (10 are 180 models, 232,200
+answers), puts it into a results folder, aggregates the boards and makes the Space's store; each is to take no more than
+in proportion, and every copy is to stand on the board with its original's rates.
+
+All of it: ``python -m benchmarks.scale --times 5 50 --models 1 10``.
 """
 
 from __future__ import annotations
@@ -18,19 +25,28 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measure import ends, need, told
+from benchmarks.growth import Point, growth
+from benchmarks.measure import command_line, ends, need, run, told
 from dataset_builder.errors import InputError
 from dataset_builder.sources import STUDY, read_source
+from eval.repository.leaderboard import read_leaderboard
+from eval.runs.verdict import PUBLISHED
 
 FILE_ROWS: Final = 2_322
 AT_LEAST: Final = 0.7
 KILLS: Final = 2
+# The most memory of any one process, of the last number of times beside the first.
+FLAT: Final = 1.3
+# Beyond the most models of a run nothing is extrapolated.
+_NO_FURTHER: Final = 0
+ENGINES: Final = ("trove", "ray")
 LABELS: Final = ["response_type", "engages_with_defeat", "independent_harm"]
 ALONE: Final = """
 import sys
@@ -165,41 +181,91 @@ def wrong_rows(out: Path, expected: dict[int, tuple[object, ...]], rows: int) ->
     return wrong + seen.count(0)
 
 
+def judge_by_engines(archive: str, times: int, engines: Sequence[str], place: Path) -> tuple[dict[str, float], bool]:
+    """The peak in MiB of each engine, and whether one was too slow or a row was wrong."""
+    source, missed, peaks = place / "answers", False, dict[str, float]()
+    source.mkdir()
+    rows = write_answers(archive, times, source)
+    files = sorted(source.iterdir())
+    once = [str(path) for path in files if path.name.startswith("000-")]
+    alone = place / "alone"
+    alone.mkdir()
+    rate = judge_alone(once, alone)
+    print(f"two plain processes: {rate:,.0f} rows/s; {rows:,} rows in {len(files)} files", flush=True)
+    labelled = pq.read_table(alone, columns=["id", *LABELS]).to_pylist()
+    expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
+    for engine in engines:
+        out, logs = place / engine, place / "logs"
+        program = (TROVE if engine == "trove" else RAY).format(
+            source=str(source), out=str(out), logs=str(logs), files=len(files)
+        )
+        # What is done leaves a mark a task, or a folder of five files a shard.
+        mark, each = (logs / "completions", 1) if engine == "trove" else (out, 5)
+        seconds, peaks[engine], kills = run_killed(program, mark, each, len(files))
+        wrong = wrong_rows(out, expected, rows)
+        print(f"{engine}: {rows / seconds:,.0f} rows/s, {peaks[engine]:,.0f} MiB, {kills} kills survived")
+        missed |= not told(f"scale.{engine}.wrong_rows", wrong, 0)
+        missed |= not told(f"scale.{engine}", rows / seconds / rate, AT_LEAST, least=True)
+        shutil.rmtree(out)
+    return peaks, missed
+
+
+def with_more_models(times: int, folder: Path) -> dict[str, Point]:
+    """What submitting, aggregating and the store cost with every model of the study so many times.
+
+    Ends the program where the board lacks a row, or a copy has other rates than its original.
+    """
+    dataset, results, found = folder / f"study-{times}", folder / f"results-{times}", dict[str, Point]()
+    run("-m", "benchmarks.growth", "--step", "build", str(dataset), str(times))
+    for step, command in (
+        ("submit", ("eval", "submit", dataset, "--results", results)),
+        ("aggregate", ("board", "aggregate", "--results", results, "--dataset", dataset)),
+    ):
+        cost = run(*command_line(*command), quiet=True)
+        found[step] = Point(cost.seconds, cost.peak_mib)
+    cost = run("-m", "benchmarks.growth", "--step", "store", str(dataset), str(folder / f"store-{times}"))
+    found["store"] = Point(cost.seconds, cost.peak_mib, float(cost.output) / 1e6)
+    boards = [board for board in read_leaderboard(results).boards if board.rubric == PUBLISHED]
+    rows = [row for board in boards for row in board.rows]
+    rates = {row.model: {name: one.estimate for name, one in row.metrics.items()} for row in rows}
+    names = ((name, *name.rpartition("-")[::2]) for name in rates)
+    # As ``benchmarks.growth`` calls them: the model's name, and which copy it is.
+    copies = {name: first for name, first, number in names if first in rates and number.isdigit()}
+    if len(rates) != times * (len(rates) - len(copies)) or any(rates[a] != rates[b] for a, b in copies.items()):
+        raise SystemExit(f"the board has {len(rates)} rows, {len(copies)} of copies, or copies have other rates")
+    for step, point in found.items():
+        print(f"  {step} of {len(rates)} models: {point.seconds:.1f} s, {point.mib:.0f} MiB", flush=True)
+    return found
+
+
 def main() -> int:
-    """Print all figures; 1 where an engine is slower than AT_LEAST of the ideal, or a row is wrong."""
+    """Print all figures; 1 where an engine is too slow, a row is wrong, or something grows too fast."""
     parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
     parser.add_argument("archive", nargs="?", default=STUDY)
-    parser.add_argument("--times", type=int, default=1, help="how many times the study's answers")
-    parser.add_argument("--engine", choices=("trove", "ray"), action="append", help="one of them alone")
+    parser.add_argument("--times", type=int, nargs="+", default=[1], help="how many times the study's answers")
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="one of them alone")
+    parser.add_argument("--models", type=int, nargs="+", default=[], help="how often every model of the study")
     chosen = parser.parse_args()
-    need("datatrove", "ray", "psutil")
+    times = [n for n in sorted(set(chosen.times)) if n]
+    if times:
+        need("datatrove", "ray", "psutil")
     os.environ["OMP_NUM_THREADS"] = "1"
-    missed = False
+    missed, engines = False, chosen.engine or ENGINES
+    peaks: dict[int, dict[str, float]] = {}
+    for n in times:
+        with tempfile.TemporaryDirectory() as place:
+            peaks[n], wrong = judge_by_engines(chosen.archive, n, engines, Path(place))
+            missed |= wrong
+    if len(peaks) > 1:
+        for engine in engines:
+            few, many = peaks[times[0]][engine], peaks[times[-1]][engine]
+            missed |= not told(f"scale.{engine}.memory of the study times {times[-1]} and {times[0]}", many / few, FLAT)
     with tempfile.TemporaryDirectory() as place:
-        source = Path(place) / "answers"
-        source.mkdir()
-        rows = write_answers(chosen.archive, chosen.times, source)
-        files = sorted(source.iterdir())
-        once = [str(path) for path in files if path.name.startswith("000-")]
-        alone = Path(place) / "alone"
-        alone.mkdir()
-        rate = judge_alone(once, alone)
-        print(f"two plain processes: {rate:,.0f} rows/s; {rows:,} rows in {len(files)} files")
-        labelled = pq.read_table(alone, columns=["id", *LABELS]).to_pylist()
-        expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
-        for engine in chosen.engine or ("trove", "ray"):
-            out, logs = Path(place) / engine, Path(place) / "logs"
-            program = (TROVE if engine == "trove" else RAY).format(
-                source=str(source), out=str(out), logs=str(logs), files=len(files)
-            )
-            # What is done leaves a mark a task, or a folder of five files a shard.
-            mark, each = (logs / "completions", 1) if engine == "trove" else (out, 5)
-            seconds, peak, kills = run_killed(program, mark, each, len(files))
-            wrong = wrong_rows(out, expected, rows)
-            print(f"{engine}: {rows / seconds:,.0f} rows/s, {peak:,.0f} MiB, {kills} kills survived")
-            missed |= not told(f"scale.{engine}.wrong_rows", wrong, 0)
-            missed |= not told(f"scale.{engine}", rows / seconds / rate, AT_LEAST, least=True)
-            shutil.rmtree(out)
+        points = {n: with_more_models(n, Path(place)) for n in sorted(set(chosen.models))}
+    if len(points) > 1:
+        for step in ("submit", "aggregate", "store"):
+            by_models = {n: found[step] for n, found in points.items()}
+            missed |= not growth(f"scale.{step} with more models", by_models, _NO_FURTHER, flat=step == "store")
     return int(missed)
 
 
