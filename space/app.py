@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gradio as gr
 
@@ -11,7 +12,9 @@ from space.api.endpoints import add_endpoints
 from space.api.tables import Tables
 from space.api.tools import Tools
 from space.data.data import SpaceData
+from space.data.facing import reading
 from space.frame.page import SITE, Shell, colophon, html, masthead
+from space.frame.versions import PINNED
 from space.intake.intake import Intake
 from space.pages import PAGES
 
@@ -29,7 +32,7 @@ def build_app(data: SpaceData, intake: Intake | None = None, tools: Tools | None
     first, *others = PAGES
     app: gr.Blocks
     with _served_once():
-        with gr.Blocks(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
+        with _App(title=SITE, analytics_enabled=False, fill_width=True, delete_cache=FORGET_UPLOADS) as app:
             html(masthead(PAGES, first))
             first.build(Shell(app, data, intake))
             html(colophon(data))
@@ -42,6 +45,22 @@ def build_app(data: SpaceData, intake: Intake | None = None, tools: Tools | None
     app.config = app.get_config_file()
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app
+
+
+class _App(gr.Blocks):
+    """The app, each of whose events reads the version that its page stands for."""
+
+    async def process_api(self, *args: Any, **named: Any) -> dict[str, Any]:
+        """Answer an event."""
+        with reading(_pinned(named.get("request"))):
+            return await super().process_api(*args, **named)
+
+
+def _pinned(request: Any) -> SpaceData | None:
+    """The data of the version that the address of a request pins; None where it pins none."""
+    asked = getattr(request, "request", None)
+    found: SpaceData | None = asked.scope.get(PINNED) if asked is not None else None
+    return found
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -95,6 +96,14 @@ class Hub:
             ask, repo, lambda: self._api.list_repo_commits(repo, repo_type=kind, revision=revision)
         )  # fmt: skip
         return [str(one.commit_id) for one in found]
+
+    def history(self, repo: str, kind: RepoType, revision: str = MAIN) -> dict[str, date]:
+        """The commits from a revision back to the first, newest first, each with its day in UTC."""
+        ask = f"looking through the history of {repo}"
+        found = self._ask(
+            ask, repo, lambda: list(self._api.list_repo_commits(repo, repo_type=kind, revision=revision))
+        )  # fmt: skip
+        return {str(one.commit_id): one.created_at.astimezone(UTC).date() for one in found}
 
     def ensure_repo(self, repo: str, kind: RepoType, *, private: bool = False, sdk: str | None = None) -> None:
         """Create a repo where there is none; ``sdk`` is for Spaces. What exists is left as it is."""

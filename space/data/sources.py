@@ -33,7 +33,7 @@ POLL_SECONDS: Final = 60.0
 # Commits looked through for the version before.
 _MOST_LOOKED_AT: Final = 5
 # What the pages read of a results repository; the rest of it is the maintainers'.
-_PATTERNS: Final = (
+PATTERNS: Final = (
     FILE_NAME,
     f"**/{RESULTS_NAME}",
     RESULTS_NAME,
@@ -99,7 +99,11 @@ class HubSource:
         return self._hub.head(self.repo, "dataset", self.revision)
 
     def read(self) -> Snapshot:  # noqa: D102
-        folder, commit = self._hub.download_snapshot(self.repo, "dataset", self.revision, _PATTERNS)
+        folder, commit = self._hub.download_snapshot(self.repo, "dataset", self.revision, PATTERNS)
+        return self.at(folder, commit)
+
+    def at(self, folder: Path, commit: str) -> Snapshot:
+        """The results in a folder that holds the files of a commit, with what the version before was."""
         return replace(read_snapshot(folder, commit), before=self._before(folder, commit))
 
     def _before(self, folder: Path, commit: str) -> Leaderboard | None:

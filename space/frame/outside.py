@@ -40,6 +40,8 @@ _HEAD: Final = re.compile(rb"<head[^>]*>\s*<meta charset=[^>]*>")
 # Where gradio draws the page.
 _APP: Final = b"<gradio-app"
 _MOST_PAIRS: Final = 200
+# Where a request carries what stands above all else of its page.
+BANNER: Final = "blind_refusal.banner"
 # Which page a picture is of.
 _PAGE: Final = "share"
 _MOST_KEPT: Final = 50
@@ -95,7 +97,7 @@ class SeenFromOutside:
         )
         after = _THEIRS.sub(b"", early[found.end() :])
         # Gradio asks for its own page by HEAD, in a hurry, before it serves anybody.
-        body = "" if scope["method"] == "HEAD" else self._at_once(scope, address)
+        body = "" if scope["method"] == "HEAD" else scope.get(BANNER, "") + self._at_once(scope, address)
         if body:
             rest = rest.replace(_APP, body.encode() + _APP, 1)
         return early[: found.end()] + b"\n" + ours.encode() + after + script + rest

@@ -21,6 +21,8 @@ from space.ui.names import spoken
 from space.ui.templates import counted, template
 
 AT: Final = "at"
+# Where a request carries the data of the version that its address pins.
+PINNED: Final = "blind_refusal.pinned"
 _SHORT: Final = 12
 _PIN: Final = re.compile(r"([0-9a-z]{4,64})-([0-9a-z]{4,64})")
 _fill = template("frame/page.html.j2")

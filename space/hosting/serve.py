@@ -15,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset, locate_dataset
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.extras import needed_extras
+from dataset_builder.net.fetch import cache_folder
 from eval.submissions.upload import MOST_BYTES
 from space.data.data import Snapshot, SpaceData
+from space.data.facing import facing
 from space.data.sources import POLL_SECONDS, HubSource, ResultsSource, ResultsWatcher, open_source
 from space.data.submitted import additions
 from space.store.additions import NOTHING_MORE, Additions
@@ -86,7 +88,8 @@ def serve(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     source = open_source(results)
     opened = locate_dataset(dataset)
-    data = open_data(opened, source, store_cache)
+    newest = open_data(opened, source, store_cache)
+    data = facing(newest)
 
     from starlette.middleware import Middleware
 
@@ -96,18 +99,23 @@ def serve(
     from space.api.tools import Tools
     from space.app import build_app
     from space.frame.outside import ICON_FILE, SeenFromOutside
+    from space.hosting.pinned import PinnedVersions
+    from space.hosting.pinning import PinnedPages
     from space.intake.intake import open_intake
     from space.intake.limits import UploadLimits
     from space.pages import PAGES
     from space.ui.theme import launch_settings
 
     def transcripts(snapshot: Snapshot) -> Store | None:
-        return None if data.built is None else store_of(data.built, snapshot, store_cache)
+        return None if newest.built is None else store_of(newest.built, snapshot, store_cache)
 
     watcher = ResultsWatcher(
-        data, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
+        newest, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
+    older = (store_cache or cache_folder() / "space") / "pinned"
+    followed = source if isinstance(source, HubSource) else None
+    versions = PinnedVersions(newest, followed, older, stores=store_cache)
     tables = Tables(data)
     tools = Tools(tables)
     app = build_app(data, open_intake(opened, source, host, watcher.look), tools)
@@ -122,6 +130,7 @@ def serve(
         favicon_path=ICON_FILE,
         app_kwargs={
             "middleware": [
+                Middleware(PinnedPages, versions=versions, pages=PAGES),
                 Middleware(UploadLimits),
                 Middleware(DataFiles, tables=tables),
                 Middleware(McpServer, tools=tools),
@@ -134,6 +143,7 @@ def serve(
     try:
         app.block_thread()
     finally:
+        versions.close()
         watcher.stop()
 
 
@@ -155,7 +165,6 @@ def starter_dataset() -> Path:
     """The bundled starter set as a built dataset in the user's cache, built if it is not there."""
     from dataset_builder.build.build import build_dataset
     from dataset_builder.dataset.manifest import FILE_NAME
-    from dataset_builder.net.fetch import cache_folder
     from dataset_builder.sources import STARTER, read_source
 
     read = read_source(STARTER)
