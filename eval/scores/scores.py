@@ -7,13 +7,13 @@ matrix of resample weights that all models share.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -72,6 +72,8 @@ _HELP_ROW, _CONTROL_ROW = slice(_HELP, _HELP + 1), slice(_CONTROL_HELP, _CONTROL
 # slice and a model are resampled in one product.
 _MOST_AT_ONCE: Final = 100_000
 _RESAMPLED_AT_ONCE: Final = 18
+# Into how many parts the work of each thread is cut, so that none of them waits long for the others.
+_PARTS_OF_A_THREAD: Final = 6
 _SCORED = COUNTS.index("scored")
 _METRIC_SIDES: Final = tuple(
     (DEFEATED, CONTROL) if m is DISCRIMINATION else (DEFEATED,) if m.defeated else (CONTROL,) for m in METRICS
@@ -172,31 +174,37 @@ def compute_scores(
     together = max(1, _RESAMPLED_AT_ONCE // len(answers)) if squares is None else 1
     local = threading.local()
 
-    def draw(rates: _Rates, block: range) -> list[_Draws]:
+    def score(some: slice) -> list[SliceScores]:
         if not hasattr(local, "scratch"):
             height = 2 * len(answers) * together
-            local.scratch = [np.empty((height * len(some), resamples), np.float32) for some in _DRAWN]
-        return _bootstrap(rates, block, weights, cases.defeated_cells, local.scratch)
+            local.scratch = [np.empty((height * len(part), resamples), np.float32) for part in _DRAWN]
+        rates = _rates(by_cell[some], cases.defeated_cells, unscored[some], _of_slices(squares, some))
+        places = range(len(by_cell[some]))
+        drawn: list[_Draws] = []
+        for first in places[::together]:
+            block = places[first : first + together]
+            drawn += _bootstrap(rates, block, weights, cases.defeated_cells, local.scratch)
+        limits = _limits(rates, drawn)
+        return [
+            _slice_scores(rates, place, _cases_by_side(cases, part), limits, drawn[place].ranks)
+            for place, part in enumerate(rows[some])
+        ]
 
-    parts: dict[Slice, SliceScores] = {}
-    # Threads over slices, one thread within a product: at these sizes two threads inside
-    # the product spend their time waiting for each other. All that is no resampling is done for many
-    # slices at once, as it is many small steps.
+    # Threads over slices, one thread within a product: at these sizes two threads inside the product spend their time
+    # waiting for each other. All that is no resampling is done for several slices at once, as it is many small steps.
+    threads = threads or min(os.cpu_count() or 1, 8)
     step = max(1, _MOST_AT_ONCE // (len(cases.cells) * len(answers)))
-    with threadpool_limits(1), ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
-        for start in range(0, len(slices), step):
-            some = slice(start, start + step)
-            rates = _rates(by_cell[some], cases.defeated_cells, unscored[some], _of_slices(squares, some))
-            places = range(len(by_cell[some]))
-            blocks = [places[first : first + together] for first in places[::together]]
-            drawn = [one for block in pool.map(draw, repeat(rates), blocks) for one in block]
-            limits = _limits(rates, drawn)
-            for place in places:
-                n_cases = [int(cases.defeated[rows[start + place]].sum())]
-                n_cases.append(len(rows[start + place]) - n_cases[0])
-                parts[slices[start + place]] = _slice_scores(rates, place, n_cases, limits, drawn[place].ranks)
+    step = min(step, max(4 * together, len(slices) // (threads * _PARTS_OF_A_THREAD)))
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        found = pool.map(score, [slice(start, start + step) for start in range(0, len(slices), step)])
+        parts = dict(zip(slices, itertools.chain.from_iterable(found), strict=True))
     models = tuple(one.model for one in answers)
     return Scores(cases, models, answers[0].judge, answers[0].rubric, resamples, seed, parts)
+
+
+def _cases_by_side(cases: CaseTable, rows: NDArray[np.int64]) -> tuple[int, int]:
+    defeated = int(cases.defeated[rows].sum())
+    return defeated, len(rows) - defeated
 
 
 def _counts_by_cell(cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts: Floats) -> Floats:

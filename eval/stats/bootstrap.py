@@ -8,6 +8,7 @@ resamples, and the pairing by case is kept.
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import Final
 
@@ -115,17 +116,41 @@ def percentile_limits(draws: NDArray[np.float32], tails: Floats) -> tuple[Floats
     ``tails`` is NaN or no draw has a value.
     """
     low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
-    gaps = np.isnan(draws.min(axis=-1))
-    for row in zip(*np.nonzero(np.isfinite(tails)), strict=True):
-        drawn = draws[row]
-        valid = len(drawn) - (int(np.isnan(drawn).sum()) if gaps[row] else 0)
-        # Nearest rank, symmetric: as many draws lie below the lower limit as above the upper.
-        # Without a valid draw both limits are a missing one: those come last.
-        below = int(tails[row] * valid)
-        above = max(valid - 1 - below, 0)
-        # Selecting is cheaper than sorting, and more so on processors that sort no vectors.
-        drawn.partition(above)
-        high[row] = drawn[above]
-        drawn[: above + 1].partition(min(below, above))
-        low[row] = drawn[below]
+    left_out = np.where(np.isfinite(tails), tails * draws.shape[-1], -1).astype(np.int64)
+    lows, highs = low, high
+    if tails.ndim == 2 and len(tails) > tails.shape[1]:
+        # Of few models the ratios make longer rows of rows.
+        draws, tails, left_out, lows, highs = draws.swapaxes(0, 1), tails.T, left_out.T, low.T, high.T
+    # Rows below each other of which as much is left out are selected from in one step: that is most of them, and
+    # many small steps would keep other threads waiting for Python.
+    for plane in np.ndindex(tails.shape[:-1]):
+        first = 0
+        for below, row in itertools.groupby(left_out[plane].tolist()):
+            some = slice(first, first := first + len(list(row)))
+            if below >= 0:
+                lows[plane][some], highs[plane][some] = _limits(draws[plane][some], below, tails[plane][some])
     return low, high
+
+
+def _limits(draws: NDArray[np.float32], below: int, tails: Floats) -> tuple[Floats, Floats]:
+    """Limits of rows of draws, of which ``below`` are to be left out at each end where all have a value."""
+    low, high = _selected(draws, below, draws.shape[-1])
+    # Missing ones come last, so that there are none where none is among the highest.
+    for row in np.flatnonzero(np.isnan(draws[:, draws.shape[-1] - 1 - below :].sum(axis=-1))):
+        valid = draws.shape[-1] - int(np.isnan(draws[row]).sum())
+        low[row], high[row] = _selected(draws[row], int(tails[row] * valid), valid)
+    return low, high
+
+
+def _selected(draws: NDArray[np.float32], below: int, valid: int) -> tuple[Floats, Floats]:
+    """The draws with ``below`` valid ones beneath them, and above them; these are put in another order in place.
+
+    Nearest rank, symmetric: as many draws lie below the lower limit as above the upper. Without a valid draw both
+    limits are a missing one.
+    """
+    above = max(valid - 1 - below, 0)
+    # Selecting is cheaper than sorting, and more so on processors that sort no vectors.
+    draws.partition(above, axis=-1)
+    high = draws[..., above].astype(np.float64)
+    draws[..., : above + 1].partition(min(below, above), axis=-1)
+    return draws[..., below].astype(np.float64), high
