@@ -131,14 +131,16 @@ def report_on_files(
     accept: str | None = None,
     submitter: Submitter | None = None,
     collected_by: str | None = None,
+    read: Submission | None = None,
 ) -> SubmissionReport:
     """The same for a bundle's files in memory; other arguments are those of the checks and the review.
 
     ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held;
-    ``collected_by`` is the maintainers' worker that asked the model, None where a submitter did.
+    ``collected_by`` is the maintainers' worker that asked the model, None where a submitter did. ``read`` is what the
+    files hold, where somebody has read them already.
     """
     try:
-        submission = read_submission(files)
+        submission = read or read_submission(files)
     except DataError as error:
         return SubmissionReport(error.problems)
     before = _earlier_review(submission, results) if results and standing else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,7 @@ from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
-from eval.submissions.submission import read_submission
+from eval.submissions.submission import Submission, read_submission
 from eval.submissions.upload import open_upload
 
 
@@ -135,7 +137,7 @@ def submit_locally(
     submission has its place, DataError with all problems where one is not fit to be submitted.
     """
     done, wanted = [], list(bundles)
-    for number, made in enumerate(wanted, start=1):
+    for number, (made, read) in enumerate(_read_ahead(wanted, dataset, results), start=1):
         progress(f"checking {made.place}" + (f" ({number} of {len(wanted)})" if len(wanted) > 1 else ""))
         folder = results / SUBMISSIONS / made.place
         review = read_review(results, made.place) if folder.is_dir() else None
@@ -143,10 +145,49 @@ def submit_locally(
             done.append(Submitted(made, review, False))
             continue
         report = report_on_files(
-            made.files, [dataset], results, most_unscored=None, adopt=True, seed=None, rejudge=rejudge, standing=True
+            made.files,
+            [dataset],
+            results,
+            most_unscored=None,
+            adopt=True,
+            seed=None,
+            rejudge=rejudge,
+            standing=True,
+            read=read,
         )
         done.append(add_reviewed(report, results))
     return done
+
+
+def _read_ahead(
+    bundles: Sequence[MadeBundle], dataset: OpenedDataset, results: Path
+) -> Iterator[tuple[MadeBundle, Submission | None]]:
+    """Each bundle with what it holds, read while the one before it is reviewed; None where there is no need or no way.
+
+    Reading goes on in another process, and telling an answer's shingles outside of Python.
+    """
+
+    def read(made: MadeBundle) -> Submission | None:
+        if (results / SUBMISSIONS / made.place).is_dir():
+            return None
+        try:
+            submission = read_submission(made.files)
+        except DataError:
+            # The report on it says why.
+            return None
+        if submission.bundle.dataset.cases_hash == dataset.built.cases_hash:
+            submission.marks(dataset)
+        return submission
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[MadeBundle, Future[Submission | None]]] = deque()
+        for made in bundles:
+            waiting.append((made, reader.submit(read, made)))
+            if len(waiting) > 1:
+                first, found = waiting.popleft()
+                yield first, found.result()
+        for last, found in waiting:
+            yield last, found.result()
 
 
 def add_reviewed(report: SubmissionReport, results: Path) -> Submitted:

@@ -96,6 +96,11 @@ def _sign_as_seen(sign: str) -> str | None:
 
 def seen_words(text: str) -> list[str]:
     """The words of a text as a reader sees them."""
+    return words_in_a_row(text).split()
+
+
+def words_in_a_row(text: str) -> str:
+    """The same in one text, with spaces of ASCII between them, and around them where there are more."""
     if not text.isascii():
         for sign, letters in _COMMON_SIGNS:
             text = text.replace(sign, letters)
@@ -106,7 +111,7 @@ def seen_words(text: str) -> list[str]:
                 if (plain := _sign_in_words(sign)) is not None:
                     text = text.replace(sign, plain)
     seen = text.lower() if text.isascii() else as_seen(text)
-    return seen.encode().translate(_ASCII_WORDS).decode().split() if seen.isascii() else _WORD.findall(seen)
+    return seen.encode().translate(_ASCII_WORDS).decode() if seen.isascii() else " ".join(_WORD.findall(seen))
 
 
 def _sign_in_words(sign: str) -> str | None:

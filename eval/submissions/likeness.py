@@ -9,18 +9,19 @@ smallest 32 of its shingles' hashes (Broder, "On the resemblance and containment
 from __future__ import annotations
 
 import io
+import itertools
 import zlib
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import filterfalse
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataset_builder.build.build import PARQUET
@@ -31,7 +32,7 @@ from dataset_builder.storage.files import complete
 from eval.repository.folder import REVIEWS, places, read_review
 from eval.repository.review import Review
 from eval.repository.tables import read_table
-from eval.submissions.as_seen import seen_words
+from eval.submissions.as_seen import seen_words, words_in_a_row
 
 FINGERPRINTS: Final = "fingerprints.parquet"
 Marks = npt.NDArray[np.uint64]
@@ -85,18 +86,25 @@ def marks_of(text: str, request: str) -> Marks:
 def all_marks(texts: Iterable[tuple[str, str]], requests: Mapping[str, str]) -> dict[str, Marks]:
     """The shingles of (case, answer) pairs by case; ``requests`` has the request of each case."""
     cases: list[str] = []
-    lengths: list[int] = []
-    hashes: list[int] = []
+    rows: list[str] = []
     for case_id, text in texts:
-        before = len(hashes)
-        taken = _words_of(requests.get(case_id, ""))
-        hashes.extend(map(_HASHES.__getitem__, filterfalse(taken.__contains__, seen_words(text))))
-        hashes.extend([0] * (SHINGLE - len(hashes) + before))
         cases.append(case_id)
-        lengths.append(len(hashes) - before)
+        # Half of a pair of surrogates is a character that Arrow does not take.
+        rows.append(words_in_a_row(text).encode("utf-8", "replace").decode())
+    words = pc.ascii_split_whitespace(pa.array(rows, pa.string()))
+    owner = np.repeat(np.arange(len(cases)), pc.list_value_length(words).to_numpy(zero_copy_only=False))
+    spelt = words.flatten().dictionary_encode()
+    code, spellings = spelt.indices.to_numpy(zero_copy_only=False), spelt.dictionary.to_pylist()
+    asked = _words_asked(tuple(requests.items()))
+    line = np.fromiter((asked.lines.get(case_id, 0) for case_id in cases), np.int64, len(cases))
+    column = np.fromiter((asked.columns.get(word, -1) for word in spellings), np.int64, len(spellings))
+    kept = ~asked.left_out[line[owner], column[code]]
+    hashes = np.fromiter((_HASHES[word] for word in spellings), np.uint64, len(spellings))
     _HASHES.forget()
-    row = np.array(hashes, np.uint64)
-    owner = np.repeat(np.arange(len(cases), dtype=np.uint64), lengths)
+    lengths = np.bincount(owner[kept], minlength=len(cases))
+    short = np.maximum(SHINGLE - lengths, 0)
+    row = np.insert(hashes[code[kept]], np.repeat(np.cumsum(lengths), short), np.uint64(0))
+    owner = np.repeat(np.arange(len(cases), dtype=np.uint64), lengths + short)
     mixed = (row[:-2] * _MIX[0] + row[1:-1]) * _MIX[1] + row[2:]
     # Spread over all bits (the finalizer of splitmix64), so that the smallest hashes are a fair sample.
     mixed ^= mixed >> np.uint64(31)
@@ -228,7 +236,7 @@ def fingerprint_bytes(sketches: Mapping[str, Marks]) -> bytes:
     """Sketches as a Parquet file, a row a hash."""
     stream = io.BytesIO()
     cases = sorted(sketches)
-    rows = [case_id for case_id in cases for _ in sketches[case_id]]
+    rows = pa.array(cases, pa.string()).take(np.repeat(np.arange(len(cases)), [len(sketches[one]) for one in cases]))
     hashes = np.concatenate([sketches[case_id] for case_id in cases] or [np.zeros(0, np.uint64)]).astype(np.int64)
     table = pa.table({"case_id": rows, "fingerprint": pa.array(hashes)})
     pq.write_table(table.cast(schema_of(Fingerprint)), stream, **PARQUET)
@@ -275,9 +283,26 @@ def _is_later(review: Review, before: str) -> bool:
     return review.first_reviewed_at >= before
 
 
-@lru_cache(maxsize=4096)
-def _words_of(request: str) -> frozenset[str]:
-    return frozenset(seen_words(request))
+class _Asked(NamedTuple):
+    """Which words are left out of the answers to which requests: the line of each case, 0 where it has no request; the
+    column of each word, the last where no request has it; and whether it is left out, by line and column.
+    """
+
+    lines: dict[str, int]
+    columns: dict[str, int]
+    left_out: npt.NDArray[np.bool_]
+
+
+@lru_cache(maxsize=4)
+def _words_asked(requests: tuple[tuple[str, str], ...]) -> _Asked:
+    words = [set(seen_words(request)) for _, request in requests]
+    # The empty word, which a space before the first word makes, is one of no answer.
+    columns = {word: number for number, word in enumerate({"": None, **dict.fromkeys(itertools.chain(*words))})}
+    left_out = np.zeros((len(words) + 1, len(columns) + 1), np.bool_)
+    left_out[:, columns[""]] = True
+    for line, some in enumerate(words, start=1):
+        left_out[line, [columns[word] for word in some]] = True
+    return _Asked({case_id: line for line, (case_id, _) in enumerate(requests, start=1)}, columns, left_out)
 
 
 class _Hashes(dict[str, int]):
