@@ -15,7 +15,7 @@ from dataset_builder.work.choice import ModelChoice
 from dataset_builder.work.session import Session
 from dataset_builder.work.stopping import Spent, StoppedEarlyError
 from eval.agreement.known import greatest_error, known_agreement, least_agreement
-from eval.judges.interface import Judge, JudgeTask
+from eval.judges.interface import Exchange, Judge, JudgeTask
 from eval.judging.registry import EMBEDDED, HELDOUT, offline_judge, offline_judge_unseen
 from eval.judging.run import judging_session, spent_on
 from eval.repository.leaderboard import CHECKED, COMMUNITY, HELD, Status
@@ -91,7 +91,7 @@ def rejudge(
     offline = offline_judge() if learned is None else offline_judge_unseen(learned.family)
     for judge, session in ((offline, judging_session(offline, (), len(tasks), ModelChoice())), *judges):
         shown = [one for one in tasks if judge is offline or chosen is None or one.case.case_id in chosen]
-        verdicts = asyncio.run(_judge(judge, session, shown))
+        verdicts, unlike = _judged(judge, session, shown)
         if len(shown) < len(tasks):
             there = {verdict.case_id for verdict in verdicts}
             verdicts += [_not_judged(judge, one) for one in tasks if one.case.case_id not in there]
@@ -108,21 +108,26 @@ def rejudge(
                 agreement,
                 least,
                 greatest_error(judge.name, judge.rubric),
-                *_unlike(judge, tasks),
+                *unlike,
             )
         )
     return found
 
 
-def _unlike(judge: Judge, tasks: Sequence[JudgeTask]) -> tuple[float | None, float]:
-    """The share of answers that are unlike what the embedded judge knows, and its limit; None for another judge."""
+def _judged(
+    judge: Judge, session: Session, tasks: Sequence[JudgeTask]
+) -> tuple[list[Verdict], tuple[float | None, float]]:
+    """The verdicts, and the share of answers that are unlike what the embedded judge knows, with its limit.
+
+    That is None for another judge.
+    """
     from eval.judges.embedded.judge import EmbeddedJudge, unlike_limit
-    from eval.judges.interface import Exchange
 
     if not isinstance(judge, EmbeddedJudge) or not tasks:
-        return None, 1.0
-    marks = judge.unlike([Exchange(task.case, task.response.response or "") for task in tasks])
-    return float(marks.mean()), unlike_limit()
+        return asyncio.run(_judge(judge, session, tasks)), (None, 1.0)
+    # Whoever asks nobody needs no session; each answer is read once for both.
+    verdicts, marks = judge.verdicts_and_unlike([Exchange(one.case, one.response.response or "") for one in tasks])
+    return verdicts, (float(marks.mean()), unlike_limit())
 
 
 def _not_judged(judge: Judge, task: JudgeTask) -> Verdict:

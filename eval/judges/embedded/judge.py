@@ -89,11 +89,7 @@ class EmbeddedJudge:
 
         Those that it gives no label, and those whose words are words of help but do not speak of their request.
         """
-        marks = [np.zeros(0, np.bool_)]
-        for seen in self._batches(items):
-            reasons = [reason_to_abstain(item.text) is not None for item in seen.items]
-            marks.append(np.array(reasons) | (seen.called & (seen.look.topic < 0)))
-        return np.concatenate(marks)
+        return _all([self._unlike(seen, _reasons(seen)) for seen in self._batches(items)])
 
     def verdicts(self, items: Sequence[Exchange], *, explain: bool = True) -> list[Verdict]:
         """A verdict for each answer, in order; one that cannot be judged is unscored, with the reason.
@@ -105,15 +101,23 @@ class EmbeddedJudge:
 
     def read(self, items: Sequence[Exchange], *, explain: bool = True) -> tuple[list[Verdict], Probabilities]:
         """``verdicts`` and ``probabilities`` of the same answers, each read once."""
+        found = list(self._read(items, explain=explain))
+        return [verdict for verdicts, _, _ in found for verdict in verdicts], _joined([part for _, part, _ in found])
+
+    def verdicts_and_unlike(self, items: Sequence[Exchange]) -> tuple[list[Verdict], NDArray[np.bool_]]:
+        """``verdicts`` and ``unlike`` of the same answers, each read once."""
+        found = list(self._read(items, explain=True))
+        return [verdict for verdicts, _, _ in found for verdict in verdicts], _all([marks for _, _, marks in found])
+
+    def _read(
+        self, items: Sequence[Exchange], *, explain: bool
+    ) -> Iterator[tuple[list[Verdict], Probabilities, NDArray[np.bool_]]]:
         judged_at = now()
-        found: list[Verdict] = []
-        parts: list[Probabilities] = []
         for seen in self._batches(items):
-            chances = self._chances(seen)
-            parts.append(chances)
+            chances, reasons = self._chances(seen), _reasons(seen)
             finder = CueFinder(seen.parts, seen.blocks, self.weights.answer) if explain else None
-            for row, item in enumerate(seen.items):
-                reason = why_unscored(item.text)
+            found = []
+            for row, (item, reason) in enumerate(zip(seen.items, reasons, strict=True)):
                 said = {"unscored_reason": reason} if reason else self._labels(seen, chances, row, finder)
                 found.append(
                     Verdict(
@@ -126,7 +130,10 @@ class EmbeddedJudge:
                         **said,
                     )
                 )
-        return found, _joined(parts)
+            yield found, chances, self._unlike(seen, reasons)
+
+    def _unlike(self, seen: Seen, reasons: Sequence[str | None]) -> NDArray[np.bool_]:
+        return np.array([reason is not None for reason in reasons]) | (seen.called & (seen.look.topic < 0))
 
     async def judge(self, tasks: Sequence[JudgeTask]) -> list[Verdict]:
         """One verdict for each task, in order."""
@@ -271,6 +278,14 @@ def unlike_limit() -> float:
     family, and at least 0.05.
     """
     return float(manifest()["heldout"]["unlike"]["limit"])
+
+
+def _reasons(seen: Seen) -> list[str | None]:
+    return [why_unscored(item.text) for item in seen.items]
+
+
+def _all(marks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    return np.concatenate([np.zeros(0, np.bool_), *marks])
 
 
 def _joined(parts: Sequence[Probabilities]) -> Probabilities:
