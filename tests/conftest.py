@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -77,7 +78,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> OpenedDataset:
 @pytest.fixture(scope="session")
 def study_records(study_archive: Path) -> Records:
     """All records of the study, read once."""
-    return read_study(study_archive)[0]
+    records = read_study(study_archive)[0]
+    _stays()
+    return records
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +93,27 @@ def study_dataset(study_archive: Path, tmp_path_factory: pytest.TempPathFactory)
             read = read_source(str(study_archive))
             build_dataset(read.records, [read.source], out)
     return out
+
+
+def _stays() -> None:
+    """Look no more for garbage among what is there: it stays to the end, and there is much of it.
+
+    Some libraries collect garbage at each call, which took up to two seconds of every call in a process that had
+    imported all tests and read the study.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def nothing_to_collect() -> None:
+    """For tests of a library that collects garbage at each call."""
+    _stays()
+
+
+def pytest_collection_finish() -> None:
+    """Everything is imported."""
+    _stays()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -72,6 +72,8 @@ _HELP_ROW, _CONTROL_ROW = slice(_HELP, _HELP + 1), slice(_CONTROL_HELP, _CONTROL
 # slice and a model are resampled in one product.
 _MOST_AT_ONCE: Final = 100_000
 _RESAMPLED_AT_ONCE: Final = 18
+# Of more models than this some are resampled after the others, so that the memory of it does not grow with them.
+_MODELS_AT_ONCE: Final = 36
 # Into how many parts the work of each thread is cut, so that none of them waits long for the others.
 _PARTS_OF_A_THREAD: Final = 6
 _SCORED = COUNTS.index("scored")
@@ -155,8 +157,8 @@ def compute_scores(
     """Score models on the same cases by the same judge, overall and by each name in ``by`` (default: all).
 
     Models and cases are sorted first, so their order decides nothing; the same seed gives
-    the same numbers. Each of the ``threads`` (default: as many as processors) takes memory for all
-    models. Raises InputError as ``check_comparable`` and ``find_slices`` do.
+    the same numbers. Each of the ``threads`` (default: as many as processors) takes memory of its own.
+    Raises InputError as ``check_comparable`` and ``find_slices`` do.
     """
     check_comparable(answers)
     answers = sorted(answers, key=lambda one: one.model)
@@ -176,7 +178,7 @@ def compute_scores(
 
     def score(some: slice) -> list[SliceScores]:
         if not hasattr(local, "scratch"):
-            height = 2 * len(answers) * together
+            height = 2 * min(len(answers), _MODELS_AT_ONCE) * together
             local.scratch = [np.empty((height * len(part), resamples), np.float32) for part in _DRAWN]
         rates = _rates(by_cell[some], cases.defeated_cells, unscored[some], _of_slices(squares, some))
         places = range(len(by_cell[some]))
@@ -361,6 +363,29 @@ def _bootstrap(
     scratch: Sequence[NDArray[np.float32]],
 ) -> list[_Draws]:
     """What resampling says of some slices."""
+    parts = [
+        _of_models(rates, block, slice(first, first + _MODELS_AT_ONCE), weights, defeated_cells, scratch)
+        for first in range(0, rates.by_cell.shape[2], _MODELS_AT_ONCE)
+    ]
+    return [_joined(rates, number, of_slice) for number, of_slice in zip(block, zip(*parts, strict=True), strict=True)]
+
+
+class _Drawn(NamedTuple):
+    """Limits of some models on one slice, shape (metrics, models), and the draws that rank them (models, resamples)."""
+
+    low: Floats
+    high: Floats
+    ranking: NDArray[np.float32] | None
+
+
+def _of_models(
+    rates: _Rates,
+    block: Sequence[int],
+    models: slice,
+    weights: NDArray[np.float32],
+    defeated_cells: NDArray[np.bool_],
+    scratch: Sequence[NDArray[np.float32]],
+) -> list[_Drawn]:
     # By slice: (ratios, models, resamples).
     draws: list[dict[int, NDArray[np.float32]]] = []
     for side, on_side in enumerate((defeated_cells, ~defeated_cells)):
@@ -370,20 +395,25 @@ def _bootstrap(
         if enough:
             cells = np.flatnonzero(rates.active[enough].any(axis=0) & on_side)
             # (slices, cells, models, counts) -> (cells, slices and models, counts)
-            counts = rates.by_cell[enough][:, cells].swapaxes(0, 1)
+            counts = rates.by_cell[enough][:, cells, models].swapaxes(0, 1)
             counts = counts.reshape(len(cells), -1, counts.shape[-1])
             terms = NUMERATORS[_DRAWN[side]], DENOMINATORS[_DRAWN[side]]
             values = resample_ratios(counts, *terms, weights[cells], scratch[side])
             values = values.reshape(len(values), len(enough), -1, values.shape[-1])
             draws[side] = {number: values[:, place] for place, number in enumerate(enough)}
-    return [_of_draws(rates, number, draws[DEFEATED].get(number), draws[CONTROL].get(number)) for number in block]
+    return [
+        _of_draws(rates, number, models, draws[DEFEATED].get(number), draws[CONTROL].get(number)) for number in block
+    ]
 
 
 def _of_draws(
-    rates: _Rates, number: int, defeated: NDArray[np.float32] | None, control: NDArray[np.float32] | None
-) -> _Draws:
-    tails, ranked_by = rates.tails[:, number], _ranked_by(rates, number)
-    place = METRICS.index(ranked_by)
+    rates: _Rates,
+    number: int,
+    models: slice,
+    defeated: NDArray[np.float32] | None,
+    control: NDArray[np.float32] | None,
+) -> _Drawn:
+    tails, place = rates.tails[:, number, models], METRICS.index(_ranked_by(rates, number))
     low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
     ranking: NDArray[np.float32] | None = None
     if defeated is not None and control is not None:
@@ -398,9 +428,18 @@ def _of_draws(
             # Discrimination stands before the ratios.
             at = 1 + _DRAWN[side]
             low[at], high[at] = percentile_limits(values, tails[at])
+    return _Drawn(low, high, ranking)
+
+
+def _joined(rates: _Rates, number: int, parts: Sequence[_Drawn]) -> _Draws:
+    ranked_by = _ranked_by(rates, number)
+    place = METRICS.index(ranked_by)
     estimate = rates.all.estimate[place, number]
+    rows = [part.ranking for part in parts if part.ranking is not None]
+    ranking = None if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
     if ranking is not None:
         ranking = stretched(ranking, estimate, rates.all.independent_error[place, number])
+    low, high = (np.concatenate(ends, axis=1) for ends in zip(*((part.low, part.high) for part in parts), strict=True))
     return _Draws(low, high, rank_models(estimate, ranking, ranked_by.better))
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -203,6 +205,19 @@ def test_a_models_scores_do_not_depend_on_the_others():
     alone, together = (compute_scores(models, by=(), resamples=200).overall for models in ([one], [one, two]))
     for field in FLOATS:
         np.testing.assert_array_equal(getattr(alone, field)[:, 0], getattr(together, field)[:, 0])
+
+
+def test_more_models_than_are_resampled_at_once_stand_as_few_do():
+    """The same answers under forty names: all have one place, and the limits that they have alone."""
+    one, better = random_answers(WIDE, "m", seed=1), random_answers(WIDE, "z", seed=2)
+    names = [f"m-{number:02}" for number in range(40)]
+    many = compute_scores([*(replace(one, model=name) for name in names), better], by=(), resamples=200).overall
+    few = compute_scores([one, better], by=(), resamples=200).overall
+    for field in FLOATS:
+        expected = getattr(few, field)[:, [0] * 40 + [1]]
+        np.testing.assert_array_equal(getattr(many, field), expected)
+    for ends in many.ranks:
+        assert len(set(ends[:40].tolist())) == 1
 
 
 def test_slices_partition_the_counts():

@@ -19,6 +19,7 @@ def test_benjamini_hochberg_by_hand():
     assert benjamini_hochberg([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.03])
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(("ours", "theirs"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
 @settings(max_examples=20)  # statsmodels collects garbage at each call
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=30))
