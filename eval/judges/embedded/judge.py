@@ -114,7 +114,10 @@ class EmbeddedJudge:
     ) -> Iterator[tuple[list[Verdict], Probabilities, NDArray[np.bool_]]]:
         judged_at = now()
         for seen in self._batches(items):
-            chances, reasons = self._chances(seen), _reasons(seen)
+            reasons = _reasons(seen)
+            # Before the probabilities, for which a judge over this one may look at more of the batch.
+            unlike = self._unlike(seen, reasons)
+            chances = self._chances(seen)
             finder = CueFinder(seen.parts, seen.blocks, self.weights.answer) if explain else None
             found = []
             for row, (item, reason) in enumerate(zip(seen.items, reasons, strict=True)):
@@ -130,7 +133,7 @@ class EmbeddedJudge:
                         **said,
                     )
                 )
-            yield found, chances, self._unlike(seen, reasons)
+            yield found, chances, unlike
 
     def _unlike(self, seen: Seen, reasons: Sequence[str | None]) -> NDArray[np.bool_]:
         return np.array([reason is not None for reason in reasons]) | (seen.called & (seen.look.topic < 0))
