@@ -96,6 +96,8 @@ REASONS: Final[dict[str, str]] = {
 
 def why_missed(name: str) -> str:
     """Why a figure is missed, as far as that is known."""
+    if name.startswith("encoder, "):
+        return "docs/encoder-judge.md says what was tried"
     return REASONS.get(name, "why is not known; the program's own lines say more")
 
 

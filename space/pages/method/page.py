@@ -61,6 +61,16 @@ JUDGE_CHANGES: Final = (
         "named by its verdicts",
         "First version: the study's answers by weights that saw none of that family's, to check the judge above.",
     ),
+    JudgeChange(
+        "encoder",
+        "named by its weights",
+        "First version: a small language model that reads request and answer, with the words of the first judge above.",
+    ),
+    JudgeChange(
+        "encoder-heldout",
+        "named by its verdicts",
+        "First version: the study's answers by weights that saw none of that family's, to check the encoder.",
+    ),
     JudgeChange("model:…", "1", "First version of our own rubric, with structured output and hostile text fenced off."),
     JudgeChange(
         "cascade:…", "1", "First version: the embedded judge where it is sure, the model judge for everything else."

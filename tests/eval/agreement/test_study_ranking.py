@@ -19,10 +19,12 @@ from eval.cli import eval_group
 from eval.judges.embedded import held_out as heldout_judge
 from eval.judges.embedded.held_out import HELDOUT_FILE, family_of, pack_heldout, rubric_of, unpack_heldout
 from eval.judges.embedded.judge import manifest
+from eval.judges.encoder import held_out as encoder_heldout
 from eval.runs.folder import RunFolder
 from eval.runs.verdict import Verdict
-from eval.scores.labels import AnswerKey, Labels, LabelSource, verdict_labels
-from eval.scores.read import heldout_answers
+from eval.scores.labels import AnswerKey, Labels, LabelSource, compare_sources, study_labels, verdict_labels
+from eval.scores.read import heldout_answers, label_source
+from eval.stats.ranking import competition_rank
 from tests.support.answers import TYPES, make_case
 from tests.support.small_dataset import build_small, small_records
 
@@ -245,3 +247,23 @@ def test_held_out_the_studys_models_are_ranked_nearly_as_the_study_ranks_them(
     assert "23,220 answers: 23,189 scored, 31 unscored (20 not judged, 11 empty answer)" in text
     assert f"Discrimination of 18 models: Spearman {held['discrimination']['spearman']:.3f}, off by" in text
     assert "heldout against the study's judge on the response type of 23,189 answers: kappa" in text
+
+
+@pytest.mark.study
+def test_the_readme_ranks_the_studys_models_by_the_encoder_beside_the_study(study_dataset: Path) -> None:
+    built = BuiltDataset.open(study_dataset)
+    ours = label_source(heldout_answers(built, judge="encoder-heldout"))
+    gap, help_rate, _ = ranking_agreement(study_labels(built), ours, built.case_by_id)
+    study, mine = (competition_rank(rates, gap.metric.better) for rates in (gap.study, gap.ours))
+    rows = [
+        f"| {study[at]} | {model} | {100 * gap.study[at]:.1f} | {100 * gap.ours[at]:.1f} | {mine[at]} |"
+        for at, model in enumerate(gap.models)
+    ]
+    assert len(rows) == 18
+    assert "\n".join(rows) in (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    held = encoder_heldout.manifest()["heldout"]
+    for found, name in ((gap, "discrimination"), (help_rate, "help_rate")):
+        assert found.spearman == pytest.approx(held["ranking"][name]["spearman"], abs=5e-4)
+        assert 100 * np.abs(found.gap).mean() == pytest.approx(held["ranking"][name]["mean_absolute_error"], abs=5e-3)
+    kappa = compare_sources(study_labels(built), ours, built.case_by_id).fields["response_type"].kappa
+    assert kappa == pytest.approx(held["family"]["response_type"]["all"]["kappa"], abs=5e-4)

@@ -10,8 +10,11 @@ import pytest
 
 from blind_refusal import judge_table
 from dataset_builder.errors import DataError, InputError
+from eval.agreement.known import board_of, known_agreement, known_help_error
 from eval.judges.embedded.judge import load_judge as load_words
-from eval.judges.encoder.judge import open_judge
+from eval.judges.encoder.artefact import shipped_rubric
+from eval.judges.encoder.held_out import manifest, shipped
+from eval.judges.encoder.judge import load_judge, open_judge
 from eval.judges.interface import Exchange
 from eval.judging.registry import check_judge, unknown_judge
 from tests.support.answers import make_case
@@ -95,3 +98,20 @@ def test_the_name_may_stand_alone() -> None:
     with pytest.raises(InputError, match=r"encoder\[:NAMESPACE/NAME@REVISION\] \(embedded and a small"):
         check_judge("encoder:")
     assert unknown_judge("encoders", "x") is not None
+
+
+def test_the_shipped_encoder_says_what_it_said_when_it_was_trained() -> None:
+    known, judge = manifest(), load_judge()
+    assert judge.rubric == known["rubric"] == shipped_rubric()
+    assert unknown_judge("encoder", judge.rubric) is None
+    assert unknown_judge("encoder-heldout", shipped()[1]) is None
+    asked = known["check"]
+    found = judge._reader.scores([(one["request"], one["answer"]) for one in asked])
+    # Releases of onnxruntime round in ways of their own, and a processor without int8 reads with floats.
+    assert np.abs(found - [one["scores"] for one in asked]).max() < 0.5
+    agreement = known_agreement("encoder", judge.rubric)
+    assert agreement == known_agreement("encoder-heldout", shipped()[1])
+    assert {one.against for one in agreement} == {"the study's judge", "reviewer_1", "reviewer_2"}
+    assert known_help_error("encoder", judge.rubric)[-1].family == "all"
+    assert board_of("encoder-heldout", shipped()[1]) == ("encoder", judge.rubric)
+    assert known_agreement("encoder", "encoder-of-others") == []
