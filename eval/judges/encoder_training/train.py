@@ -43,7 +43,6 @@ from eval.judges.encoder.combining import Combination
 from eval.judges.encoder.windows import SETTINGS
 from eval.judges.encoder_training.combine import ENCODER_ENGAGES, ENCODER_HARM, fit_combination, logit
 from eval.judges.encoder_training.figures import alone, point
-from eval.judges.encoder_training.fit import RECIPE
 from eval.judges.encoder_training.folds import (
     GROUPS,
     NOBODY,
@@ -57,6 +56,7 @@ from eval.judges.encoder_training.folds import (
 )
 from eval.judges.encoder_training.measured import encoder_of, judge_of, known_scores, reader_of
 from eval.judges.encoder_training.reading import Read, keep_read, read_windows
+from eval.judges.encoder_training.recipe import RECIPE
 from eval.judges.training.data import Examples, feature_matrices, read_examples
 from eval.judges.training.figures import all_scores
 from eval.judges.training.folds import FAMILY, heldout_probabilities, looked_at_again

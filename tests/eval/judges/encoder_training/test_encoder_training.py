@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from eval.judges.encoder.windows import CLS, SEP, Settings
 from eval.judges.encoder_training.combine import fit_types, fit_yes, logit
 from eval.judges.encoder_training.figures import area_under_curve
 from eval.judges.encoder_training.folds import Job, rows_of
 from eval.judges.encoder_training.reading import Read, keep_read, open_read, padded, read_windows
+from eval.judges.encoder_training.recipe import RECIPE
+from eval.judges.encoder_training.train import main
 
 SMALL = Settings(request_first=1, request_last=1, answer=2, run=1)
 
@@ -96,11 +100,20 @@ def test_the_area_under_the_curve() -> None:
     assert area_under_curve(scores, yes) == pytest.approx(3.5 / 4)
 
 
+def test_without_torch_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    if find_spec("torch"):
+        pytest.skip("torch is there")
+    told = CliRunner().invoke(main, ["--work", str(tmp_path / "work")])
+    assert told.exit_code == 2
+    assert told.output.startswith("error: This needs the extra `train` (torch is not installed)")
+    assert not (tmp_path / "work").exists()
+
+
 def test_a_small_fit_learns_what_a_token_tells() -> None:
     """One layer over made-up states: an answer of one token helps, an answer of another does not."""
     torch = pytest.importorskip("torch")
     from eval.judges.encoder.base import MINILM, names_of
-    from eval.judges.encoder_training.fit import RECIPE, Kept, Labels, fit, scores_of
+    from eval.judges.encoder_training.fit import Kept, Labels, fit, scores_of
     from eval.judges.encoder_training.network import WIDTH
 
     torch.set_num_threads(1)
