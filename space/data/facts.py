@@ -22,6 +22,12 @@ SIZES: Final = {"small": 10.0, "middle": 100.0, "large": float("inf")}
 PRICES: Final = {"cheap": 1.0, "middle": 10.0, "dear": float("inf")}
 _SIZE_IN_NAME: Final = re.compile(r"(?<![a-z0-9.])(\d{1,4}(?:\.\d)?)b(?![a-z0-9])", re.IGNORECASE)
 _VARIANT: Final = re.compile(r":[a-z]+$")
+# Where those who make models say something of them, by the first part of the models' ids.
+_MAKERS: Final = {
+    "anthropic": "claude.com", "google": "google.dev", "nvidia": "nvidia.com", "openai": "openai.com",
+    "qwen": "alibabacloud.com", "x-ai": "x.ai", "z-ai": "z.ai",
+}  # fmt: skip
+_HOST: Final = re.compile(r"https://(?:www\.)?([^/,\s]+)")
 
 
 class ModelFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +73,16 @@ def facts_of(model_id: str) -> ModelFacts:
         return msgspec.structs.replace(
             found, parameters=float(stated[1]), sources={**found.sources, "parameters": "its id"}
         )
+    return found
+
+
+def according_to(model_id: str) -> dict[str, str]:
+    """Of what is recorded of a model the parts that its maker does not say itself, each with the host that does."""
+    found, maker = {}, _MAKERS.get(model_id.partition("/")[0])
+    for name, source in facts_of(model_id).sources.items():
+        host = _HOST.search(source)
+        if host is not None and not (maker and f".{host[1]}".endswith(f".{maker}")):
+            found[name] = host[1]
     return found
 
 

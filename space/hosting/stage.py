@@ -103,6 +103,8 @@ def _readme(dataset: str | None, url: str | None) -> str:
     }
     if url:
         front["thumbnail"] = f"{url}/resolve/main/{PICTURE}"
+    # No preload_from_hub: the Hub takes models alone for it (huggingface/hub-docs#1536), and fails at a dataset's name.
+    # Both repositories are downloaded at the first start.
     if dataset:
         front["datasets"] = [dataset.partition("@")[0]]
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=100)

@@ -13,7 +13,7 @@ from eval.boards.rows import rank_remarks
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.leaderboard import MEANS, Board, BoardRow, Excluded
 from space.data.data import Snapshot, SpaceData
-from space.data.facts import facts_of
+from space.data.facts import according_to, facts_of
 from space.data.snapshot import row_key, transcripts_key
 from space.frame.card import Card, Rate
 from space.frame.page import heading
@@ -78,6 +78,7 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         gone=_gone(now, row),
         remarks=_remarks(board, row),
         facts=facts_of(row.model_id),
+        said_by=according_to(row.model_id),
         reasoned=now.reasoned.get(row.transcripts),
         before=others[place - 1] if place else None,
         after=others[place + 1] if place + 1 < len(others) else None,

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from space.data.facts import UNKNOWN, ModelFacts, facts_of, recorded
+from space.data.facts import UNKNOWN, ModelFacts, according_to, facts_of, recorded
 
 
 def test_every_recorded_value_says_where_it_was_read() -> None:
@@ -45,6 +45,15 @@ def test_a_size_that_an_id_states_is_taken(model: str, billions: float | None) -
     assert found.parameters == billions
     assert found.sources == ({"parameters": "its id"} if billions else {})
     assert found.released is None
+
+
+def test_what_a_maker_does_not_say_itself_is_told_apart() -> None:
+    assert according_to("z-ai/glm-5") == {"released": "aiwiki.ai", "parameters": "aiwiki.ai"}
+    # Its maker's own page, and what the name itself states.
+    assert according_to("anthropic/claude-opus-4.6") == {}
+    assert according_to("nvidia/nemotron-3-nano-30b-a3b") == {}
+    assert according_to("x-ai/grok-4-fast") == {"released": "openrouter.ai", "price": "openrouter.ai"}
+    assert according_to("nobody/knows") == {}
 
 
 def test_groups_have_their_limits() -> None:

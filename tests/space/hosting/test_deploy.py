@@ -40,6 +40,8 @@ def test_the_front_matter_is_what_the_hub_asks_for(files: dict[str, bytes]) -> N
     assert told["app_file"] == "app.py"
     assert (told["hf_oauth"], told["hf_oauth_scopes"]) == (True, ["write-discussions"])
     assert told["datasets"] == ["alice/cases"]
+    # The Hub looks there for models alone.
+    assert "preload_from_hub" not in told
     _, front, _ = stage(url="https://hub.example/spaces/a/b")["README.md"].decode().split("---\n", 2)
     thumbnail = str(yaml.safe_load(front)["thumbnail"])
     assert thumbnail.startswith("https://hub.example/spaces/a/b/resolve/main/")

@@ -114,6 +114,14 @@ def test_runs_without_a_place_routes_and_what_departs_are_told(data: SpaceData) 
     assert "departs from the protocol: sampled warmly" in page
 
 
+def test_a_fact_that_its_maker_does_not_state_says_who_does(data: SpaceData) -> None:
+    for model_id, said in (("z-ai/glm-5", "2026-02-11 according to aiwiki.ai"), ("openai/gpt-5.4", "2026-03-05 ")):
+        one = msgspec.structs.replace(row("m", 1, 0.5, 0.1), model_id=model_id)
+        page = text_of(MODEL.at_once(with_rows(data, one), [("model", "m")]))
+        assert f"Came out {said}" in page
+        assert ("according to" in page) == ("according" in said)
+
+
 @pytest.mark.parametrize("text", strings())
 def test_names_of_strangers_do_nothing(data: SpaceData, text: str) -> None:
     plain = row("m", 1, 0.5, 0.1, repo="r", evidence=["e"], status_reasons=["r"], routes=[_route("n"), _route("o")])
