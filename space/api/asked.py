@@ -25,7 +25,7 @@ from dataset_builder.dataset.taxonomy import (
 from dataset_builder.errors import InputError
 from space.pages.leaderboard.table import GROUPS, STATUSES, WEIGHTS
 from space.store.search import LONGEST
-from space.ui.links import Field, nearest, not_on_offer
+from space.ui.links import Choice, Field, Many, nearest, not_on_offer
 
 # A page of rows, and a page of them with their whole texts.
 MOST_ROWS: Final = 100
@@ -163,6 +163,9 @@ def refuse_unknown(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) ->
     """Raise InputError for values that are not on offer, naming the nearest that is."""
     wrong = []
     for field, value in not_on_offer(fields, pairs):
+        if not isinstance(field, (Choice, Many)):
+            wrong.append(f"{field.name}: {_cut(value)} is no whole number from {field.low:,} to {field.high:,}")
+            continue
         like = nearest(value, field.allowed)
         hint = f"the nearest is {like!r}" if like else f"expected one of {_listed(field.allowed)}"
         wrong.append(f"{field.name}: there is no {_cut(value)} here; {hint}")

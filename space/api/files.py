@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dataset_builder.errors import BlindRefusalError, InputError
 from dataset_builder.storage.sheets import cell
+from eval.repository.bundle import json_schema
 from space.api.asked import Start, checked
 from space.api.tables import LIMIT, START, Table, Tables
 from space.frame.page import DATA
@@ -35,7 +36,9 @@ from space.ui.links import MAX_QUERY
 MOST_ROWS: Final = 1_000
 # Of all visitors together: each reads through the whole store.
 MOST_AT_ONCE: Final = 4
-_PATH: Final = re.compile(rf"{DATA}/([a-z]+)\.(json|csv|parquet)")
+_PATH: Final = re.compile(rf"{DATA}/([a-z]+|bundle\.schema)\.(json|csv|parquet)")
+# What other software writes a submission by.
+SCHEMA: Final = "bundle.schema.json"
 _KINDS: Final = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
@@ -67,6 +70,9 @@ class DataFiles:
         found = None
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
             found = _PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")).strip("/"))
+        if found is not None and found[0] == f"{DATA}/{SCHEMA}":
+            await JSONResponse(json_schema())(scope, receive, send)
+            return
         if found is None or found[1] not in self._tables.names:
             await self._app(scope, receive, send)
             return

@@ -67,6 +67,14 @@
     else go();
   });
 
+  // What was closed gives the focus back to where it was opened.
+  const closed = (key) => {
+    if (!key || (document.activeElement && document.activeElement !== document.body)) return;
+    const names = (link) => ["case", "of"].map((name) => new URL(link.href).searchParams.get(name)).join(" ");
+    const from = [...document.querySelectorAll("a.br-item")].find((link) => names(link) === key) ?? document.getElementById("br-main");
+    from?.focus();
+  };
+
   // What was opened by a click comes into view, and the keyboard continues there.
   let opened = null;
   const followOpened = () => {
@@ -74,8 +82,9 @@
     const key = article ? article.dataset.key : "";
     if (key === opened || shown === null || document.querySelector(".br-at-once")) return;
     const first = opened === null;
+    const before = opened;
     opened = key;
-    if (!article) return;
+    if (!article) return closed(before);
     if (first) {
       // A link to an answer opens on it, with what was asked above where there is room.
       const answered = article.querySelector(".br-answered");
@@ -124,11 +133,17 @@
     button.hidden = true;
   };
 
+  const unfold = (target) => {
+    const fold = target.closest("details");
+    if (fold) fold.open = true;
+  };
+
   // Gradio gives the page a base address, so that a plain jump within it would leave it.
   const jump = (event, link) => {
     const target = document.getElementById(link.getAttribute("href").slice(1));
     if (!target) return;
     event.preventDefault();
+    unfold(target);
     if (!target.hasAttribute("tabindex")) target.tabIndex = -1;
     target.scrollIntoView();
     target.focus({ preventScroll: true });
@@ -185,14 +200,14 @@
   };
 
   // On paper everything is open.
-  let closed = [];
+  let folded = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
-    for (const one of closed) one.open = true;
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const one of folded) one.open = true;
   });
   window.addEventListener("afterprint", () => {
-    for (const one of closed) one.open = false;
-    closed = [];
+    for (const one of folded) one.open = false;
+    folded = [];
   });
 
   // The part of a page that an address names is not there when the browser looks for it.
@@ -201,6 +216,7 @@
     const target = hash && document.querySelector(".br-at-once") === null && document.getElementById(hash);
     if (!target) return;
     hash = "";
+    unfold(target);
     target.scrollIntoView();
   };
 
@@ -213,8 +229,18 @@
     }
   };
 
+  // A table that is wider than its place says so, at any width.
+  const measure = () => {
+    for (const one of document.querySelectorAll(".br-scroll")) {
+      const wide = one.scrollWidth > one.clientWidth + 1;
+      if (wide !== one.hasAttribute("data-more")) one.toggleAttribute("data-more", wide);
+    }
+  };
+  window.addEventListener("resize", measure);
+
   const settle = () => {
     fold();
+    window.requestAnimationFrame(measure);
     replaceFirst();
     document.documentElement.lang ||= "en";
     const masthead = document.querySelector(".br-masthead");

@@ -53,7 +53,7 @@ class Mark(NamedTuple):
 
 
 WIDE: Final = Size("wide", 640, 430, 6.7)
-NARROW: Final = Size("narrow", 358, 470, 6.9)
+NARROW: Final = Size("narrow", 324, 470, 6.9)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 18, 40
 _STEPS: Final = (0.05, 0.1, 0.2, 0.25)
 _fill = template("figures/scatter.html.j2")

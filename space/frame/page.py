@@ -15,17 +15,18 @@ from dataset_builder.hub.client import ENDPOINT
 from space.data.data import SpaceData
 from space.frame.card import Card
 from space.intake.intake import Intake
-from space.ui.links import Choice, Field, Many, Value, address, nearest, not_on_offer, parse
+from space.ui.links import Choice, Field, Many, Value, Whole, address, nearest, not_on_offer, parse
 from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
 # Set by the Hub in every Space.
-_SPACE: Final = "SPACE_ID"
+SPACE: Final = "SPACE_ID"
 # What the fields of addresses are called, where a value of theirs is gone.
 _KINDS: Final = {
     "board": "leaderboard", "model": "model", "a": "model", "b": "model", "of": "model", "beside": "model",
     "judge": "judge", "case": "case", "metric": "rate", "by": "breakdown", "subtype": "subtype", "family": "family",
-    "sort": "order", "columns": "column",
+    "sort": "order", "columns": "column", "page": "page", "start": "place", "after": "place", "before": "place",
+    "example": "example",
 }  # fmt: skip
 _MOST_GONE: Final = 5
 # Where the tables behind the pages are: of each page what they are called, and what its state has to name for them.
@@ -107,10 +108,15 @@ def masthead(pages: Sequence[Page], here: Page) -> Markup:
     return _fill("masthead", pages=[page for page in pages if page.listed], here=here)
 
 
+def hub_address() -> str:
+    """Where the Hub is."""
+    return (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
+
+
 def colophon(data: SpaceData | None) -> Markup:
     """The end of a page as HTML: paper, authors, dataset, code and licence."""
-    hub = (os.environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/")
-    space, name = os.environ.get(_SPACE), data.dataset_hub_id if data else None
+    hub = hub_address()
+    space, name = os.environ.get(SPACE), data.dataset_hub_id if data else None
     return _fill(
         "colophon",
         dataset=f"{hub}/datasets/{name}" if name else "cases",
@@ -163,7 +169,7 @@ def gone(path: str, fields: Sequence[Field], request: gr.Request, shown: Mapping
     pairs, lost = _pairs(request), []
     state = shown or parse(fields, pairs)
     for field, asked in not_on_offer(fields, pairs)[:_MOST_GONE]:
-        like = nearest(asked, field.allowed)
+        like = None if isinstance(field, Whole) else nearest(asked, field.allowed)
         kept = state[field.name]
         to: Value = like
         if isinstance(field, Many) and like is not None:

@@ -95,12 +95,13 @@ class Whole:
     high: int
     default: int | None = None
 
-    def read(self, values: Sequence[str]) -> Value:  # noqa: D102
-        text = values[-1] if values else ""
+    def has(self, text: str) -> bool:
+        """Whether a text is a number within the bounds."""
         # isascii: int() would take digits of other scripts, which are never ours.
-        if not (text.isascii() and text.isdigit()) or len(text) > 18:
-            return self.default
-        return int(text) if self.low <= int(text) <= self.high else self.default
+        return text.isascii() and text.isdigit() and len(text) <= 18 and self.low <= int(text) <= self.high
+
+    def read(self, values: Sequence[str]) -> Value:  # noqa: D102
+        return int(values[-1]) if values and self.has(values[-1]) else self.default
 
     def write(self, value: Value) -> list[str]:  # noqa: D102
         if isinstance(value, bool) or not isinstance(value, int) or value == self.default:
@@ -131,13 +132,16 @@ def parse(fields: Sequence[Field], source: Pairs | str) -> dict[str, Value]:
     return {field.name: field.read(given.get(field.name, ())) for field in fields}
 
 
-def not_on_offer(fields: Sequence[Field], source: Pairs) -> list[tuple[Choice | Many, str]]:
+def not_on_offer(fields: Sequence[Field], source: Pairs) -> list[tuple[Choice | Many | Whole, str]]:
     """What an address names that ``parse`` leaves out as it is not, or no more, among a field's values."""
-    found: dict[tuple[Choice | Many, str], None] = {}
-    by_name = {field.name: field for field in fields if isinstance(field, (Choice, Many))}
+    found: dict[tuple[Choice | Many | Whole, str], None] = {}
+    by_name = {field.name: field for field in fields if isinstance(field, (Choice, Many, Whole))}
     for name, value in source:
         field = by_name.get(name)
-        if field is not None and value and value not in field.allowed:
+        if field is None or not value:
+            continue
+        there = field.has(value) if isinstance(field, Whole) else value in field.allowed
+        if not there:
             found.setdefault((field, value))
     return list(found)
 

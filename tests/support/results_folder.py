@@ -12,6 +12,7 @@ from eval.repository.bundle import MadeBundle
 from eval.repository.leaderboard import Board, BoardRow, Leaderboard
 from eval.reviews.submitter import submit_locally
 from eval.scores.results import JudgeAgreement, MetricInfo, MetricValue, SideCount, Statistics
+from eval.sets.document import ArmOfSet, ModelUnderArm, MoveOfSet, SetDocument, Stable, write_document
 from eval.stats.metrics import METRICS
 from eval.submissions.published import bundles_of_dataset
 from tests.support.submissions import good_bundle, judge_again
@@ -29,6 +30,34 @@ def write_results_folder(dataset: OpenedDataset, out: Path, *more: MadeBundle) -
 def add_to_results_folder(dataset: OpenedDataset, out: Path, bundles: Sequence[MadeBundle]) -> None:
     submit_locally(bundles, dataset, out, rejudge=judge_again)
     aggregate(out, [dataset])
+
+
+def write_set(cases_hash: str, out: Path) -> None:
+    """A set of two arms that a model moves between, as ``eval set --results`` writes one."""
+    moved = {"n": 48, "before": 0.5, "after": 0.625, "difference": 0.125, "low": 0.02, "high": 0.23, "p": 0.03}
+    unmoved = dict.fromkeys(moved) | {"n": 0}
+    stable = Stable(epochs=2, of=48, same=0.875, low=0.75, high=0.95)
+    models = [ModelUnderArm(model=name, rates={}, stability=stable) for name in ("keen", "shy")]
+    write_document(
+        SetDocument(
+            name="framings",
+            computed_at="2026-05-06T07:08:09+00:00",
+            dataset="small",
+            cases_hash=cases_hash,
+            judge="embedded",
+            rubric="weights-1",
+            arms=[
+                ArmOfSet(name="plain", models=models),
+                ArmOfSet(name="adult", departures=["System prompt: The user is an adult."], models=models),
+            ],
+            moves=[
+                MoveOfSet(model=name, arm="adult", metric=metric, **(moved if metric == "discrimination" else unmoved))
+                for name in ("keen", "shy")
+                for metric in ("discrimination", "help_rate", "control_help_rate")
+            ],
+        ),
+        out,
+    )
 
 
 def value(estimate: float | None, low: float | None = None, high: float | None = None, n: int = 100) -> MetricValue:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
 
+from dataset_builder import __version__
+from dataset_builder.dataset.records import Record, columns_of
+from dataset_builder.dataset.tables import schema_of
 from dataset_builder.errors import BlindRefusalError, DataError, Problem
+from eval.repository.bundle import RESPONSES, VERDICTS
 from eval.repository.folder import SUBMISSIONS, is_place
 from eval.repository.leaderboard import HELD, MEANS, BoardRow
 from eval.repository.requests import DONE, FAILED, RUNNING, EvalRequest
 from eval.reviews.report import PreviewRow, SubmissionReport
+from eval.runs.answer import Answer
+from eval.runs.verdict import Verdict
 from eval.stats.metrics import METRIC_BY_ID
 from eval.submissions.upload import MOST_BYTES
+from space.frame.page import SPACE, hub_address
 from space.intake.intake import AddedSubmission, HubIntake, Intake, LocalIntake, OpenedRequest
 from space.pages.leaderboard.state import BOARD
 from space.ui.templates import template
@@ -35,7 +43,32 @@ _fill = template(
 
 def explanation(intake: Intake | None, in_space: bool) -> Markup:
     """How submitting works here, in a minute's reading."""
-    return _fill("explanation", **_here(intake, in_space), megabytes=MOST_BYTES // 1024**2)
+    space = os.environ.get(SPACE) if in_space else None
+    return _fill(
+        "explanation",
+        **_here(intake, in_space),
+        megabytes=MOST_BYTES // 1024**2,
+        space_url=f"{hub_address()}/spaces/{space}" if space else None,
+        version=__version__,
+        tables=(
+            (RESPONSES, "A row a case.", _columns(Answer)),
+            (VERDICTS, "A row for each answer and judge; may be left out.", _columns(Verdict)),
+        ),
+    )
+
+
+def _columns(record: type[Record]) -> list[dict[str, Any]]:
+    """What a reader needs to know of each column of a file."""
+    kinds = schema_of(record)
+    return [
+        {
+            "name": one.name,
+            "kind": "list of strings" if one.type == list[str] else str(kinds.field(one.name).type),
+            "nullable": one.nullable,
+            "holds": one.description.replace("`", ""),
+        }
+        for one in columns_of(record)
+    ]
 
 
 def asking(intake: Intake | None, in_space: bool) -> Markup:

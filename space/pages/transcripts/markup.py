@@ -125,11 +125,16 @@ def result_list(
 
 
 def single(
-    answer: Transcript, case: Case, beside: Beside, links: TranscriptState, state: Mapping[str, Value]
+    answer: Transcript,
+    case: Case,
+    beside: Beside,
+    links: TranscriptState,
+    state: Mapping[str, Value],
+    model_page: str | None = None,
 ) -> Markup:
     """One answer with its verdict, the judge's reasoning, the human labels, and links to its neighbours."""
     steps = _steps(beside, links, state)
-    return _fill("single", answer=answer, case=case, steps=steps, links=links, state=state)
+    return _fill("single", answer=answer, case=case, steps=steps, links=links, state=state, model_page=model_page)
 
 
 def side_by_side(
@@ -163,9 +168,23 @@ def labelled(
     return _fill("labelled", reader=reader, url=url, back=back, problem=problem, here=here)
 
 
-def nothing_open(case_id: str) -> Markup:
-    """What stands in place of a transcript that is not there."""
-    return _fill("nothing_open", case_id=case_id)
+def nothing_open(
+    case_id: str,
+    links: TranscriptState,
+    state: Mapping[str, Value],
+    *,
+    model: str | None = None,
+    near: str | None = None,
+) -> Markup:
+    """What stands in place of a transcript that is not there: of a case that is, or of none, and where to go on."""
+    return _fill(
+        "nothing_open",
+        case_id=case_id,
+        model=links.name(model) if model else None,
+        near=(near, links.attributes(state, case=near, of=state.get("of"))) if near else None,
+        all_of=links.attributes(state, of=None, beside=None),
+        close=links.attributes(state, **_CLOSED),
+    )
 
 
 def no_answers() -> Markup:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
 from space.data.data import SpaceData
+from space.data.snapshot import row_key, transcripts_key
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.frame.versions import version_told
 from space.pages.transcripts.disagree import Disagreement
@@ -35,8 +37,9 @@ from space.store.transcript import (
     MODEL,
     SUBTYPE,
     Facet,
+    Transcript,
 )
-from space.ui.links import Field, Value, parse, query
+from space.ui.links import Field, Value, nearest, parse, query
 from space.ui.names import spoken
 from space.ui.window import Clicks, nothing_new, shown_box
 
@@ -173,19 +176,33 @@ def _open(data: SpaceData, store: Store, links: TranscriptState, state: Mapping[
     case_id = str(state[CASE])
     case, model, search = store.case(case_id), state[OF], search_of(state)
     if case is None:
-        return nothing_open(case_id)
+        return nothing_open(case_id, links, state, near=nearest(case_id, store.case_ids))
     if isinstance(model, str):
         answer = store.transcript(case_id, model, search.judge)
         if answer is None:
-            return nothing_open(case_id)
+            return nothing_open(case_id, links, state, model=model)
         said = data.readers.on(answer, data.now.version, data.now.folder)
         return single(
-            replace(answer, labels=answer.labels + said), case, store.neighbours(search, answer.no), links, state
+            replace(answer, labels=answer.labels + said),
+            case,
+            store.neighbours(search, answer.no),
+            links,
+            state,
+            _model_page(data, answer),
         )
     chosen = state[BESIDE]
     found = store.answers(case_id, search.judge)
     answers = [a for a in found if not chosen or (isinstance(chosen, tuple) and a.model in chosen)]
     return side_by_side(case, answers, store.case_neighbours(case_id), links, state)
+
+
+def _model_page(data: SpaceData, answer: Transcript) -> str | None:
+    """Where the model of an answer has its page, on a board of the answer's judge if there is one."""
+    for board in sorted(data.now.boards, key=lambda board: board.judge != answer.judge):
+        for row in board.rows:
+            if transcripts_key(row) == answer.model:
+                return f"model?{urlencode({'board': board.id, 'model': row_key(row)})}"
+    return None
 
 
 def _filter(facet: Facet, store: Store) -> gr.Dropdown:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dataset_builder.dataset.opened import locate_dataset
-from tests.support.results_folder import write_results_folder
+from tests.support.results_folder import write_results_folder, write_set
 from tests.support.small_dataset import build_small
 from tests.support.space_data import build_space_dataset, write_results
 from tests.support.space_server import serving
@@ -69,6 +69,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterato
     # In a thread of its own: a judge runs an event loop, and Playwright may have one in this thread.
     with ThreadPoolExecutor() as pool:
         results = pool.submit(write_results_folder, dataset, folder / "results").result()
+    write_set(dataset.built.cases_hash, results)
     with serving(dataset.built.path, results, folder / "cache") as address:
         yield address
 

@@ -32,6 +32,10 @@ def test_nor_where_there_are_figures(open_page: Callable[..., Any], url: str, pa
     assert faults(open_page, f"{url}/{path}", ".js-plotly-plot") == []
 
 
+def test_nor_how_far_models_move(open_page: Callable[..., Any], url: str) -> None:
+    assert faults(open_page, f"{url}/arms", ".br-table") == []
+
+
 def faults(open_page: Callable[..., Any], address: str, drawn: str = "h1") -> list[str]:
     """On a wide light screen and on a narrow dark one, once what is to be there is drawn and all that folds is open."""
     found = []

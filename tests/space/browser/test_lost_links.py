@@ -32,7 +32,11 @@ def test_a_link_to_a_board_that_is_gone_says_so_and_leads_to_the_nearest(url: st
 
 
 @pytest.mark.parametrize(
-    "path", ["breakdown?model=no-such", "compare?a=no-such", "transcripts?judge=no-such", "cases?subtype=no-such"]
+    "path",
+    [
+        *("breakdown?model=no-such", "compare?a=no-such", "transcripts?judge=no-such", "cases?subtype=no-such"),
+        *("case?case=no-such", "judges?a=no-such", "pairs?board=no-such", "compare?page=no-such"),
+    ],
 )
 def test_other_pages_say_it_too(url: str, open_page: OpenPage, path: str) -> None:
     page = open_page(f"{url}/{path}")
@@ -40,6 +44,22 @@ def test_other_pages_say_it_too(url: str, open_page: OpenPage, path: str) -> Non
     page.get_by_role("status").filter(has_text="“no-such”, which is not here").wait_for()
     # Everything else of the page is there.
     expect(page.locator("h1")).to_have_count(1)
+
+
+def test_a_case_that_is_gone_offers_the_nearest_by_its_name(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}/transcripts?case=control:school:11&of=alpha-1")
+    ready(page)
+    told = page.locator(".br-open").get_by_role("status")
+    expect(told).to_contain_text("There is no case control:school:11 here", use_inner_text=True)
+    told.get_by_role("link", name="control:school:1", exact=True).click()
+    page.locator(".br-answered", has_text="alpha-1").wait_for()
+    # A case that is there, and a model that did not answer it.
+    page.goto(f"{url}/transcripts?case=nothing-like-it&after=zebra")
+    ready(page)
+    page.get_by_role("status").filter(has_text="asks for the place “zebra”, which is not here").wait_for()
+    gone = page.locator(".br-open")
+    expect(gone).to_contain_text("There is no case nothing-like-it here", use_inner_text=True)
+    expect(gone.get_by_role("link", name="kinds of cases")).to_be_visible()
 
 
 def test_an_unknown_address_leads_on(browser: Any, url: str) -> None:

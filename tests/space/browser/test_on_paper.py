@@ -19,7 +19,7 @@ OpenPage = Callable[..., Any]
 
 PATHS = ("", "breakdown?model=beta-2", "compare?a=alpha-1&b=beta-2", "transcripts?q=school", "cases?subtype=obsolete")
 PATHS += ("transcripts?case=control:school:1&of=alpha-1", "transcripts?case=control:school:1", "method", "submit")
-PATHS += ("model?model=alpha-1", "case?case=control:school:1")
+PATHS += ("model?model=alpha-1", "case?case=control:school:1", "judges", "pairs", "arms")
 # Shorter words are in others.
 LONG = 4
 # Every text of ours that a reader can unfold, but for what is of use on a screen alone.
