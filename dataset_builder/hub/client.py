@@ -275,6 +275,17 @@ class Hub:
             raise RemoteError(f"committing to {repo}: {lost}, {self.patience.attempts} times; nothing was committed")
         return done if isinstance(done, Committed) else Committed(done.oid, str(done.commit_url), done.pr_url)
 
+    def has_leaderboard(self, dataset: str) -> bool:
+        """Whether the Hub ranks models by a dataset itself; it does so for those that it takes for benchmarks."""
+        ask = f"looking for the Hub's own leaderboard of {dataset}"
+        timeout = self.patience.timeout
+        try:
+            found = self._ask(ask, dataset, lambda: self._api.get_dataset_leaderboard(dataset, timeout=timeout))
+        except (NotFoundError, KeyError, TypeError):
+            # None, or one of another form than huggingface_hub reads.
+            return False
+        return bool(found)
+
     def variables(self, space: str) -> dict[str, str]:
         """A Space's variables; everyone who can see the Space can see them."""
         ask = f"reading the variables of {space}"

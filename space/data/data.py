@@ -149,6 +149,8 @@ class SpaceData:
     dataset_revision: str | None = None
     results_hub_id: str | None = None
     readers: Readers = field(default_factory=Readers)
+    # Whether the Hub has a leaderboard of its own for the dataset; asked when the Space starts.
+    on_hubs_board: bool = False
 
     def swap(self, snapshot: Snapshot, store: Store | None = None) -> None:
         """Show another version of the results from the next event on; one assignment, so never half of it.

@@ -115,14 +115,18 @@ def hub_address() -> str:
 
 def colophon(data: SpaceData | None) -> Markup:
     """The end of a page as HTML: paper, authors, dataset, code and licence."""
-    hub = hub_address()
     space, name = os.environ.get(SPACE), data.dataset_hub_id if data else None
     return _fill(
         "colophon",
-        dataset=f"{hub}/datasets/{name}" if name else "cases",
-        code=f"{hub}/spaces/{space}/tree/main" if space else None,
+        dataset=on_hub(f"datasets/{name}") if name else "cases",
+        code=on_hub(f"spaces/{space}/tree/main") if space else None,
         version=__version__,
     )
+
+
+def on_hub(path: str) -> str:
+    """The address of something on the Hub."""
+    return f"{hub_address()}/{path}"
 
 
 def heading(title: str, lead: str) -> Markup:

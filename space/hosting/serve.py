@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
@@ -30,6 +31,8 @@ DATASET: Final = "BLIND_REFUSAL_DATASET"
 RESULTS: Final = "BLIND_REFUSAL_RESULTS"
 # Set by the Hub in every Space.
 _SPACE: Final = "SPACE_ID"
+# Seconds.
+_HUBS_PATIENCE: Final = 10.0
 
 
 def open_data(opened: OpenedDataset, results: ResultsSource, store_cache: Path | None = None) -> SpaceData:
@@ -113,6 +116,9 @@ def serve(
         newest, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
+    if newest.dataset_hub_id:
+        # Nobody waits for the answer; without one the pages have no link.
+        threading.Thread(target=look_for_hubs_board, args=[newest], name="hubs-board", daemon=True).start()
     older = (store_cache or cache_folder() / "space") / "pinned"
     followed = source if isinstance(source, HubSource) else None
     versions = PinnedVersions(newest, followed, older, stores=store_cache)
@@ -173,6 +179,18 @@ def starter_dataset() -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         build_dataset(read.records, [read.source], folder)
     return folder
+
+
+def look_for_hubs_board(data: SpaceData, timeout: float = _HUBS_PATIENCE) -> None:
+    """Note whether the Hub has a board of its own for the dataset; where it does not answer soon, that it has none."""
+    from dataset_builder.hub.client import Hub
+    from dataset_builder.hub.patience import Patience
+
+    try:
+        hub = Hub(patience=Patience(attempts=1, timeout=timeout))
+        data.on_hubs_board = data.dataset_hub_id is not None and hub.has_leaderboard(data.dataset_hub_id)
+    except BlindRefusalError:
+        data.on_hubs_board = False
 
 
 def _check_port(host: str, port: int) -> None:

@@ -71,6 +71,14 @@ def paths_info(request: Request, match: dict[str, str]) -> Answer:
     return as_json([every[path.strip("/")] for path in wanted if path.strip("/") in every])
 
 
+@route("GET", "/api/{KIND}/{ID}/leaderboard")
+def leaderboard(request: Request, match: dict[str, str]) -> Answer:
+    board = request.repo(match).board
+    if not board:
+        raise RefusedError(404, "This dataset does not have a leaderboard")
+    return as_json(board)
+
+
 @route("GET", "/api/{KIND}/{ID}/commits/{REV}")
 def commits(request: Request, match: dict[str, str]) -> Answer:
     line = request.repo(match).history(match["rev"])

@@ -102,6 +102,7 @@ class Repo:
     discussions: list[Discussion] = field(default_factory=list)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
+    board: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def head(self) -> str:

@@ -14,7 +14,7 @@ from dataset_builder.errors import BlindRefusalError
 from eval.repository.leaderboard import Board
 from eval.scores.results import MetricInfo
 from space.data.data import SpaceData
-from space.frame.page import Page, Shell, heading, html, link_bar
+from space.frame.page import Page, Shell, heading, html, link_bar, on_hub
 from space.pages.method.judge_error import judge_error
 from space.prose import BIBTEX
 from space.ui.templates import template
@@ -103,6 +103,7 @@ def build(shell: Shell) -> None:
             agreement=agreement_table(data.now.boards),
             figures=recomputed(cases),
             dataset=data.dataset_name,
+            hubs_board=on_hub(f"datasets/{data.dataset_hub_id}") if data.on_hubs_board else None,
             cases=cases,
             version=__version__,
         )

@@ -18,7 +18,7 @@ from space.data.facing import facing, reading
 from space.data.sources import HubSource, open_source
 from space.frame.versions import pin
 from space.hosting.pinned import PinnedVersions, UnknownVersionError
-from space.hosting.serve import open_data
+from space.hosting.serve import look_for_hubs_board, open_data
 from tests.support.hub_server import ALICE, HubServer
 from tests.support.pinned_hub import DATASET, NEWER, RESULTS, Versions, put_versions
 from tests.support.results_folder import SUBMITTED
@@ -157,6 +157,22 @@ def test_data_is_that_of_the_request(newest: SpaceData) -> None:
     assert shown.dataset_name == newest.dataset_name
     with pytest.raises(AttributeError):
         shown.dataset_name = "written"
+
+
+def test_the_hubs_own_board_is_known_where_there_is_one(hub: HubServer, newest: SpaceData) -> None:
+    data = replace(newest)
+    look_for_hubs_board(data)
+    assert not data.on_hubs_board
+    entry = {"rank": 1, "modelId": "acme/m", "value": 0.5, "filename": "f", "verified": False}
+    hub.repo(DATASET).board.append({**entry, "author": {"type": "user", "name": "acme"}})
+    look_for_hubs_board(data)
+    assert data.on_hubs_board
+    # Out of reach there is no link.
+    look_for_hubs_board(replace(data, dataset_hub_id="alice/no-such"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        look_for_hubs_board(data)
+    assert not data.on_hubs_board
 
 
 def test_one_that_vanishes_is_closed(
