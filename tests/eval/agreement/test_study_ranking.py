@@ -258,12 +258,13 @@ def test_the_readme_ranks_the_studys_models_by_the_encoder_beside_the_study(stud
     gap, help_rate, _ = ranking_agreement(study_labels(built), ours, built.case_by_id)
     study, mine = (competition_rank(rates, gap.metric.better) for rates in (gap.study, gap.ours))
     cells = [
-        f"{study[at]} {model}: {100 * gap.study[at]:.1f}, {100 * gap.ours[at]:.1f} ({mine[at]})"
+        f"{study[at]} | {model} | {100 * gap.study[at]:.1f} | {100 * gap.ours[at]:.1f} ({mine[at]})"
         for at, model in enumerate(gap.models)
     ]
-    shown = re.findall(r"\d+ [a-z0-9-]+: [\d.]+, [\d.]+ \(\d+\)", README.read_text(encoding="utf-8"))
+    shown = re.findall(r"\d+ \| [a-z0-9-]+ \| [\d.]+ \| [\d.]+ \(\d+\)", README.read_text(encoding="utf-8"))
     assert len(cells) == 18
-    assert shown == cells
+    # Two models a row, the better half on the left.
+    assert [*shown[::2], *shown[1::2]] == cells
     held = encoder_heldout.manifest()["heldout"]
     for found, name in ((gap, "discrimination"), (help_rate, "help_rate")):
         assert found.spearman == pytest.approx(held["ranking"][name]["spearman"], abs=5e-4)
