@@ -44,6 +44,24 @@ def wait_for_models(page: Any, *names: str) -> None:
     page.wait_for_function(script, arg=[f"{ROWS} th", list(names)])
 
 
+def open_filters(page: Any) -> None:
+    """Unfold the leaderboard's search, judge, filters and columns."""
+    ready(page)
+    page.get_by_role("button", name="Search and filter").click()
+    page.get_by_role("textbox", name="Search").wait_for()
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the browser has nothing left to do.
+
+    What is typed while gradio still puts up fields that were folded is overwritten with what they held.
+    """
+    page.evaluate(
+        "new Promise((go) => requestIdleCallback(() => requestAnimationFrame(() => requestIdleCallback(go))))"
+    )
+
+
 def pick(page: Any, label: str, option: str) -> None:
     """Pick an option of a dropdown, once what the page does of itself is over."""
     ready(page)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.pages import models, pick, ready, wait_for_models
+from tests.support.pages import models, open_filters, pick, ready, wait_for_models
 from tests.support.results_folder import SUBMITTED
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def test_the_leaderboard(open_page: OpenPage, url: str) -> None:
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
 
     def search() -> None:
-        page.get_by_role("button", name="Search and filter").click()
+        open_filters(page)
         # However many letters, one step.
         page.get_by_role("textbox", name="Search").press_sequentially("a-1", delay=150)
         wait_for_models(page, "alpha-1")

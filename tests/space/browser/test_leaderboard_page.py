@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.pages import HOLD, ROWS, models, pick, ready, wait_for_models
+from tests.support.pages import HOLD, ROWS, models, open_filters, pick, ready, wait_for_models
 from tests.support.results_folder import SUBMITTED
 from tests.support.submissions import OURS
 
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
 # What a person calls the dataset's judge, `judge-1`.
 TITLE = "Judge 1 · 72 cases"
-
-
-def open_filters(page: Any) -> None:
-    """Unfold search, judge, filters and columns."""
-    ready(page)
-    page.get_by_role("button", name="Search and filter").click()
 
 
 def test_the_first_screen_asks_and_answers(open_page: OpenPage, url: str) -> None:
@@ -277,8 +271,7 @@ def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
 def test_an_open_list_leaves_its_label_to_be_read(open_page: OpenPage, url: str, height: int) -> None:
     """Also where there is little room below, so that the list opens upwards."""
     page = open_page(url, viewport={"width": 1024, "height": height})
-    ready(page)
-    page.get_by_role("button", name="Search and filter").click()
+    open_filters(page)
     for name in ("Judge", "Columns"):
         field = page.get_by_role("combobox", name=name, exact=True)
         field.scroll_into_view_if_needed()

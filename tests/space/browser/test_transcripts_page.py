@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from space.ui.safe_text import safe
 from tests.support.hostile import strings, text_of
-from tests.support.pages import HOLD, pick, ready
+from tests.support.pages import HOLD, pick, ready, settled
 from tests.support.small_dataset import JUDGE
 from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL
 from tests.support.submissions import OURS
@@ -32,6 +32,8 @@ def open_filters(page: Any) -> None:
     ready(page)
     if not page.locator("#filter-model input").is_visible():
         page.get_by_role("button", name="Judge and filters").click()
+        page.locator("#filter-model input").wait_for()
+        settled(page)
 
 
 def choose(page: Any, facet: str, option: str) -> None:
