@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from dataset_builder.dataset.manifest import FILE_NAME, Manifest, hash_file, rea
 from dataset_builder.dataset.tables import DEFAULT_CONFIG
 from dataset_builder.errors import ConflictError, DataError, InputError, Problem, RemoteError
 from dataset_builder.hub.client import Hub
-from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_name
+from dataset_builder.hub.records import Hashes, RemoteFile, RepoState, is_repo_name
 from dataset_builder.wording import counted
 
 KIND: Final = "dataset"
@@ -31,18 +30,11 @@ _LARGEST_MANIFEST: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file to publish: where it is, its size in bytes, and the two hashes by which the Hub may know it."""
+    """A file to publish: where it is, its size in bytes, and by which hashes the Hub may know it."""
 
     path: Path
     size: int
-    sha256: str
-    blob_id: str
-
-    def is_same(self, remote: RemoteFile | None) -> bool:
-        """Whether the Hub has just these bytes."""
-        if remote is None:
-            return False
-        return remote.sha256 == self.sha256 if remote.sha256 else remote.blob_id == self.blob_id
+    hashes: Hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +101,7 @@ def publish(
     if not dry_run:
         hub.whoami()
     tell(f"comparing with {repo}")
-    state = hub.state(repo, KIND)
-    if private and state and not state.private:
-        raise InputError(f"{repo} is public; make it private in its settings on the Hub, or leave out --private")
+    state = hub.state(repo, KIND, private=private)
     plan = _plan(hub, repo, state, files, dry_run)
     if tag and state and _has_tag(hub, repo, tag, state.sha, plan.changed):
         tag = None
@@ -133,7 +123,7 @@ def local_files(folder: Path, manifest: Manifest) -> dict[str, LocalFile]:
             problems.append(Problem(name, "is missing" if path is None else "is not a plain file"))
             continue
         files[name] = _hashed(path)
-        if entry and (files[name].size, files[name].sha256) != (entry.bytes, entry.sha256):
+        if entry and (files[name].size, files[name].hashes.sha256) != (entry.bytes, entry.sha256):
             problems.append(Problem(name, "is not the file that the manifest was written for"))
     problems += [Problem(name, "is not in the manifest") for name in sorted(found) if not name.startswith(_FOREIGN)]
     if problems:
@@ -143,9 +133,7 @@ def local_files(folder: Path, manifest: Manifest) -> dict[str, LocalFile]:
 
 def _hashed(path: Path) -> LocalFile:
     data = path.read_bytes()
-    # Git names a blob by the SHA-1 of its length and its bytes.
-    blob_id = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-    return LocalFile(path, len(data), hashlib.sha256(data).hexdigest(), blob_id)
+    return LocalFile(path, len(data), Hashes.of(data))
 
 
 def _check_names(repo: str, tag: str | None, create_pr: bool) -> None:
@@ -170,7 +158,9 @@ def _has_tag(hub: Hub, repo: str, tag: str, head: str, changed: bool) -> bool:
 def _plan(hub: Hub, repo: str, state: RepoState | None, files: Mapping[str, LocalFile], dry_run: bool) -> Published:
     remote = hub.list_files(repo, KIND, state.sha) if state else {}
     ours = _earlier_build(hub, repo, state.sha, remote) if state else frozenset()
-    added = tuple(name for name, file in sorted(files.items()) if not file.is_same(remote.get(name)))
+    added = tuple(
+        name for name, file in sorted(files.items()) if name not in remote or not remote[name].is_of(file.hashes)
+    )
     gone = remote.keys() - files.keys()
     return Published(
         repo=repo,

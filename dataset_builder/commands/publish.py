@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.hub.naming import token_env
 from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
@@ -27,13 +28,7 @@ if TYPE_CHECKING:
 @click.option("--tag", metavar="vX.Y.Z", help="Tag the commit that holds this build.")
 @click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing to main.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
-@click.option(
-    "--token-env",
-    default="HF_TOKEN",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the Hub's token.",
-)
+@token_env
 def publish(
     folder: Path, repo: str, private: bool, tag: str | None, create_pr: bool, dry_run: bool, token_env: str
 ) -> None:

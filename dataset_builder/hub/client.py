@@ -22,7 +22,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from dataset_builder import __version__
-from dataset_builder.errors import ConflictError, NotFoundError, RemoteError
+from dataset_builder.errors import ConflictError, InputError, NotFoundError, RemoteError
 from dataset_builder.hub.explain import explain
 from dataset_builder.hub.patience import AnswerLostError, Patience, be_patient
 from dataset_builder.hub.records import Committed, RemoteFile, RepoState, RepoType
@@ -75,12 +75,17 @@ class Hub:
         told = self._ask("signing in", self.endpoint, self._api.whoami)
         return str(told["name"])
 
-    def state(self, repo: str, kind: RepoType) -> RepoState | None:
-        """The repo as it is now; None where it does not exist or is not for us to see."""
+    def state(self, repo: str, kind: RepoType, *, private: bool = False) -> RepoState | None:
+        """The repo as it is now; None where it does not exist or is not for us to see.
+
+        Raises InputError where it is to be ``private`` and the public can see it.
+        """
         try:
             info = self._ask(f"looking at {repo}", repo, lambda: self._api.repo_info(repo, repo_type=kind))
         except NotFoundError:
             return None
+        if private and not info.private:
+            raise InputError(f"{repo} is public; make it private in its settings on the Hub, or leave out --private")
         return RepoState(str(info.sha), bool(info.private))
 
     def head(self, repo: str, kind: RepoType, revision: str = MAIN) -> str:

@@ -1,12 +1,23 @@
-"""How a user names a repository on the Hub, in every option that takes one."""
+"""How a user names a repository on the Hub, in every option that takes one, and where its token is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import click
 
 from dataset_builder.errors import InputError
 from dataset_builder.hub.records import is_repo_at_revision
+
+token_env: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--token-env",
+    default="HF_TOKEN",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds the Hub's token.",
+)
 
 SCHEME: Final = "hf://"
 # Where `dataset build` puts a dataset unless it is told otherwise: never a stranger's repository of that name.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 RepoType = Literal["dataset", "space", "model"]
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -22,6 +23,20 @@ def is_repo_at_revision(text: str) -> bool:
     return is_repo_name(name) and (not at or bool(_REVISION.fullmatch(revision)))
 
 
+class Hashes(NamedTuple):
+    """The two hashes by which the Hub may know a content."""
+
+    sha256: str
+    blob_id: str
+
+    @classmethod
+    def of(cls, data: bytes) -> Hashes:
+        """Those of some bytes."""
+        # Git names a blob by the SHA-1 of its length and its bytes.
+        blob_id = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return cls(hashlib.sha256(data).hexdigest(), blob_id)
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file of a repo: its size in bytes and what identifies its content.
@@ -33,6 +48,14 @@ class RemoteFile:
     size: int
     blob_id: str
     sha256: str | None
+
+    def is_of(self, hashes: Hashes) -> bool:
+        """Whether it has the content with these hashes."""
+        return self.sha256 == hashes.sha256 if self.sha256 else self.blob_id == hashes.blob_id
+
+    def holds(self, data: bytes) -> bool:
+        """Whether it has just these bytes."""
+        return self.size == len(data) and self.is_of(Hashes.of(data))
 
 
 @dataclass(frozen=True, slots=True)

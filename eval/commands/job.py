@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from dataset_builder.helping import Helpful
-from eval.commands.options import token_env
+from dataset_builder.hub.naming import token_env
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

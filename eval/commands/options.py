@@ -11,10 +11,6 @@ from dataset_builder.models.in_process.named import AUTO, DTYPES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-token_env: Decorator = click.option(
-    "--token-env", default="HF_TOKEN", show_default=True, metavar="NAME", help="Variable of the Hub's token."
-)
-
 
 def results_option(
     told: str = "Where: a results folder, or a repository on the Hub.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from dataset_builder.helping import Helpful
-from eval.commands.options import results_option, token_env
+from dataset_builder.hub.naming import token_env
+from eval.commands.options import results_option
 
 
 @click.command(

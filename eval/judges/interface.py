@@ -70,7 +70,12 @@ class JudgeOptions:
 
 @runtime_checkable
 class OfflineJudge(Protocol):
-    """What a judge that asks nobody and reads whatever it is shown also has; it costs nothing."""
+    """What a judge that asks nobody and reads whatever it is shown also has; it costs nothing.
+
+    ``part_rows`` is how many rows of a table it labels before they are kept; None for the usual number.
+    """
+
+    part_rows: int | None
 
     def read(self, items: Sequence[Exchange], *, explain: bool = True) -> tuple[list[Verdict], Probabilities]:
         """Verdicts on the answers, in order, and their probabilities; with ``explain`` the verdicts say why."""

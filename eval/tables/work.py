@@ -96,7 +96,7 @@ class TableWork:
             raise InputError(f"{source}: {error}") from None
         judge = table_judge(settings)
         # A judge that takes its time keeps what it has done more often.
-        rows = getattr(judge, "part_rows", SHARD_ROWS)
+        rows = (judge.part_rows if isinstance(judge, OfflineJudge) else None) or SHARD_ROWS
         return cls(source, target, settings, judge, columns, count_rows(source), conditions, rows)
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.hub.naming import token_env
 from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
@@ -29,13 +30,7 @@ if TYPE_CHECKING:
 @click.option("--private", is_flag=True, help="Create the Space for your eyes only.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--stage", type=click.Path(path_type=Path), metavar="DIR", help="Write the Space's files there instead.")
-@click.option(
-    "--token-env",
-    default="HF_TOKEN",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the Hub's token.",
-)
+@token_env
 def deploy(
     repo: str,
     dataset: str | None,

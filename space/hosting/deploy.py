@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
 from dataset_builder.hub.naming import without_scheme
-from dataset_builder.hub.records import RemoteFile, RepoState, is_repo_at_revision, is_repo_name
+from dataset_builder.hub.records import RepoState, is_repo_at_revision, is_repo_name
 from dataset_builder.wording import counted
 from space.hosting.serve import DATASET, RESULTS
 from space.hosting.stage import PACKAGES, SDK, stage
@@ -67,14 +66,12 @@ def deploy(
     if not dry_run:
         hub.whoami()
     progress(f"comparing with {repo}")
-    state = hub.state(repo, KIND)
-    if private and state and not state.private:
-        raise InputError(f"{repo} is public; make it private in its settings on the Hub, or leave out --private")
+    state = hub.state(repo, KIND, private=private)
     remote = hub.list_files(repo, KIND, state.sha) if state else {}
     wanted = {DATASET: dataset or "", RESULTS: results or ""}
     there = hub.variables(repo) if state and not (dry_run and not _can_see(hub)) else {}
     variables = {name: value for name, value in wanted.items() if there.get(name, "") != value}
-    added = tuple(name for name, content in files.items() if not is_same(content, remote.get(name)))
+    added = tuple(name for name, content in files.items() if name not in remote or not remote[name].holds(content))
     plan = Deployed(
         repo=repo,
         url=f"{hub.endpoint}/spaces/{repo}",
@@ -87,16 +84,6 @@ def deploy(
         dry_run=dry_run,
     )
     return plan if dry_run else _carry_out(hub, plan, state, files, variables, private, progress)
-
-
-def is_same(content: bytes, remote: RemoteFile | None) -> bool:
-    """Whether the Hub has just these bytes."""
-    if remote is None or remote.size != len(content):
-        return False
-    if remote.sha256:
-        return remote.sha256 == hashlib.sha256(content).hexdigest()
-    # Git names a blob by the SHA-1 of its length and its bytes.
-    return remote.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _carry_out(

@@ -14,10 +14,14 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+import pytest
 
 from tests.support import hub_talk
 from tests.support.hub_faults import Asked, Fault, Faults
@@ -197,3 +201,14 @@ class HubServer:
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }
         return settings | ({"HF_TOKEN": token} if token else {})
+
+
+@contextmanager
+def alices_hub() -> Iterator[HubServer]:
+    """A Hub with HF_ENDPOINT and HF_TOKEN (alice's) pointing to it, and nothing wrong with it at the end."""
+    with HubServer() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", server.endpoint)
+        patch.setenv("HF_TOKEN", ALICE.token)
+        yield server
+    assert server.leaks == [], "a token was sent to the storage host"
+    assert server.broken == [], "the Hub of these tests failed by itself"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.hub.naming import token_env
 from dataset_builder.wording import counted
-from eval.commands.options import datasets, results_option, token_env
+from eval.commands.options import datasets, results_option
 
 if TYPE_CHECKING:
     from eval.repository.leaderboard import Board, Leaderboard

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.hub.naming import token_env
 from dataset_builder.work.options import model_options
-from eval.commands.options import datasets, judge_max_tokens, results_option, token_env
+from eval.commands.options import datasets, judge_max_tokens, results_option
 
 if TYPE_CHECKING:
     from dataset_builder.dataset.opened import OpenedDataset

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.helping import Helpful
+from dataset_builder.hub.naming import token_env
 from dataset_builder.wording import counted
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ if TYPE_CHECKING:
 @click.option("--repo", required=True, metavar="NS/NAME", help="The model repo; it is created where there is none.")
 @click.option("--private", is_flag=True, help="Create the repo for your eyes only.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
-@click.option(
-    "--token-env",
-    default="HF_TOKEN",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the Hub's token.",
-)
+@token_env
 def publish(folder: Path | None, repo: str, private: bool, dry_run: bool, token_env: str) -> None:
     """Publish a trained judge to the Hugging Face Hub as a model, in one commit.
 

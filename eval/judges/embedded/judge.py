@@ -70,6 +70,7 @@ class EmbeddedJudge:
 
     name = NAME
     batch_size = BATCH
+    part_rows: int | None = None
     languages = ("en",)
     # Who chose a label, as the reasoning says it.
     chooser = "Trained weights"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.errors import InputError
 from dataset_builder.hub.client import Hub
-from dataset_builder.hub.records import RemoteFile, is_repo_name
+from dataset_builder.hub.records import is_repo_name
 from eval.judges.encoder.artefact import HELDOUT, MANIFEST, WEIGHTS, Artefact, read_artefact
 from eval.judges.encoder.base import PACKAGE, base_tensors, vocabulary
 from eval.judges.encoder.graph import graph_of
@@ -64,12 +63,10 @@ def publish_encoder(
     if not dry_run:
         hub.whoami()
     progress(f"comparing with {repo}")
-    state = hub.state(repo, KIND)
-    if private and state and not state.private:
-        raise InputError(f"{repo} is public; make it private in its settings on the Hub, or leave out --private")
+    state = hub.state(repo, KIND, private=private)
     files = files_of(folder, encoder, repo)
     there = hub.list_files(repo, KIND, state.sha) if state else {}
-    added = {name: data for name, data in files.items() if not _is_same(data, there.get(name))}
+    added = {name: data for name, data in files.items() if name not in there or not there[name].holds(data)}
     plan = PublishedEncoder(
         repo=repo,
         url=f"{hub.endpoint}/{repo}",
@@ -170,13 +167,3 @@ def _figures(manifest: Mapping[str, Any]) -> str:
         lines += [f"| {one['family']} | {one['precision']:.3f} | {one['recall']:.3f} |" for one in errors]
         lines.append("")
     return "\n".join(lines)
-
-
-def _is_same(data: bytes, remote: RemoteFile | None) -> bool:
-    """Whether the Hub has just these bytes."""
-    if remote is None:
-        return False
-    if remote.sha256:
-        return remote.sha256 == hashlib.sha256(data).hexdigest()
-    # Git names a blob by the SHA-1 of its length and its bytes.
-    return remote.blob_id == hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

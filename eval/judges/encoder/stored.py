@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dataset_builder.errors import InputError, NotFoundError
-from dataset_builder.hub.naming import without_scheme
-from dataset_builder.hub.records import is_repo_at_revision
+from dataset_builder.hub.naming import repo_meant
 from eval.judges.encoder.artefact import LARGEST_MANIFEST, LARGEST_WEIGHTS, MANIFEST, WEIGHTS
 
 if TYPE_CHECKING:
@@ -31,13 +30,13 @@ def find_encoder(name: str, hub: Hub | None = None) -> tuple[Path, str | None]:
     folder = Path(name)
     if folder.is_dir():
         return folder, None
-    repo = without_scheme(name)
-    if not is_repo_at_revision(repo):
+    meant = repo_meant(name)
+    if meant is None:
         raise InputError(
             f"--judge encoder:{name}: no such folder, and no name of a repository; expected a folder, or "
             "NAMESPACE/NAME@REVISION of an encoder that 'blind-refusal judge publish' put on the Hub."
         )
-    repo, _, revision = repo.partition("@")
+    repo, revision = meant.name, meant.revision or ""
     from dataset_builder.hub.client import MAIN, Hub
 
     hub = hub or Hub()

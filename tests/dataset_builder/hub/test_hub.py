@@ -11,6 +11,7 @@ from huggingface_hub import HfApi
 
 from dataset_builder.errors import ConflictError, InputError, RemoteError
 from dataset_builder.hub.client import Hub
+from dataset_builder.hub.records import RemoteFile
 from tests.support.hub_client import HELLO, HELLO_BLOB, HELLO_SHA256, REPO, history, quick
 from tests.support.hub_server import ALICE, BOB, HubServer
 
@@ -174,3 +175,10 @@ def test_the_loopback_hub_tells_of_files_as_the_real_one_does(hub: HubServer, al
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"ell", "bytes 1-3/6")
     assert (large.status_code, large.headers["location"]) == (302, f"{hub.storage}/objects/{HELLO_SHA256}")
     assert (large.headers["x-linked-etag"], large.headers["x-linked-size"]) == (f'"{HELLO_SHA256}"', "6")
+
+
+def test_equal_bytes_are_known_by_either_hash() -> None:
+    assert RemoteFile(6, HELLO_BLOB, None).holds(HELLO)
+    assert RemoteFile(6, "pointer", HELLO_SHA256).holds(HELLO)
+    assert not RemoteFile(6, HELLO_BLOB, None).holds(b"hellO\n")
+    assert not RemoteFile(6, HELLO_BLOB, "f" * 64).holds(HELLO)

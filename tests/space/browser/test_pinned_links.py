@@ -14,7 +14,7 @@ from gradio_client import Client
 from playwright.sync_api import expect
 
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
-from tests.support.hub_server import ALICE, HubServer
+from tests.support.hub_server import HubServer, alices_hub
 from tests.support.pages import wait_for_models
 from tests.support.pinned_hub import DATASET, NEWER, RESULTS, Versions, put_versions
 from tests.support.results_folder import SUBMITTED
@@ -32,12 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
-    with HubServer() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_ENDPOINT", server.endpoint)
-        patch.setenv("HF_TOKEN", ALICE.token)
+    with alices_hub() as server:
         yield server
-    assert server.leaks == []
-    assert server.broken == []
 
 
 @pytest.fixture(scope="module")

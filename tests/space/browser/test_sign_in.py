@@ -22,7 +22,7 @@ from eval.reviews.maintainer import aggregate_repo
 from space.pages.transcripts.disagree import TITLE
 from tests.space.browser.conftest import PATIENCE
 from tests.space.browser.test_accessibility import serious
-from tests.support.hub_server import ALICE, BOB, HubServer
+from tests.support.hub_server import ALICE, BOB, HubServer, alices_hub
 from tests.support.sign_in_server import SECRET, SignInServer
 from tests.support.small_dataset import build_small
 from tests.support.space_server import hosting
@@ -49,12 +49,8 @@ def dataset(folder: Path) -> OpenedDataset:
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
     """The Hub of both tests, so that one Space is started."""
-    with HubServer() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_ENDPOINT", server.endpoint)
-        patch.setenv("HF_TOKEN", ALICE.token)
+    with alices_hub() as server:
         yield server
-    assert server.leaks == []
-    assert server.broken == []
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from dataset_builder.errors import ConflictError, InputError, RemoteError
 from dataset_builder.hub.client import Hub
 from space.cli import command
 from space.hosting import stage as staging
-from space.hosting.deploy import deploy, is_same
+from space.hosting.deploy import deploy
 from space.hosting.stage import PACKAGES, requirements, stage, write_stage
 from tests.support.hub_server import ALICE, HubServer
 from tests.support.space_server import running
@@ -183,18 +183,6 @@ def test_without_the_package_installed_its_needs_are_not_guessed(monkeypatch: py
     monkeypatch.setattr(staging, "DISTRIBUTION", "no-such-distribution-at-all")
     with pytest.raises(InputError, match="is not installed"):
         requirements()
-
-
-def test_equal_bytes_are_known_by_either_hash() -> None:
-    from dataset_builder.hub.records import RemoteFile
-
-    # Git's well-known id of "hello\n", and the SHA-256 of it.
-    blob = "ce013625030ba8dba906f756967f9e9ca394464a"
-    large = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
-    assert is_same(b"hello\n", RemoteFile(6, blob, None))
-    assert is_same(b"hello\n", RemoteFile(6, "pointer", large))
-    assert not is_same(b"hellO\n", RemoteFile(6, blob, None))
-    assert not is_same(b"hello\n", None)
 
 
 def test_the_staged_folder_starts_as_it_stands_and_answers(tmp_path: Path) -> None:

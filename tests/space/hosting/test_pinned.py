@@ -19,7 +19,7 @@ from space.data.sources import HubSource, open_source
 from space.frame.versions import pin
 from space.hosting.pinned import PinnedVersions, UnknownVersionError
 from space.hosting.serve import look_for_hubs_board, open_data
-from tests.support.hub_server import ALICE, HubServer
+from tests.support.hub_server import HubServer, alices_hub
 from tests.support.pinned_hub import DATASET, NEWER, RESULTS, Versions, put_versions
 from tests.support.results_folder import SUBMITTED
 
@@ -28,12 +28,8 @@ WAIT = 240
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
-    with HubServer() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_ENDPOINT", server.endpoint)
-        patch.setenv("HF_TOKEN", ALICE.token)
+    with alices_hub() as server:
         yield server
-    assert server.leaks == []
-    assert server.broken == []
 
 
 @pytest.fixture(scope="module")

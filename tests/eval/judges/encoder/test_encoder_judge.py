@@ -83,8 +83,10 @@ def test_a_table_is_judged_by_an_encoder_of_a_folder(tmp_path: Path) -> None:
 
 def test_what_is_no_encoder(tmp_path: Path) -> None:
     table = pa.table({"request": ["a"], "response": ["b"]})
-    with pytest.raises(InputError, match="no such folder, and no name of a repository"):
-        judge_table(table, "encoder:nowhere")
+    # What could be a path of ours is never looked up as somebody's repository.
+    for name in ("nowhere", "build/judge", "runs/judge"):
+        with pytest.raises(InputError, match="no such folder, and no name of a repository"):
+            judge_table(table, f"encoder:{name}")
     with pytest.raises(DataError, match=r"encoder_weights.npz: No such file"):
         judge_table(table, f"encoder:{tmp_path}")
     folder = write_encoder(tmp_path, {**head(), **WORDS_ALONE}, words="weights-of-old")

@@ -88,8 +88,8 @@ def test_a_commit_of_someone_else_stops_it(hub: HubServer, folder: Path) -> None
     state = hub_of_ours.state
 
     class Late(Hub):
-        def state(self, repo: str, kind: Any) -> Any:
-            found = state(repo, kind)
+        def state(self, repo: str, kind: Any, **how: Any) -> Any:
+            found = state(repo, kind, **how)
             hub_of_ours.commit(repo, kind, message="Another", add={"note.txt": b"x"})
             return found
 
