@@ -173,9 +173,11 @@ def report_on_files(
         submitter=submitter.name or None if submitter else None,
         collected_by=collected_by,
     )
-    held = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
+    more = tuple(reason for reason in made.review.reasons if reason not in checked.flags)
+    # Where a person has let it in, these are shown beside the row.
+    held, flags = ((), (*more, *checked.flags)) if made.review.accepted else (more, checked.flags)
     rows = tuple(_preview(submission, made, who, found, results) for who, found in made.results.items())
-    return SubmissionReport((), held, checked.flags, checked.remarks, made.review.status, submission, made, rows)
+    return SubmissionReport((), held, flags, checked.remarks, made.review.status, submission, made, rows)
 
 
 def _withdrawn_by(submitter: Submitter | None, results: Path, place: str) -> bool:
