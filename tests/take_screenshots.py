@@ -28,7 +28,7 @@ PAGES = (
     ("judges", "study", "judges", ".br-confusion", "h2"),
     ("transcripts", "starter", "transcripts?type=helps&type=deflects&type=hard_refusal", "a.br-item", None),
     ("cases", "starter", "cases", ".br-unfolded", None),
-    ("method", "study", "method", "table.br-table", None),
+    ("method", "study", "method", ".br-method h2", None),
     ("submit", "study", "submit", "h1", None),
 )
 
