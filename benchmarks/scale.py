@@ -44,6 +44,9 @@ AT_LEAST: Final = 0.7
 KILLS: Final = 2
 # The most memory of any one process, of the last number of times beside the first.
 FLAT: Final = 1.3
+# Actors are started anew for each shard and take some seconds for it, so of many files a shard has more.
+FILES_A_SHARD: Final = 5
+SHARDS: Final = 20
 # Beyond the most models of a run nothing is extrapolated.
 _NO_FURTHER: Final = 0
 ENGINES: Final = ("trove", "ray")
@@ -72,7 +75,7 @@ from eval.scale.ray_data import judge_files
 
 ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
 ray.data.DataContext.get_current().enable_progress_bars = False
-judge_files({source!r}, {out!r}, actors=2, files_a_shard=5, explain=False)
+judge_files({source!r}, {out!r}, actors=2, files_a_shard={shard}, explain=False)
 """
 
 
@@ -196,11 +199,12 @@ def judge_by_engines(archive: str, times: int, engines: Sequence[str], place: Pa
     expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
     for engine in engines:
         out, logs = place / engine, place / "logs"
+        shard = max(FILES_A_SHARD, len(files) // SHARDS)
         program = (TROVE if engine == "trove" else RAY).format(
-            source=str(source), out=str(out), logs=str(logs), files=len(files)
+            source=str(source), out=str(out), logs=str(logs), files=len(files), shard=shard
         )
-        # What is done leaves a mark a task, or a folder of five files a shard.
-        mark, each = (logs / "completions", 1) if engine == "trove" else (out, 5)
+        # What is done leaves a mark a task, or a folder a shard.
+        mark, each = (logs / "completions", 1) if engine == "trove" else (out, shard)
         seconds, peaks[engine], kills = run_killed(program, mark, each, len(files))
         wrong = wrong_rows(out, expected, rows)
         print(f"{engine}: {rows / seconds:,.0f} rows/s, {peaks[engine]:,.0f} MiB, {kills} kills survived")

@@ -11,6 +11,7 @@ with the shards that are missing.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,29 +48,46 @@ def judge_files(
     TableSettings. Raises InputError where there are no files, or columns are missing or there already.
     """
     chosen = TableSettings(**settings)
-    files = sorted(Path(source).glob(PARQUET_FILES))
-    if not files:
-        raise InputError(f"{source}: holds no Parquet files to judge.")
-    columns_of(pq.read_schema(files[0]), chosen)
-    Path(out).mkdir(parents=True, exist_ok=True)
-    judged = 0
-    for number, first in enumerate(range(0, len(files), files_a_shard)):
-        some = files[first : first + files_a_shard]
-        shard = Path(out) / f"shard-{number:05}"
-        if shard.exists():
-            continue
-        rows = ray.data.read_parquet([str(path) for path in some]).map_batches(
+
+    def judged(rows: ray.data.Dataset) -> ray.data.Dataset:
+        return rows.map_batches(
             JudgeActor,
             fn_constructor_args=(chosen,),
             batch_format="pyarrow",
             batch_size=BATCH_ROWS,
             concurrency=actors,
         )
+
+    return judge_shards(source, out, chosen, files_a_shard, judged)
+
+
+def judge_shards(
+    source: str | Path,
+    out: str | Path,
+    settings: TableSettings,
+    files_a_shard: int,
+    judged: Callable[[ray.data.Dataset], ray.data.Dataset],
+) -> int:
+    """Make the shards that are missing in ``out``, ``judged`` being the rows of some files with labels; how many.
+
+    Raises as ``judge_files`` does.
+    """
+    files = sorted(Path(source).glob(PARQUET_FILES))
+    if not files:
+        raise InputError(f"{source}: holds no Parquet files to judge.")
+    columns_of(pq.read_schema(files[0]), settings)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    made = 0
+    for number, first in enumerate(range(0, len(files), files_a_shard)):
+        shard = Path(out) / f"shard-{number:05}"
+        if shard.exists():
+            continue
+        rows = judged(ray.data.read_parquet([str(path) for path in files[first : first + files_a_shard]]))
         with new_folder(shard) as unfinished:
             inside = unfinished / "rows"
             rows.write_parquet(str(inside))
             for path in inside.iterdir():
                 path.rename(unfinished / path.name)
             shutil.rmtree(inside)
-        judged += 1
-    return judged
+        made += 1
+    return made
