@@ -17,19 +17,20 @@ _OUTPUT: Final = "Output"
 # Which options belong together, whatever command has them.
 SECTIONS: Final = {
     _OTHERS: (),
-    "Cases": (
-        "--dataset", "--targets", "--cell", "--all", "--count", "--limit", "--sample", "--controls", "--sample-seed",
-        "--where", "--cases", "--epoch", "--language", "--existing", "--force", "--only",
-    ),
     _MODEL: (
         "--model", "--base-url", "--api-key-env", "--price", "--system-prompt", "--temperature", "--max-tokens",
         "--reasoning", "--epochs", "--seed", "--top-p", "--stop", "--extra-body", "--header", "--provider",
         "--exclude-provider", "--stream",
     ),
+    "Model in this process": ("--device", "--dtype", "--batch-size", "--completion"),
+    "Cases": (
+        "--dataset", "--targets", "--cell", "--all", "--count", "--limit", "--sample", "--controls", "--sample-seed",
+        "--where", "--cases", "--epoch", "--language", "--existing", "--force", "--only",
+    ),
     _JUDGE: (
         "--judge", "--judge-base-url", "--judge-api-key-env", "--judge-price", "--judge-provider",
-        "--exclude-judge-provider", "--judge-max-tokens", "--show-reasoning", "--offline-floor", "--correct",
-        "--labels",
+        "--exclude-judge-provider", "--judge-max-tokens", "--judge-batch", "--show-reasoning", "--offline-floor",
+        "--correct", "--labels",
     ),
     "Gates": ("--gate", "--gate-model", "--gate-base-url", "--gate-api-key-env", "--gate-price", "--gate-max-tokens"),
     "Limits": (

@@ -31,7 +31,7 @@ from eval.runs.answer import Answer
 from eval.runs.batches import in_batches, refuse_open_batches
 from eval.runs.collect import Query, collect, now, outstanding
 from eval.runs.folder import RunFolder, epoch_folder, hash_translations
-from eval.runs.run import PROTOCOL_MAX_TOKENS, Run, RunRecord
+from eval.runs.run import PROTOCOL_MAX_TOKENS, THIS_PROCESS, Run, RunRecord
 from eval.runs.tally import Tally
 
 RUNS: Final = Path("runs")
@@ -100,8 +100,9 @@ class RunPlan:
         """What is about to happen, in words."""
         settings = self.run.settings
         done = len(settings.case_ids) - len(self.queries) - self.in_batch
+        where = f"{'in' if settings.endpoint == THIS_PROCESS else 'at'} {settings.endpoint}"
         told = [
-            f"Model: {settings.model} at {settings.endpoint}",
+            f"Model: {settings.model} {where}",
             f"Dataset: {self.dataset.spec}, {counted(len(settings.case_ids), 'case')}"
             + (f" ({done:,} of them are in the run already)" if done else ""),
             f"Run: {self.run.path}"
