@@ -11,6 +11,7 @@ is data of its own (scores, comparisons) prints that instead, and this object on
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import json
@@ -24,12 +25,21 @@ from typing import Any, Final
 
 import click
 
-from dataset_builder.errors import BlindRefusalError
+from dataset_builder.errors import BlindRefusalError, InputError, Problem
 
 JSON, QUIET, VERBOSE = "--json", "--quiet", "--verbose"
 _HTTP_LOGGERS: Final = ("httpx", "httpx2")
 # Of an address: who signs in, and what follows the path, which may hold a signature.
 _PRIVATE: Final = re.compile(r"(?<=//)[^/@\s\"]*@|\?[^\s\"]*")
+# What of the machine ends a command that did nothing wrong, and what helps.
+_OUT_OF_REACH: Final = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EACCES: "give a place that you may use",
+    errno.EPERM: "give a place that you may use",
+    errno.EROFS: "give a place that can be written",
+    errno.ENOSPC: "make room and run it again",
+    errno.EDQUOT: "make room and run it again",
+}
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 _reported: ContextVar[dict[str, Any] | None] = ContextVar("reported", default=None)
 
@@ -67,11 +77,12 @@ def spoken(command: click.Command, path: str) -> click.Command:
         )
         if name not in taken
     ]
-    run = command.callback
-    if run is None:
+    callback = command.callback
+    if callback is None:
         raise TypeError(f"{path} has no callback")
+    run = _reaching(callback)
 
-    @functools.wraps(run)
+    @functools.wraps(callback)
     def speaking(*args: Any, **given: Any) -> Any:
         in_json, quietly, verbosely = (given.pop(name, False) for name in ("in_json", "quietly", "verbosely"))
         with _requests_shown() if verbosely else contextlib.nullcontext():
@@ -87,6 +98,21 @@ def spoken(command: click.Command, path: str) -> click.Command:
     command.callback = speaking
     command.is_spoken = True  # type: ignore[attr-defined]
     return command
+
+
+def _reaching(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with an InputError where the machine denies a place: it may not be used, is full, or cannot be named."""
+
+    def reaching(*args: Any, **given: Any) -> Any:
+        try:
+            return run(*args, **given)
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
+            where = "this machine" if error.filename is None else str(error.filename)
+            raise InputError(str(Problem(where, str(error.strerror), _OUT_OF_REACH[error.errno]))) from error
+
+    return reaching
 
 
 def _or_error(path: str, run: Callable[[], Any]) -> Any:

@@ -116,6 +116,41 @@ def test_help_groups_the_commands_below_examples() -> None:
     assert all(f"  {name} " in shown for name in listed)
 
 
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("dataset", "check", LONG),
+        ("dataset", "diff", LONG, LONG),
+        ("eval", "score", LONG),
+        ("eval", "compare", "a", "b", LONG),
+        ("eval", "judge", LONG),
+        ("eval", "reproduce", "--dataset", LONG),
+        ("board", "aggregate", "--results", "r", "--dataset", LONG),
+        ("judge", LONG),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_said_shortly(line: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=r"^x{500} … [^:]{500}: File name too long \(give a shorter name\)$"):
+        run(*line)
+
+
+def test_a_full_disk_is_one_sentence_with_and_without_json() -> None:
+    @click.command()
+    def fill() -> None:
+        with Path("/dev/full").open("w") as file:
+            file.write("no room")
+
+    told = "this machine: No space left on device (make room and run it again)"
+    one = spoken(fill, "fill")
+    with pytest.raises(InputError, match=re.escape(told)):
+        CliRunner().invoke(one, catch_exceptions=False)
+    done = CliRunner().invoke(one, ["--json"])
+    assert (json.loads(done.stdout)["error"], done.exit_code) == (told, 2)
+
+
 def test_json_is_one_object_of_one_shape() -> None:
     built = json.loads(run("dataset", "build", "--source", "starter", "--out", "st", "--json").stdout)
     assert set(built) == {"command", "exit_code", "error", "result", "lines"}
