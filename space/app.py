@@ -42,6 +42,9 @@ def build_app(data: SpaceData, intake: Intake | None = None, tools: Tools | None
                 html(masthead(PAGES, page))
                 page.build(Shell(app, data, intake))
                 html(colophon(data))
+    # Where gradio's script finds a Space's name, it asks the Hub about it and Google for two typefaces, to draw a bar
+    # over the page that says whose Space it is; the end of our pages says that.
+    app.space_id = None
     app.config = app.get_config_file()
     app.queue(default_concurrency_limit=CONCURRENT_EVENTS)
     return app

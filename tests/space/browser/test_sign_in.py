@@ -19,6 +19,7 @@ from eval.cli import board
 from eval.judges.human.readers import read_labels
 from eval.repository.hub import ResultsRepo
 from eval.reviews.maintainer import aggregate_repo
+from space.pages import PAGES
 from space.pages.transcripts.disagree import TITLE
 from tests.space.browser.conftest import PATIENCE
 from tests.space.browser.test_accessibility import serious
@@ -78,12 +79,29 @@ def space(hub: HubServer, dataset: OpenedDataset, folder: Path, chromium_path: s
 
 @pytest.fixture
 def page(space: str, browser: Any) -> Iterator[Any]:
-    """A page of its own, cut off from the Hub's frame that gradio loads around every Space."""
+    """A page of its own, which asks no other host than this machine: no typeface, no bar of the Hub's over the page."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     context.set_default_timeout(PATIENCE)
-    context.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
+    elsewhere: list[str] = []
+
+    def refuse(route: Any) -> None:
+        elsewhere.append(route.request.url)
+        route.abort()
+
+    context.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:", "blob:")), refuse)
     yield context.new_page()
     context.close()
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("address", [one.address for one in PAGES])
+def test_no_page_of_a_space_asks_another_host(page: Any, space: str, address: str) -> None:
+    page.goto(f"{space}/{address}")
+    # Gradio has drawn the page, and the script that draws the Hub's bar has run.
+    page.locator(".gradio-container h1").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.__gradio_space__") is None
+    assert page.locator("#huggingface-space-header").count() == 0
 
 
 def asked_of(hub: HubServer) -> list[tuple[str, str]]:
