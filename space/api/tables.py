@@ -21,6 +21,7 @@ from eval.repository.leaderboard import Board
 from eval.scores.comparison import Comparison
 from space.api import single
 from space.api.asked import refuse_unknown
+from space.data.called import called_in
 from space.data.data import SliceTable, Snapshot, SpaceData
 from space.data.verdicts import book_of
 from space.pages.arms.show import fields_of as arms_fields
@@ -229,7 +230,7 @@ class Tables:
         answers, case, people, judge = single.of_case(self.data, state)
         rows = (
             {
-                **transcript_row(whole, case, store.names.get(each.model, each.model)),
+                **transcript_row(whole, case, called_in(store)[each.model]),
                 "people": [f"{label.reviewer}: {label.response_type}" for label in people.get(each.model, ())],
             }
             for each in answers[start : None if limit is None else start + limit]
@@ -250,7 +251,7 @@ class Tables:
                 some = found[at : min(at + WALKED, end)]
                 cases = store.cases_of(each.case_id for each, _ in some)
                 for each, (a, b) in some:
-                    row = transcript_row(each, cases[each.case_id], store.names.get(each.model, each.model))
+                    row = transcript_row(each, cases[each.case_id], called_in(store)[each.model])
                     yield {**row, "a": a, "b": b}
 
         return Table(_JUDGED, rows(), self.about(**meta), len(found), lambda: end if end < len(found) else None)
@@ -261,7 +262,7 @@ class Tables:
 
     def _transcripts(self, state: Mapping[str, Value], start: int, limit: int | None, whole: bool) -> Table:
         store = self.data.store
-        search = search_of(state)
+        search, names = search_of(state), called_in(store)
         total, capped = store.count(search)
         seen = [start, 0]
         size = WALKED if limit is None else min(limit + 1, WALKED)
@@ -275,7 +276,7 @@ class Tables:
                         seen[1] += 1
                         return
                     seen[:] = [one.no, seen[1] + 1]
-                    yield transcript_row(one, cases[one.case_id], store.names.get(one.model, one.model), whole)
+                    yield transcript_row(one, cases[one.case_id], names[one.model], whole)
 
         judge = state[JUDGE]
         return Table(

@@ -11,6 +11,7 @@ from dataset_builder.errors import InputError
 from space.api import asked
 from space.api.asked import checked, refuse_unknown, request_of
 from space.api.tables import Pairs, Table, Tables, case_row, rates_of, transcript_row
+from space.data.called import called_in
 from space.data.snapshot import transcripts_key
 from space.pages.breakdown.table import rows_of, table_of
 from space.pages.compare.page import CompareState
@@ -177,7 +178,7 @@ class Tools:
         if found is None:
             raise InputError(f"{model} has no answer to the case {case} here; /transcripts lists the answers")
         names = ("response_type", "engages", "harm")
-        row = transcript_row(found, there, store.names.get(model, model))
+        row = transcript_row(found, there, called_in(store).get(model, model))
         others = [{"judge": one.judge, **{name: getattr(one, name) for name in names}} for one in found.others]
         people = [{"reviewer": one.reviewer, **{name: getattr(one, name) for name in names}} for one in found.labels]
         data = {"answer": row, "case": case_row(there), "other_judges": others, "people": people}

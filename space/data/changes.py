@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from eval.repository.leaderboard import Board, BoardRow, Excluded, Leaderboard
+from space.data.called import called
 from space.data.snapshot import row_key
 
 CAME, WENT, MOVED, CHANGED = "came", "went", "moved", "changed"
@@ -49,13 +50,13 @@ def _came(row: BoardRow, key: str, before: Leaderboard, board: Board) -> Change:
         why = f"It was there before without a place ({held.status}): {held.reason}"
     else:
         why = "A new run" + (f", whose answers were collected by {row.collected_at[:10]}." if row.collected_at else ".")
-    return Change(CAME, row.model, key, None, row.rank, why)
+    return Change(CAME, called(row), key, None, row.rank, why)
 
 
 def _went(row: BoardRow, key: str, after: Leaderboard, board: Board) -> Change:
     told = _excluded(row, after.excluded, board.judge)
     why = f"{told.status.capitalize()}: {told.reason}" if told else "It is no longer among the results."
-    return Change(WENT, row.model, key, row.rank, None, why)
+    return Change(WENT, called(row), key, row.rank, None, why)
 
 
 def _differs(
@@ -70,13 +71,13 @@ def _differs(
         reasons.append(f"its status went from {was.status} to {now.status}")
     moved = was.rank != now.rank
     if moved and not reasons:
-        above = [f"above it came {row.model}" for row in came if _above(row.rank, now.rank)]
-        above += [f"no longer above it is {row.model}" for row in gone if _above(row.rank, was.rank)]
+        above = [f"above it came {called(row)}" for row in came if _above(row.rank, now.rank)]
+        above += [f"no longer above it is {called(row)}" for row in gone if _above(row.rank, was.rank)]
         reasons = above[:3] or ["others moved past it"]
     if not reasons:
         return []
     why = "; ".join(reasons)
-    return [Change(MOVED if moved else CHANGED, now.model, key, was.rank, now.rank, f"{why[0].upper()}{why[1:]}.")]
+    return [Change(MOVED if moved else CHANGED, called(now), key, was.rank, now.rank, f"{why[0].upper()}{why[1:]}.")]
 
 
 def _above(one: int | None, other: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""What the results do not say of models: when they came out, how large they are, what they cost.
+"""What the results do not say of models: how they are spelled, when they came out, how large they are, what they cost.
 
 The values stand in ``model_facts.json``, which maintainers keep by hand, each with where it was read. A model of which
 nothing is recorded has no facts; nothing is derived from its name but a size that the name states.
@@ -33,9 +33,11 @@ _HOST: Final = re.compile(r"https://(?:www\.)?([^/,\s]+)")
 class ModelFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is recorded of one model; ``sources`` says for ``released``, ``parameters`` and ``price`` where from.
 
-    ``parameters`` and ``active`` are in billions, prices in US dollars for a million tokens.
+    ``names`` is what it is called, by what the dataset calls it: one that was asked in two ways has two names, the
+    plain one first. ``parameters`` and ``active`` are in billions, prices in US dollars for a million tokens.
     """
 
+    names: dict[str, str] = field(default_factory=dict)
     released: date | None = None
     parameters: float | None = None
     active: float | None = None

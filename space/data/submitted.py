@@ -27,13 +27,14 @@ class SubmittedRun:
     """One run's answers; ``key`` changes whenever its file does."""
 
     model: str
-    model_id: str
+    # What its submitter calls it.
+    name: str
     responses: Path
 
     @property
     def key(self) -> str:
         """SHA-256 over what a store holds of the run."""
-        return _digest((self.model, self.model_id), self.responses)
+        return _digest((self.model, self.name), self.responses)
 
     def rows(self, built: BuiltDataset) -> Iterator[dict[str, Any]]:
         """Rows as the dataset's own answers have them, in the order of the bundle, without verdicts.
@@ -50,7 +51,7 @@ class SubmittedRun:
             yield {
                 **told,
                 "model": self.model,
-                "model_id": self.model_id,
+                "model_id": self.name,
                 "hit_token_cap": told["status"] == TRUNCATED,
                 "reviewed": False,
                 **{name: getattr(case, name) for name in _CASE},
@@ -99,7 +100,7 @@ def additions(now: Snapshot, built: BuiltDataset) -> Additions:
             if row.kind != PUBLISHED:
                 if responses is None:
                     continue
-                runs.setdefault(name, SubmittedRun(name, row.model_id, responses))
+                runs.setdefault(name, SubmittedRun(name, row.model, responses))
             if judged is not None:
                 verdicts.setdefault((name, judge), JudgedRun(name, judge, judged, (row.judge, row.rubric)))
     return Additions(

@@ -29,6 +29,7 @@ from eval.runs.verdict import PUBLISHED
 from eval.scores.answers import ScoredAnswers
 from eval.scores.cases import CaseTable
 from eval.scores.read import published_answers
+from space.data.called import called
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import row_key
 
@@ -65,13 +66,13 @@ class VerdictBook:
         built = self._data.built
         if built is None or built.cases_hash != board.cases_hash:
             raise InputError(
-                f"{row.model} was asked other cases ({board.dataset}) than those of the dataset served here"
+                f"{called(row)} was asked other cases ({board.dataset}) than those of the dataset served here"
             )
         if now.folder is not None and row.verdicts and row.transcripts:
             return bundle_answers(now.folder, board, row, self._table(built))
         if board.rubric == PUBLISHED and row.model in published_models(built):
             return published_answers(built, [row.model])[0]
-        raise InputError(f"the results of {row.model} came without its verdicts, so there is nothing to compare")
+        raise InputError(f"the results of {called(row)} came without its verdicts, so there is nothing to compare")
 
     def _table(self, built: BuiltDataset) -> CaseTable:
         if self._cases is None or self._cases[0] != built.cases_hash:
@@ -96,7 +97,7 @@ def bundle_answers(folder: Path, board: Board, row: BoardRow, whole: CaseTable) 
     places = {RUN: f"{row.bundle}/{RUN}", RESPONSES: row.transcripts, VERDICTS: row.verdicts}
     for place in places.values():
         if Path(place).is_absolute() or ".." in Path(place).parts or not (folder / place).is_file():
-            raise InputError(f"the results of {row.model} lack {place}, so there is nothing to compare")
+            raise InputError(f"the results of {called(row)} lack {place}, so there is nothing to compare")
     run = decode(folder / places[RUN], Run) if board.sample != "all" else None
     table = whole if run is None else _part(whole, run.case_ids)
     answers = read_rows(folder / places[RESPONSES], Answer, RESPONSES, ["case_id", "status", "response_hash"])

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
-from space.figures.labels import CHARACTER, place_names
+from space.figures.labels import place_names, width_of
 from space.figures.look import Look
 from space.figures.plot_look import dress, plain, reason, transparent
 from space.figures.scatter import Point
+from space.prose.rates import rate_name
 from space.ui import palette
 from space.ui.palette import ANSWER_STYLES
 
@@ -84,9 +85,8 @@ def signature(look: Look, points: Sequence[Point]) -> go.Figure:
     # All at once: plotly copies the whole layout for every one that is added.
     figure.update_layout(shapes=[line | {"line": {"color": muted, "width": 1, "dash": "dot"}}], annotations=notes)
     dress(figure, look, height)
-    across = "Helps on controls (%)" if look.narrow else "Helps on controls, where the rule deserves compliance (%)"
-    figure.update_xaxes(title_text=across, range=[-1, 100 * right])
-    figure.update_yaxes(title_text="Helps on defeated rules (%)", range=[0, 100 * top])
+    figure.update_xaxes(title_text=f"{rate_name('control_help_rate')} (%)", range=[-1, 100 * right])
+    figure.update_yaxes(title_text=f"{rate_name('help_rate')} (%)", range=[0, 100 * top])
     return figure
 
 
@@ -106,7 +106,7 @@ def _names(
         if a == a and b == b and c == c and d == d
     ]
     places = place_names(
-        [(*at(p.x, p.y), len(p.name) * CHARACTER) for p in shown], [at(p.x, p.y) for p in points], lines, size
+        [(*at(p.x, p.y), width_of(p.name)) for p in shown], [at(p.x, p.y) for p in points], lines, size
     )
     thin = transparent(look.colour(palette.MUTED), 0.6)
     return [

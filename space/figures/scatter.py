@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from space.figures.labels import Place, boxes_of, place_names
+from space.figures.labels import Place, boxes_of, place_names, width_of
+from space.prose.rates import rate_name
 from space.ui.templates import template
 
 
@@ -56,7 +57,7 @@ WIDE: Final = Size("wide", 640, 430, 6.7)
 NARROW: Final = Size("narrow", 324, 470, 6.9)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 18, 40
 _STEPS: Final = (0.05, 0.1, 0.2, 0.25)
-_fill = template("figures/scatter.html.j2")
+_fill = template("figures/scatter.html.j2", rate_name=rate_name)
 
 
 def scatter(points: Sequence[Point]) -> Markup:
@@ -101,7 +102,7 @@ def _named(points: Sequence[Point], size: Size, at: Callable[[float, float], tup
         return x - _LEFT, size.height - _BOTTOM - y
 
     # In pixels of the frame, upwards: names stand inside it, where no figure of an axis is.
-    named = [(*inside(points[n]), len(points[n].name) * size.character) for n in shown]
+    named = [(*inside(points[n]), width_of(points[n].name, size.character)) for n in shown]
     places = place_names(named, [inside(p) for p in points], [], (wide, high))
     kept: dict[int, Place] = {}
     taken: list[tuple[float, float, float, float]] = []

@@ -8,13 +8,16 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from space.figures.labels import boxes_of, place_names
+from space.figures.labels import boxes_of, place_names, width_of
 from space.figures.scatter import NARROW, WIDE, Size
 from space.ui.templates import template
 
 
 class Moment(NamedTuple):
-    """A model with the day that it came out, and a share with the limits of its interval (NaN without)."""
+    """A model with the day that it came out, and a share with the limits of its interval (NaN without).
+
+    ``said_by`` is who states the day, where that is not the model's maker.
+    """
 
     name: str
     day: date
@@ -22,6 +25,7 @@ class Moment(NamedTuple):
     low: float
     high: float
     href: str | None = None
+    said_by: str | None = None
 
 
 class Spot(NamedTuple):
@@ -57,7 +61,7 @@ def spots_of(moments: Sequence[Moment], size: Size) -> list[Spot]:
 
     ordered = sorted(range(len(moments)), key=lambda n: -moments[n].value)
     inside = [(at(one.day, one.value)[0] - _LEFT, size.height - _BOTTOM - at(one.day, one.value)[1]) for one in moments]
-    named = [(*inside[n], len(moments[n].name) * size.character) for n in ordered]
+    named = [(*inside[n], width_of(moments[n].name, size.character)) for n in ordered]
     places = place_names(named, inside, [], (wide, high))
     names: dict[int, tuple[float, float, str]] = {}
     taken: list[tuple[float, float, float, float]] = []

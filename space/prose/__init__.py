@@ -1,4 +1,4 @@
-"""The words of the pages, in files of their own. Imports nothing."""
+"""The words of the pages, in files of their own. Imports nothing but what the rates are."""
 
 from __future__ import annotations
 

@@ -67,9 +67,9 @@ class Store:
             self.case_count = int(meta["cases"])
             self.configs = tuple(meta["configs"].split())
             self._stride = int(meta["models_per_case"])
-            ids = dict(self._all("SELECT slug, model_id FROM models ORDER BY no"))
-            self.models = tuple(ids)
-            self.names = _names(ids)
+            # By their slugs: the id of a model that came with the dataset, the name of one that was sent in.
+            self.model_ids: dict[str, str] = dict(self._all("SELECT slug, model_id FROM models ORDER BY no"))
+            self.models = tuple(self.model_ids)
             self.judges = tuple(
                 JudgeEntry(*row) for row in self._all("SELECT no, id, judge, rubric FROM judges ORDER BY no")
             )
@@ -407,19 +407,6 @@ class Store:
 def _is_ranked(search: Search) -> bool:
     """Whether a search has words, so that its answers stand in the order of how well they fit."""
     return bool(terms_of(search.text))
-
-
-def _names(ids: Mapping[str, str]) -> dict[str, str]:
-    """What models are called, by their slugs: runs that were sent in by the model's id, told apart by the run.
-
-    Their slugs are a folder and a run's id, which nobody would call a model by.
-    """
-    sent = [model_id for slug, model_id in ids.items() if "/" in slug]
-    names = {}
-    for slug, model_id in ids.items():
-        several = sent.count(model_id) > 1
-        names[slug] = slug if "/" not in slug else f"{model_id} ({slug.split('/')[-1]})" if several else model_id
-    return names
 
 
 def _flag(value: int | None) -> bool | None:

@@ -10,8 +10,10 @@ from markupsafe import Markup
 from eval.sets.document import ModelUnderArm, MoveOfSet, SetDocument
 from eval.stats.intervals import LEVEL
 from eval.stats.metrics import METRIC_BY_ID
+from space.data.called import asked_as
 from space.data.data import SpaceData
 from space.frame.page import heading
+from space.prose.rates import rate_hint, rate_name
 from space.ui.links import Choice, Field, Value, link
 from space.ui.templates import template
 
@@ -20,7 +22,7 @@ TITLE: Final = "How far models move"
 ABOUT: Final = "The same cases under another framing, and asked again: how far each model moves."
 SET, METRIC = "set", "metric"
 METRICS: Final = ("discrimination", "help_rate", "control_help_rate")
-_fill = template("pages/arms/page.html.j2")
+_fill = template("pages/arms/page.html.j2", asked_as=asked_as)
 
 
 def fields_of(data: SpaceData) -> tuple[Field, ...]:
@@ -46,12 +48,13 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
     return title + _fill(
         "page",
         found=found,
-        rate=METRIC_BY_ID[metric].title,
+        rate=rate_name(metric),
+        hint=rate_hint(METRIC_BY_ID[metric]),
         rows=[_row(one, found) for one in moves],
         beyond=sum(one.p < 1 - LEVEL for one in told if one.p is not None),
         n=len(told),
         stable=stable_of(found),
-        metrics=[(METRIC_BY_ID[one].title, _to(fields, state, METRIC, one, metric)) for one in METRICS],
+        metrics=[(rate_name(one), _to(fields, state, METRIC, one, metric)) for one in METRICS],
         sets=[(one.name, _to(fields, state, SET, one.name, found.name)) for one in data.now.sets],
     )
 

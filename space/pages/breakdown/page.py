@@ -11,6 +11,7 @@ import gradio as gr
 from dataset_builder.dataset.taxonomy import DIMENSION_BY_ID
 from eval.repository.leaderboard import Board
 from eval.scores.cases import EXTENSION_FIELDS, UNFLAGGED
+from space.data.called import called
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.figures.look import Look
@@ -36,6 +37,7 @@ from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.state import BOARD, board_field, board_of
 from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import JUDGE, TranscriptState
+from space.prose.rates import rate_hint, rate_name
 from space.store.transcript import AUTHORITY, DUAL_USE, FAMILY, MODEL
 from space.ui.links import Choice, Field, Flag, Many, Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
@@ -157,7 +159,7 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     data_of = {"Its data": {**state, MODELS: tuple(found)}, "every model": {**state, MODELS: ()}}
     as_query, bar = query(fields, state), link_bar(ADDRESS, fields, state, data_of)
     rows = rows_of(board)
-    tables = {rows[key].model: table for key, table in found.items()}
+    tables = {called(rows[key]): table for key, table in found.items()}
     by, metric, plain = str(state[SLICE]), str(state[METRIC]), bool(state[PLAIN])
     if board is None or now.leaderboard is None or not tables:
         text = "There are no results by slice for this choice: its rows came without a results file."
@@ -176,14 +178,15 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
     about = fill(
         "about",
         notice=now.notice,
-        metric=info,
+        metric=rate_name(info),
+        hint=rate_hint(info),
         dimension=DIMENSION_BY_ID.get(by),
         all_shown=plain and by.startswith("dual_use"),
         few=FEW,
     )
     return [
         about,
-        or_reason(look, bars, panels, metric, f"{info.title} (%)"),
+        or_reason(look, bars, panels, metric, f"{rate_name(info)} (%)"),
         figures_table(breakdown_frame(tables, by, metric, without_dual_use=plain_here)),
         heat_map(heat_cells(list(tables.values()), without_dual_use=plain), href),
         as_query,
@@ -211,7 +214,7 @@ def _is_told(now: Snapshot, by: str) -> bool:
 def _models(now: Snapshot, state: Mapping[str, Value]) -> Any:
     rows = rows_of(board_of(now, state))
     chosen = _named(state, rows)
-    return gr.update(choices=[(row.model, key) for key, row in rows.items()], value=chosen[:MAX_MODELS])
+    return gr.update(choices=[(called(row), key) for key, row in rows.items()], value=chosen[:MAX_MODELS])
 
 
 def _named(state: Mapping[str, Value], rows: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from dataset_builder.errors import BlindRefusalError
+from space.data.called import called
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import transcripts_key
 from space.data.verdicts import VerdictBook, book_of
@@ -24,6 +25,7 @@ from space.pages.leaderboard.state import BOARD, board_field, board_of
 from space.pages.leaderboard.table import columns_of
 from space.pages.transcripts.state import TranscriptState
 from space.ui.links import Choice, Field, Value, Whole, link, parse, query
+from space.ui.names import spoken
 from space.ui.templates import template
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
 
@@ -34,7 +36,7 @@ ADDRESS, FIRST, SECOND, METRIC, ONLY, AT = "compare", "a", "b", "metric", "only"
 _MOST: Final = 10_000
 _BASE: Final = "help_rate"
 _ABOUT: Final = "Two models on the same cases: how far apart they are, and where they part."
-_fill = template("pages/compare/page.html.j2")
+_fill = template("pages/compare/page.html.j2", spoken=spoken)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
         return [_fill("nothing", why=why), gr.update(visible=False), "", "", bar, as_query]
     rows = rows_of(board)
     pair = [rows[str(state[name])] for name in (FIRST, SECOND)]
-    names = (pair[0].model, pair[1].model)
+    names = (called(pair[0]), called(pair[1]))
     frame = difference_frame(found, str(state[METRIC]))
     only, page = state[ONLY], state[AT]
     some = parted(found, only if isinstance(only, str) else None)
@@ -205,7 +207,7 @@ def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int,
 
 def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:
     board, made = board_of(now, state), now.leaderboard
-    models = [(row.model, key) for key, row in rows_of(board).items()]
+    models = [(called(row), key) for key, row in rows_of(board).items()]
     rates = (
         [(column.title, column.id) for column in columns_of(made) if column.is_rate and column.id != "discrimination"]
         if made

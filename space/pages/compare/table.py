@@ -15,6 +15,7 @@ from eval.scores.slices import OVERALL
 from eval.scores.slices import title as slice_title
 from space.figures.plots import Difference
 from space.pages.transcripts.state import BESIDE, CASE, JUDGE, TranscriptState
+from space.prose.rates import rate_name
 from space.ui.templates import template
 
 SIGNIFICANT: Final = 0.05
@@ -125,5 +126,5 @@ def _wanted(one: PairedDifference, metric: str) -> bool:
 
 def _label(one: PairedDifference) -> str:
     if one.part.by == OVERALL:
-        return "All defeated rules" if one.metric.defeated else one.metric.title
+        return "All defeated rules" if one.metric.defeated else rate_name(one.metric)
     return slice_title(one.part)

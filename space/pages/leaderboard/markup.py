@@ -18,14 +18,16 @@ from dataset_builder.wording import counted
 from eval.boards.rows import rank_remarks
 from eval.repository.leaderboard import VERIFIED, Board, BoardRow
 from eval.runs.verdict import PUBLISHED
-from eval.stats.metrics import METRIC_BY_ID
+from space.data.called import called, called_in
 from space.data.changes import CAME, CHANGED, MOVED, WENT, Change
+from space.data.facts import according_to
 from space.data.snapshot import row_key, transcripts_key
 from space.figures.scatter import Point, scatter
 from space.pages.leaderboard.example import LONGEST_REASON, Example, cut_text, examples
-from space.pages.leaderboard.table import FIRST_RATES, GROUPS, MODEL, Column, pooled_share
+from space.pages.leaderboard.table import FACT_OF_COLUMN, FIRST_RATES, GROUPS, MODEL, Column, pooled_share
 from space.pages.transcripts.markup import verdict
 from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState
+from space.prose.rates import rate_name
 from space.store.store import Store
 from space.store.transcript import ENGAGES, FAMILY, TYPE, YES
 from space.store.transcript import MODEL as MODEL_FACET
@@ -42,7 +44,15 @@ ENGAGED_REFUSALS: Final[dict[str, Value]] = {
 _ENGAGED: Final = "engaged_refusal_share"
 _ENDS: Final = ("", "_low", "_high", "_corrected", "_corrected_low", "_corrected_high")
 _UNSCORED: Final = {f"unscored_{name}": name.replace("_", " ") for name in ids(UNSCORED_REASONS)}
-_fill = template("pages/leaderboard/page.html.j2", spoken=spoken, verdict_of=verdict, bars=FIRST_RATES)
+_fill = template(
+    "pages/leaderboard/page.html.j2",
+    spoken=spoken,
+    called=called,
+    verdict_of=verdict,
+    bars=FIRST_RATES,
+    fact_of=FACT_OF_COLUMN,
+    said_by=according_to,
+)
 
 
 def first_screen(
@@ -70,7 +80,7 @@ def first_screen(
         engaged=pooled_share(board.rows, "engaged_refusal_share"),
         helped=pooled_share(board.rows, "control_help_rate"),
         best=best if best is not None and best.estimate is not None else None,
-        title=METRIC_BY_ID[board.ranked_by].title.lower() if board.ranked_by in METRIC_BY_ID else board.ranked_by,
+        title=rate_name(board.ranked_by).lower(),
         example=None if one is None else _shown(one, store, judge, models, board),
         another=to({"example": (nth + 1) % len(found)}) if len(found) > 1 else None,
         answered=TranscriptState.of(store).href({JUDGE: judge}) if models else None,
@@ -84,10 +94,9 @@ def _shown(one: Example, store: Store, judge: str | None, models: Sequence[str],
     answers = [a for a in store.answers(one.case.case_id, judge) if a.model in models and a.response_type is not None]
     whole = store.transcript(one.case.case_id, one.answer.model, judge)
     reasoning = None if whole is None else whole.reasoning
-    names = {transcripts_key(row): row.model for row in board.rows}
     return {
         "one": one,
-        "model": names.get(one.answer.model, one.answer.model),
+        "model": called_in(store)[one.answer.model],
         "judge": spoken(board.judge),
         "reason": cut_text(reasoning, LONGEST_REASON) if reasoning else None,
         "refused": sum(a.response_type != HELPS for a in answers),
@@ -206,7 +215,7 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
             if one.agreement is not None
         ]
         if told and row_key(row) in keys:
-            notes.append((row.model, told))
+            notes.append((called(row), told))
     unowned = any(row.submitter is None and row.kind != PUBLISHED for row in board.rows)
     return _fill("board_notes", board=board, notes=notes, unowned=unowned)
 
@@ -220,7 +229,7 @@ def _routes(row: BoardRow) -> list[str]:
     for one in row.routes:
         if one.metrics:
             rates = ", ".join(
-                f"{METRIC_BY_ID[name].title} {percent(value.estimate)} % [{percent(value.low)}, {percent(value.high)}]"
+                f"{rate_name(name).lower()} {percent(value.estimate)} % [{percent(value.low)}, {percent(value.high)}]"
                 for name, value in one.metrics.items()
                 if value.estimate is not None
             )
@@ -234,9 +243,12 @@ def changes_told(found: Sequence[Change], to: Callable[[str], str]) -> Markup:
     return _fill("changes", kinds=[(kind, some) for kind, some in kinds if some], to=to, went=WENT)
 
 
-def over_time_told(drawing: Markup, lacking: Sequence[str]) -> Markup:
-    """The models by when they came out, with those of which no day is recorded."""
-    return _fill("over_time", drawing=drawing, lacking=lacking)
+def over_time_told(drawing: Markup, lacking: Sequence[str], others: Mapping[str, str]) -> Markup:
+    """The models by when they came out, with those of which no day is recorded.
+
+    ``others`` is who states the day of a model, by its name, where that is not its maker.
+    """
+    return _fill("over_time", drawing=drawing, lacking=lacking, others=others)
 
 
 def notice(text: str | None) -> Markup:

@@ -37,6 +37,7 @@ from space.pages.leaderboard.table import (
     columns_of,
     families_of,
     groups_of,
+    said_by_others,
 )
 from space.ui.links import Value, parse, query
 from space.ui.window import READ_WINDOW, Clicks, nothing_new, shown_box, window_box
@@ -49,7 +50,12 @@ def build(shell: Shell) -> None:
     bar = html(classes="br-bar")
     lost = html()
     first = html(follow=True)
-    plot = gr.Plot(show_label=False, label="Help where it should and where not", elem_id="signature", visible=False)
+    plot = gr.Plot(
+        show_label=False,
+        label="Each model by how often it helps where it should, and where it should not",
+        elem_id="signature",
+        visible=False,
+    )
     with gr.Accordion("Search and filter", open=False, elem_classes="br-fold"), gr.Row(elem_classes="br-filters"):
         judge = gr.Dropdown(
             [], label="Judge", info="Rankings by different judges are never mixed", min_width=280, filterable=False
@@ -167,7 +173,10 @@ def _group(now: Snapshot, state: Mapping[str, Value], name: str) -> Any:
     """A filter by what is recorded of models; not there where nothing is."""
     on_offer = groups_of(now.boards, now.reasoned).get(name, {})
     choices = [(title, group) for group, title in on_offer.items()]
-    return gr.update(choices=choices, value=_listed(state[name]), visible=bool(choices))
+    others = said_by_others(now.boards, name)
+    # The columns and a model's page say it of each model.
+    told = f"Where the maker does not state it, according to {', '.join(others)}" if others else ""
+    return gr.update(choices=choices, value=_listed(state[name]), info=told or None, visible=bool(choices))
 
 
 def _state(now: Snapshot, values: Mapping[str, Any]) -> dict[str, Value]:

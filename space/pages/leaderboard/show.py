@@ -9,9 +9,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from eval.repository.leaderboard import Board
+from space.data.called import called
 from space.data.changes import changes
 from space.data.data import NAN, Snapshot, SpaceData
-from space.data.facts import facts_of
+from space.data.facts import according_to, facts_of
 from space.data.snapshot import row_key
 from space.figures.scatter import Point
 from space.figures.timeline import Moment, timeline
@@ -105,24 +106,27 @@ def points(board: Board, whole: pd.DataFrame, chosen: pd.DataFrame) -> list[Poin
         x, y = ([float(row.get(f"{name}{end}", float("nan"))) for end in ("", "_low", "_high")] for name in (_X, _Y))
         href = model_page(board, str(row["key"]))
         faint = row["key"] not in kept
-        found.append(Point(str(row["model"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=faint, href=href))
+        found.append(Point(str(row["name"]), x[0], x[1], x[2], y[0], y[1], y[2], faint=faint, href=href))
     return found
 
 
 def over_time(board: Board, frame: pd.DataFrame) -> Markup:
     """The chosen models by when they came out; nothing where that is recorded of too few."""
     rows = {row_key(row): row for row in board.rows}
-    moments, lacking = [], []
+    moments, lacking, others = [], [], {}
     for key in frame.index:
         row = rows[key]
         value, day = row.metrics.get(board.ranked_by), facts_of(row.model_id).released
         if day is None or value is None or value.estimate is None:
-            lacking.append(row.model)
+            lacking.append(called(row))
             continue
         low, high = (NAN if end is None else end for end in (value.low, value.high))
-        moments.append(Moment(row.model, day, value.estimate, low, high, model_page(board, key)))
+        host = according_to(row.model_id).get("released")
+        if host:
+            others[called(row)] = host
+        moments.append(Moment(called(row), day, value.estimate, low, high, model_page(board, key), host))
     drawing = timeline(moments)
-    return over_time_told(drawing, lacking) if drawing else Markup()
+    return over_time_told(drawing, lacking, others) if drawing else Markup()
 
 
 def model_page(board: Board, key: str) -> str:

@@ -11,9 +11,11 @@ import pandas as pd
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS, ids
 from eval.repository.leaderboard import CHECKED, COMMUNITY, VERIFIED, Board, BoardRow, Leaderboard
 from eval.scores.results import MetricValue
+from space.data.called import called
 from space.data.facts import UNKNOWN as NOT_RECORDED
-from space.data.facts import facts_of
+from space.data.facts import according_to, facts_of
 from space.data.snapshot import row_key, transcripts_key
+from space.prose.rates import rate_hint, rate_name
 
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
 WEIGHTS: Final = {OPEN: "Open weights", CLOSED: "Closed weights", UNKNOWN: "Not known"}
@@ -32,11 +34,26 @@ GROUPS: Final[dict[str, dict[str, str]]] = {
     },
     "reasoning": {"yes": "Reasons first", "no": "Answers at once", NOT_RECORDED: "Not recorded"},
 }  # fmt: skip
+# Which recorded fact stands in a column, and which a filter goes by.
+FACT_OF_COLUMN: Final = {"day": "released", "parameters": "parameters", "output_price": "price"}
+_FACT_OF_GROUP: Final = {"released": "released", "size": "parameters", "price": "price"}
 GROUP_TITLES: Final = {"size": "Size", "released": "Came out", "price": "Price", "reasoning": "Reasoning"}
 ROGAN_GLADEN, PPI = "rogan_gladen", "ppi++"
 # Rates whose corrected value is that of another, taken from one.
 COMPLEMENTS: Final = {"help_rate": "blind_refusal_rate"}
-_EMPTY: Final = ["key", "rank", "rank_low", "rank_high", "model", "family", "weights", "status", "judge", "search"]
+_EMPTY: Final = [
+    "key",
+    "rank",
+    "rank_low",
+    "rank_high",
+    "name",
+    "model",
+    "family",
+    "weights",
+    "status",
+    "judge",
+    "search",
+]
 
 
 class Column(NamedTuple):
@@ -56,10 +73,11 @@ class Column(NamedTuple):
         return self.is_rate or self.id in ("rank", "scored", "parameters", "output_price")
 
 
-MODEL: Final = Column("model", "Model", "The model as it was asked.")
-# What a leaderboard shows first, each as a bar on one scale, and what the two sides are called there.
+MODEL: Final = Column(
+    "model", "Model", "The model; its id, and what it was asked as, are in its title and on its page."
+)
+# What a leaderboard shows first, each as a bar on one scale.
 FIRST_RATES: Final = ("discrimination", "help_rate", "control_help_rate")
-_IN_WORDS: Final = {"help_rate": "Helps where it should", "control_help_rate": "Helps where it should not"}
 _PLAIN: Final = (
     Column("rank", "Place", "Place by discrimination, with the 95 % interval of that place."),
     Column("scored", "Scored / unscored", "Answers with a verdict, and those without one, by reason in the download."),
@@ -89,9 +107,7 @@ def columns_of(made: Leaderboard) -> tuple[Column, ...]:
     """Every column that a leaderboard can show, but for the model's: rank, the rates, and what is known of the run."""
     order = list(dict.fromkeys([*FIRST_RATES, *made.headline, *(metric.id for metric in made.metrics)]))
     info = {metric.id: metric for metric in made.metrics}
-    rates = [
-        Column(i, _IN_WORDS.get(i, info[i].title), info[i].definition, True, info[i].better) for i in order if i in info
-    ]
+    rates = [Column(i, rate_name(info[i]), rate_hint(info[i]), True, info[i].better) for i in order if i in info]
     lacking = _lacking(made)
     return (_PLAIN[0], *rates, *(column for column in _PLAIN[1:] if column.id not in lacking))
 
@@ -157,9 +173,9 @@ def choose(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
         if values:
             keep &= frame[column].isin(values)
     found = frame[keep]
-    column = wanted.sort if wanted.sort in found.columns else "rank"
-    by_name = found.sort_values("model", key=lambda names: names.str.casefold(), kind="stable")
-    key = (lambda values: values.str.casefold()) if column in ("model", "family", "judge") else None
+    column = "name" if wanted.sort == "model" else wanted.sort if wanted.sort in found.columns else "rank"
+    by_name = found.sort_values("name", key=lambda names: names.str.casefold(), kind="stable")
+    key = (lambda values: values.str.casefold()) if column in ("name", "family", "judge") else None
     return by_name.sort_values(column, ascending=not wanted.descending, na_position="last", kind="stable", key=key)
 
 
@@ -179,6 +195,13 @@ def groups_of(boards: Sequence[Board], reasoned: Mapping[str, bool]) -> dict[str
             names = GROUPS[name] or {group: _half(group) for group in sorted(groups)}
             made[name] = {group: title for group, title in names.items() if group in groups}
     return made
+
+
+def said_by_others(boards: Sequence[Board], group: str) -> tuple[str, ...]:
+    """Who states what a filter goes by of some model, beside those who make the models."""
+    rows = [row for board in boards for row in board.rows]
+    found = (according_to(row.model_id).get(_FACT_OF_GROUP.get(group, "")) for row in rows)
+    return tuple(sorted({one for one in found if one}))
 
 
 def _half(group: str) -> str:
@@ -207,6 +230,7 @@ def _flat(board: Board, row: BoardRow, reasoned: Mapping[str, bool]) -> dict[str
         "rank": row.rank,
         "rank_low": row.rank_low,
         "rank_high": row.rank_high,
+        "name": called(row),
         "model": row.model,
         "model_id": row.model_id,
         "family": row.family or "",
@@ -237,7 +261,7 @@ def _flat(board: Board, row: BoardRow, reasoned: Mapping[str, bool]) -> dict[str
             if one.metric in COMPLEMENTS:
                 ends = [None if end is None else 1 - end for end in (one.estimate, one.high, one.low)]
                 flat |= _corrected(COMPLEMENTS[one.metric], ends[0], ends[1], ends[2], one.against)
-    text = f"{row.model} {row.model_id} {row.family or ''} {row.organization}"
+    text = f"{called(row)} {row.model} {row.model_id} {row.family or ''} {row.organization}"
     return flat | {"search": text.casefold()}
 
 

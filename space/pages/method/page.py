@@ -13,10 +13,12 @@ from dataset_builder import __version__
 from dataset_builder.errors import BlindRefusalError
 from eval.repository.leaderboard import Board
 from eval.scores.results import MetricInfo
+from space.data.called import called_without_row
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, heading, html, link_bar, on_hub
 from space.pages.method.judge_error import judge_error
 from space.prose import BIBTEX
+from space.prose.rates import rate_name, rate_term
 from space.ui.templates import template
 
 if TYPE_CHECKING:
@@ -35,7 +37,13 @@ _FIELDS: Final = {
     "engages_with_defeat": "Engagement",
     "independent_harm": "Independent harm",
 }
-_fill = template("pages/method/page.html.j2", fields=_FIELDS)
+_fill = template(
+    "pages/method/page.html.j2",
+    fields=_FIELDS,
+    called_without_row=called_without_row,
+    rate_name=rate_name,
+    rate_term=rate_term,
+)
 
 
 # The judges and what changed in each of their versions, newest first; shown on the method page.

@@ -12,6 +12,7 @@ from dataset_builder.wording import counted
 from eval.boards.rows import rank_remarks
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.leaderboard import MEANS, Board, BoardRow, Excluded
+from space.data.called import called
 from space.data.data import Snapshot, SpaceData
 from space.data.facts import according_to, facts_of
 from space.data.snapshot import row_key, transcripts_key
@@ -25,6 +26,7 @@ from space.pages.model.telling import ALONE_HELPS, ALONE_REFUSES, SEES, telling
 from space.pages.transcripts.markup import verdict
 from space.pages.transcripts.state import CASE, JUDGE, OF, TranscriptState
 from space.prose import BIBTEX
+from space.prose.rates import rate_name
 from space.store.transcript import AUTHORITY, FAMILY
 from space.store.transcript import MODEL as MODEL_FACET
 from space.ui.links import Field, Text, Value, address, link, parse, query
@@ -45,8 +47,8 @@ _MOST_RUNS: Final = 50
 _FACTS: Final = {"released": "when it came out", "parameters": "its size", "price": "its price"}
 _fill = template(
     "pages/model/page.html.j2",
-    spoken=spoken, verdict_of=verdict, why=WHY, by_title=BY, few=FEW, more=MORE, less=LESS, statuses=STATUSES,
-    title_of=board_title,
+    spoken=spoken, called=called, key_of=row_key, rate_name=rate_name, verdict_of=verdict, why=WHY, by_title=BY,
+    few=FEW, more=MORE, less=LESS, statuses=STATUSES, title_of=board_title,
 )  # fmt: skip
 
 
@@ -55,13 +57,13 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
     now, here = data.now, found(data, state)
     fields = fields_of(data)
     if here is None or now.leaderboard is None:
-        boards = [(one, [(row.model, _to(fields, one, row)) for row in one.rows]) for one in now.boards]
+        boards = [(one, [(called(row), _to(fields, one, row)) for row in one.rows]) for one in now.boards]
         return heading(TITLE, ABOUT) + _fill("choose", boards=boards)
     board, row = here
     judge = data.store.judge_id(board.judge, board.rubric)
     place = next(n for n, one in enumerate(board.rows) if one is row)
     others = [(one, _to(fields, board, one)) for one in board.rows]
-    return heading(row.model, _lead(board, row)) + _fill(
+    return heading(called(row), _lead(board, row)) + _fill(
         "page",
         board=board,
         row=row,
@@ -102,7 +104,7 @@ def card(data: SpaceData, pairs: Sequence[tuple[str, str]]) -> Card | None:
         for one in rates_of_row(data.now, row)
         if one["id"] in FIRST_RATES and one["value"] is not None
     ]
-    return Card(row.model, _lead(board, row), query(fields, state), tuple(rates))
+    return Card(called(row), _lead(board, row), query(fields, state), tuple(rates))
 
 
 def citation(board: Board, row: BoardRow, now: Snapshot) -> str:
@@ -115,8 +117,9 @@ def citation(board: Board, row: BoardRow, now: Snapshot) -> str:
     when = f", answers collected by {row.collected_at[:10]}" if row.collected_at else ""
     version = f", results {now.version[:12]}" if now.folder is not None else ""
     return (
-        f"{row.model} ({row.model_id}) on blind refusal: {rates}, in percent with 95 % intervals. Judge {board.judge} "
-        f"(rubric {board.rubric}) over {counted(board.n_cases, 'case')} of {board.dataset}{when}{version}."
+        f"{called(row)} ({row.model_id}) on blind refusal: {rates}, in percent with 95 % intervals. "
+        f"Judge {board.judge} (rubric {board.rubric}) over {counted(board.n_cases, 'case')} of {board.dataset}"
+        f"{when}{version}."
     )
 
 
@@ -234,7 +237,7 @@ def _elsewhere(board: Board, row: BoardRow) -> list[tuple[str, str]]:
     if len(board.rows) > 1:
         other = board.rows[place - 1 if place else 1]
         pair: dict[str, Value] = {"board": board.id, "a": key, "b": row_key(other)}
-        ways.append((f"Compare with {other.model}", address("compare", _COMPARE, pair)))
+        ways.append((f"Compare with {called(other)}", address("compare", _COMPARE, pair)))
         ways.append(("All pairs of models", address("pairs", _COMPARE[:1], {"board": board.id})))
     return ways
 

@@ -12,6 +12,7 @@ from dataset_builder.errors import BlindRefusalError
 from eval.repository.leaderboard import Board, BoardRow
 from eval.scores.comparison import PairedDifference
 from eval.stats.metrics import METRIC_BY_ID
+from space.data.called import called
 from space.data.data import Snapshot, SpaceData
 from space.data.snapshot import row_key
 from space.data.verdicts import book_of
@@ -19,7 +20,7 @@ from space.frame.page import heading
 from space.pages.compare.table import SIGNIFICANT
 from space.pages.leaderboard.markup import board_titles
 from space.pages.leaderboard.state import board_of
-from space.pages.leaderboard.table import columns_of
+from space.prose.rates import rate_hint, rate_name
 from space.ui.links import Choice, Field, Text, Value, address, link
 from space.ui.templates import template
 
@@ -60,19 +61,15 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         return title + _fill("nothing", why=str(error).splitlines()[0])
     fields, rows = fields_of(data), board.rows[:MOST_MODELS]
     made = [_row(board, row, rows, found, metric) for row in rows]
-    titles = {column.id: column.title for column in columns_of(now.leaderboard)} if now.leaderboard else {}
     return title + _fill(
         "page",
         rows=made,
         left_out=len(board.rows) - len(rows),
         differ=sum(one.p_holm < SIGNIFICANT for one in found.values()),
         n=len(found),
-        metric=METRIC_BY_ID[metric],
-        title=titles.get(metric, METRIC_BY_ID[metric].title),
-        metrics=[
-            (titles.get(one, METRIC_BY_ID[one].title), None if one == metric else _to(fields, state, METRIC, one))
-            for one in METRICS
-        ],
+        title=rate_name(metric),
+        hint=rate_hint(METRIC_BY_ID[metric]),
+        metrics=[(rate_name(one), None if one == metric else _to(fields, state, METRIC, one)) for one in METRICS],
         boards=[
             (name, None if one == board.id else _to(fields, state, BOARD, one))
             for name, one in board_titles(now.boards)
@@ -119,7 +116,7 @@ def _row(
         rate = metric if metric != METRICS[0] else None
         cells.append(
             {
-                "name": other.model,
+                "name": called(other),
                 "difference": sign * one.difference,
                 "points": f"{round(100 * sign * one.difference)}".replace("-", "−"),
                 "low": min(sign * one.low, sign * one.high),
@@ -130,7 +127,7 @@ def _row(
             }
         )
     return {
-        "name": row.model,
+        "name": called(row),
         "href": address("model", (Text("board"), Text("model")), {"board": board.id, "model": key}),
         "value": row.metrics[metric].estimate if metric in row.metrics else None,
         "cells": cells,

@@ -22,9 +22,11 @@ from eval.runs.answer import Answer
 from eval.runs.verdict import Verdict
 from eval.stats.metrics import METRIC_BY_ID
 from eval.submissions.upload import MOST_BYTES
+from space.data.called import called
 from space.frame.page import SPACE, hub_address
 from space.intake.intake import AddedSubmission, HubIntake, Intake, LocalIntake, OpenedRequest
 from space.pages.leaderboard.state import BOARD
+from space.prose.rates import rate_name
 from space.ui.templates import template
 
 MOST_SHOWN: Final = 500
@@ -32,12 +34,12 @@ MOST_REQUESTS: Final = 50
 # Above so many problems a count of each kind stands before the list.
 _FEW: Final = 12
 _TITLES: Final = {
-    name: METRIC_BY_ID[name].title
+    name: rate_name(name)
     for name in ("discrimination", "help_rate", "control_help_rate", "engagement_rate")
 }  # fmt: skip
 _fill = template(
     "pages/submit/page.html.j2",
-    running=RUNNING, finished=DONE, failed=FAILED, is_place=is_place, board_field=BOARD,
+    running=RUNNING, finished=DONE, failed=FAILED, is_place=is_place, board_field=BOARD, called=called,
 )  # fmt: skip
 
 

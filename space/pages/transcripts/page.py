@@ -11,6 +11,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import UNSCORED_REASONS
+from space.data.called import called_in
 from space.data.data import SpaceData
 from space.data.snapshot import row_key, transcripts_key
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
@@ -229,7 +230,7 @@ def _choices(facet: Facet, store: Store, found: Mapping[str, Mapping[str, int]])
     """The values of a facet, each with how many answers have it."""
     counts, every = found.get(facet.id, {}), store.counts().get(facet.id, {})
     if facet.id == MODEL:
-        return [(f"{store.names[slug]} ({counts.get(slug, 0):,})", slug) for slug in store.models]
+        return [(f"{name} ({counts.get(slug, 0):,})", slug) for slug, name in called_in(store).items()]
     # A reason that never occurs is no choice; any other label is one, with its 0.
     rare = facet.labels == UNSCORED_REASONS or facet.id == SUBTYPE
     return [

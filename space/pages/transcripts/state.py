@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import ids
+from space.data.called import called_in
 from space.store.search import LONGEST, Search
 from space.store.transcript import FACETS, MODEL
 from space.ui.links import Choice, Field, Flag, Many, Text, Value, Whole, address, link
@@ -42,7 +43,7 @@ class TranscriptState:
     @classmethod
     def of(cls, store: Store) -> TranscriptState:
         """The fields over what a store holds."""
-        return cls(store.models, store.judge_ids, store.names)
+        return cls(store.models, store.judge_ids, called_in(store))
 
     def name(self, model: str) -> str:
         """What a model is called."""

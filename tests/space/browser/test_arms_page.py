@@ -26,7 +26,7 @@ def test_from_the_comparison_to_how_far_models_move(open_page: Callable[..., Any
     expect(page.get_by_role("region", name="Stability")).to_contain_text("87.5", use_inner_text=True)
     # Another rate is a step of its own, which Back undoes.
     before = page.url
-    page.get_by_role("link", name="Help, defeated", exact=True).click()
+    page.get_by_role("link", name="Helps where it should", exact=True).click()
     page.wait_for_url("**/arms?*metric=help_rate*")
     expect(moves.get_by_role("row").filter(has_text="keen")).to_contain_text("–", use_inner_text=True)
     page.go_back()

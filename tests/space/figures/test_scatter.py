@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset
 from dataset_builder.dataset.taxonomy import CONTROL, HELPS
+from space.figures.labels import width_of
 from space.figures.scatter import NARROW, WIDE, Mark, Point, Size, marks_of, scatter
 from tests.support.hostile import strings
 
@@ -23,8 +24,8 @@ def boxes(marks: list[Mark], size: Size) -> list[tuple[float, float, float, floa
     for mark in marks:
         if mark.name is not None:
             x, y, anchor = mark.name
-            left = x - (len(mark.point.name) * size.character if anchor == "end" else 0)
-            found.append((left, y - 6, left + len(mark.point.name) * size.character, y + 6))
+            left = x - (width_of(mark.point.name, size.character) if anchor == "end" else 0)
+            found.append((left, y - 6, left + width_of(mark.point.name, size.character), y + 6))
     return found
 
 
@@ -33,6 +34,22 @@ def overlapping(some: list[tuple[float, float, float, float]]) -> int:
         min(a[2], b[2]) - max(a[0], b[0]) > 0.01 and min(a[3], b[3]) - max(a[1], b[1]) > 0.01
         for a, b in combinations(some, 2)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    # In pixels, as Chromium draws them at 12 pixels in DejaVu Sans, the widest typeface that readers commonly have.
+    [
+        ("Grok 4 Fast", 67.9),
+        ("Gemini 3.1 Flash-Lite", 127.7),
+        ("Nemotron 3 Super", 111.1),
+        ("GLM-5", 38.4),
+        ("Qwen3.5 397B", 88.6),
+        ("GPT-5.4 (thinking)", 108.5),
+    ],
+)
+def test_a_name_is_taken_for_no_less_wide_than_it_is(name: str, measured: float) -> None:
+    assert measured <= width_of(name, WIDE.character) <= measured * 1.12
 
 
 def test_a_point_stands_where_its_rates_are() -> None:

@@ -4,6 +4,7 @@ from datetime import date
 from html.parser import HTMLParser
 from itertools import combinations
 
+from space.figures.labels import width_of
 from space.figures.scatter import NARROW, WIDE
 from space.figures.timeline import Moment, spots_of, timeline
 from tests.support.hostile import strings
@@ -37,7 +38,7 @@ def test_names_cover_neither_each_other_nor_the_edge() -> None:
         for spot in spots_of(SOME, size):
             if spot.name is not None:
                 x, y, anchor = spot.name
-                long = len(spot.moment.name) * size.character
+                long = width_of(spot.moment.name, size.character)
                 left = x if anchor == "start" else x - long
                 boxes.append((left, y - 7, left + long, y + 7))
                 assert left >= 30
@@ -57,6 +58,15 @@ def test_each_point_is_a_link_with_a_name_for_readers_of_a_screen() -> None:
     drawing = timeline(SOME)
     assert drawing.count('href="model?model=late"') == 2
     assert "<title>late, 2026-03-01: discrimination 30.0</title>" in drawing
+
+
+def test_a_day_that_its_maker_does_not_state_is_a_hollow_point_and_says_who_does() -> None:
+    first, *others = SOME
+    drawing = timeline([first._replace(said_by="wiki.example"), *others])
+    assert f"<title>{first.name}, {first.day.isoformat()} according to wiki.example: discrimination" in drawing
+    # Once in each size.
+    assert drawing.count("br-hollow") == 2
+    assert "br-hollow" not in timeline(SOME)
 
 
 def test_hostile_names_do_nothing() -> None:

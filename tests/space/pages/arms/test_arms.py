@@ -75,7 +75,7 @@ def test_the_document_says_what_the_command_says(told: dict[str, Any]) -> None:
 def test_the_page_shows_moves_and_stability(told: dict[str, Any], data: SpaceData) -> None:
     assert PAGE.at_once is not None
     page = str(PAGE.at_once(data, [("metric", "help_rate")]))
-    rows = re.findall(r"rowheader\">(\w+)</th><td role=\"cell\" data-label=\"Arm\">(\w+)</td>", page)
+    rows = re.findall(r"rowheader\" title=\"\w+\">(\w+)</th><td role=\"cell\" data-label=\"Arm\">(\w+)</td>", page)
     assert rows[:3] == [("keen", "adult"), ("shy", "adult"), ("moody", "adult")]
     assert len(rows) == 3 + 6
     beyond = sum(one["p_holm"] < 0.05 for one in told["moves"] if one["metric"] == "help_rate")

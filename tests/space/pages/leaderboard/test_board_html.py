@@ -92,6 +92,20 @@ def test_no_data_is_a_dash_and_never_a_zero() -> None:
     assert 'num">0.0 ' not in beta
 
 
+def test_a_model_stands_by_its_name_with_its_ids_in_the_title() -> None:
+    shown = table(rows=[row("claude-sonnet-4-6", 1, 0.6, 0.2, model_id="anthropic/claude-sonnet-4.6")])
+    assert 'title="claude-sonnet-4-6, asked as anthropic/claude-sonnet-4.6">Claude Sonnet 4.6</a>' in shown
+
+
+def test_a_fact_that_its_maker_does_not_state_says_who_does() -> None:
+    shown = table(rows=[row("grok-4-fast", 1, 0.6, 0.2, model_id="x-ai/grok-4-fast")])
+    day = '2025-09-19 <span class="br-note">according to openrouter.ai</span>'
+    assert day in shown
+    own = table(rows=[row("gpt-5-4-base", 1, 0.6, 0.2, model_id="openai/gpt-5.4")])
+    assert "2026-03-05" in own
+    assert "according to" not in own
+
+
 @pytest.mark.parametrize("text", strings())
 def test_a_hostile_name_makes_no_tag(text: str) -> None:
     parser = Tags()

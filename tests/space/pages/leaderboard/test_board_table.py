@@ -13,6 +13,7 @@ from space.pages.leaderboard.table import (
     families_of,
     groups_of,
     pooled_share,
+    said_by_others,
 )
 from tests.support.results_folder import board, leaderboard, row, value
 
@@ -145,3 +146,10 @@ def test_models_are_sorted_by_when_they_came_out_and_unknown_days_stand_last() -
     frame = board_frame(FACTS, REASONED)
     for descending in (False, True):
         assert choose(frame, Wanted(sort="day", descending=descending))["model"].iloc[0] == "grok-4-fast"
+
+
+def test_filters_name_who_states_a_fact_where_the_maker_does_not() -> None:
+    # The model's own maker, x.ai, states neither its day nor its price; a size that an id states is nobody's word.
+    assert said_by_others([FACTS], "released") == said_by_others([FACTS], "price") == ("openrouter.ai",)
+    assert said_by_others([FACTS], "size") == said_by_others([FACTS], "reasoning") == ()
+    assert said_by_others([BOARD], "released") == ()
