@@ -77,7 +77,7 @@ REASONS: Final[dict[str, str]] = {
         "it reads up to three words in a row, the whole of long answers, and help a second time, in numpy alone"
     ),
     "encoder on one core beside 40 verdicts a second": (
-        "it reads up to three windows of 256 tokens an answer, 2.6 on average, and attention alone takes a third of it"
+        "it reads up to three windows of 256 tokens where words are not sure, and attention alone takes a third of it"
     ),
     "checking a submission beside unzipping, decoding and judging it": (
         "it also compares every answer with earlier ones and scores 300 slices and more"

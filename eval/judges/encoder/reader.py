@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,13 +44,23 @@ class Reader:
         self._cut = tokenizer(words)
         self._request = lru_cache(_REQUESTS)(self._tokens)
 
-    def scores(self, exchanges: Sequence[tuple[str, str]]) -> Floats:
-        """What the heads say of each (request, answer), shape (items, scores)."""
+    def scores(
+        self, exchanges: Sequence[tuple[str, str]], enough: Callable[[int, Floats], bool] = lambda _at, _scores: False
+    ) -> Floats:
+        """What the heads say of each (request, answer), shape (items, scores).
+
+        ``enough`` is told an item's number and its scores by the first window; of those to which it says yes the other
+        windows are not read.
+        """
         found = np.zeros((len(exchanges), len(self._head.bias)), np.float32)
 
         def read(at: int) -> None:
-            # One at a time: products of several rows at once differ in their last digits.
-            found[at] = self._head.weight @ self._vector(*exchanges[at]) + self._head.bias
+            request, answer = exchanges[at]
+            first, *others = windows(self._request(request), self._tokens(answer), self._settings)
+            means = [self._pooled(first)]
+            found[at] = self._scores(means)
+            if others and not enough(at, found[at]):
+                found[at] = self._scores([*means, *map(self._pooled, others)])
 
         if (count := min(threads(), len(exchanges))) > 1:
             with ThreadPoolExecutor(count) as pool:
@@ -60,12 +70,12 @@ class Reader:
                 read(at)
         return found
 
-    def _vector(self, request: str, answer: str) -> Floats:
-        """The first window's vector, then the mean and the greatest of all windows' vectors."""
-        found = np.stack([
-            self._pooled(window) for window in windows(self._request(request), self._tokens(answer), self._settings)
-        ])  # fmt: skip
-        return np.concatenate([found[0], found.mean(axis=0), found.max(axis=0)])
+    def _scores(self, means: Sequence[Floats]) -> Floats:
+        """By the first window's vector, then the mean and the greatest of all windows' vectors."""
+        found = np.stack(means)
+        # One at a time: products of several rows at once differ in their last digits.
+        vector = np.concatenate([found[0], found.mean(axis=0), found.max(axis=0)])
+        return np.asarray(self._head.weight @ vector + self._head.bias)
 
     def _pooled(self, window: Window) -> Floats:
         fed = {name: np.array([values], np.int64) for name, values in ((IDS, window.ids), (TYPES, window.types))}

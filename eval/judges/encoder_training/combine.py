@@ -1,13 +1,15 @@
-"""How much the words and the encoder each count: fitted on answers that neither had seen."""
+"""How much words and encoder count, and when to read no further: fitted on answers that neither had seen."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from dataset_builder.dataset.taxonomy import HELPS
+from eval.judges.embedded.judge import CLASSES
 from eval.judges.embedded.weights import (
     ENGAGES,
     ENGAGES_IN_CASE,
@@ -16,7 +18,7 @@ from eval.judges.embedded.weights import (
     Floats,
     type_probabilities,
 )
-from eval.judges.encoder.combining import log_softmax
+from eval.judges.encoder.combining import BY_FIRST_WINDOW, BY_WORDS, SURE, Combination, Said, log_softmax
 from eval.judges.training.data import Examples
 
 # The columns of the encoder's scores.
@@ -35,6 +37,9 @@ _QUESTIONS: Final = {
 _WITH_OFFSET: Final = ("combine_harm", "combine_harm_alone")
 # The penalty on the square of an offset.
 _PENALTY: Final = 1e-3
+# Of so many answers may a label be another one since they were not read, or not to the end: for each of the three
+# questions, and for each of the two steps at which reading may stop.
+CHANGED: Final = 0.0005
 
 
 def fit_combination(words: Floats, scores: Floats, examples: Examples, rows: NDArray[np.bool_]) -> dict[str, Floats]:
@@ -56,6 +61,47 @@ def fit_combination(words: Floats, scores: Floats, examples: Examples, rows: NDA
         both = logit(words[rows, column]), scores[rows, score]
         found[name] = fit_yes(*both, truth[score][rows], weight, offset=name in _WITH_OFFSET)
     return found
+
+
+def said_by_words(words: Floats, of_study: NDArray[np.bool_]) -> Said:
+    """Calibrated probabilities of a yes (n, columns) as the judge takes them, with the case's words or without."""
+    engages = np.where(of_study, words[:, ENGAGES_IN_CASE], words[:, ENGAGES])
+    harm = np.where(of_study, words[:, HARM_IN_CASE], words[:, HARM])
+    return Said(type_probabilities(words), logit(engages), logit(harm), of_study)
+
+
+def fit_sure(words: Floats, scores: Floats, first: Floats, factors: dict[str, Floats]) -> dict[str, Floats]:
+    """The least limits of ``combining.SURE`` with which next to no label changes, whether a case is the study's or not.
+
+    ``words`` are as in ``fit_combination``; ``scores`` (n, SCORES) are the encoder's of all windows, ``first`` of the
+    first alone.
+    """
+    combination = Combination.of(factors)
+    limits = np.zeros_like(combination.sure)
+    for of_study in (True, False):
+        said = said_by_words(words, np.full(len(words), of_study))
+        meant = _labels(combination.both(said, scores))
+        for step, part in ((BY_WORDS, said), (BY_FIRST_WINDOW, combination.both(said, first))):
+            pairs = zip(_labels(part), meant, part.chances().T, strict=True)
+            no_help = part.types.argmax(axis=1) != CLASSES.index(HELPS)
+            for question, (label, right, chance) in enumerate(pairs):
+                wrong = np.sort(chance[(label != right) & no_help])[::-1]
+                allowed = int(CHANGED * len(words))
+                least = np.nextafter(wrong[allowed], 2) if len(wrong) > allowed else 0
+                limits[step, question] = max(limits[step, question], least)
+    return {SURE: limits}
+
+
+def as_read(words: Said, scores: Floats, first: Floats, combination: Combination) -> Floats:
+    """The scores (n, SCORES) that a judge has which reads no further than it needs; NaN of what it does not read."""
+    enough = combination.enough(combination.both(words, first), BY_FIRST_WINDOW)
+    found = np.where(enough[:, None], first, scores)
+    found[combination.enough(words, BY_WORDS)] = np.nan
+    return found
+
+
+def _labels(said: Said) -> tuple[NDArray[Any], ...]:
+    return said.types.argmax(axis=1), said.engages > 0, said.harm > 0
 
 
 def fit_types(words: Floats, scores: Floats, kind: NDArray[np.int64], weight: Floats) -> Floats:

@@ -88,7 +88,7 @@ def fit(
             upper.zero_grad()
             total = 0.0
             for some in _alike(kept.read, batch, recipe.windows):
-                scores = _scores(upper, kept, some, recipe, random)
+                scores = upper.scores(_means(upper, kept, some, recipe, random))
                 loss = _loss(scores, labels, some, recipe) / len(batch)
                 loss.backward()
                 total += loss.item()
@@ -110,26 +110,30 @@ def fit(
     return upper
 
 
-def scores_of(upper: Upper, kept: Kept, rows: NDArray[np.bool_]) -> Floats:
-    """The scores of some answers, shape (rows, SCORES): of the response types, engagement and harm."""
+def scores_of(upper: Upper, kept: Kept, rows: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The scores of some answers, by all windows and by the first alone.
+
+    Both have the shape (rows, SCORES): of the response types, engagement and harm.
+    """
     chosen = np.flatnonzero(rows)
-    found = np.zeros((len(rows), upper.heads.out_features))
+    by_all, by_first = np.zeros((2, len(rows), upper.heads.out_features))
     upper.eval()
     with torch.no_grad():
         for start in range(0, len(chosen), _POOL):
             for some in _alike(kept.read, chosen[start : start + _POOL]):
-                found[some] = _scores(upper, kept, some).numpy()
-    return found[chosen]
+                means = _means(upper, kept, some)
+                by_all[some], by_first[some] = upper.scores(means).numpy(), upper.scores(means[:, :1]).numpy()
+    return by_all[chosen], by_first[chosen]
 
 
-def _scores(
+def _means(
     upper: Upper,
     kept: Kept,
     some: NDArray[np.int64],
     recipe: Recipe | None = None,
     random: np.random.Generator | None = None,
 ) -> Tensor:
-    """Scores of answers that have the same number of windows; with a recipe, of what is computed while fitting."""
+    """What ``upper`` says of answers with the same number of windows; with a recipe, what is computed while fitting."""
     read, stride = kept.read, recipe.stride if recipe else 1
     windows = np.concatenate([_windows(read, row, recipe, random) for row in some])
     lengths = read.bounds[windows + 1] - read.bounds[windows]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_builder.dataset.taxonomy import HELPS
-from eval.judges.embedded import weights
-from eval.judges.embedded.judge import CLASSES, EmbeddedJudge, Seen, manifest
+from eval.judges.embedded.judge import EmbeddedJudge, Seen, manifest
 from eval.judges.embedded.weights import Floats
-from eval.judges.encoder.artefact import Artefact
+from eval.judges.encoder.artefact import SCORES, Artefact
 from eval.judges.encoder.base import MINILM, Tensors, vocabulary
-from eval.judges.encoder.combining import Combination
+from eval.judges.encoder.combining import Combination, Said
 from eval.judges.encoder.judge import EncoderJudge
 from eval.judges.encoder.reader import Head, Reader, packed
 from eval.judges.encoder.windows import SETTINGS
@@ -24,17 +22,26 @@ _MATRIX: Final = 2
 
 
 class KnownReader:
-    """Looks up what the encoder said of the study's answers while fitting; reads any other."""
+    """Looks up what the encoder said of the study's answers while fitting; reads any other.
 
-    def __init__(self, known: Mapping[tuple[str, str], Floats], reader: Reader) -> None:
+    ``known`` has the scores of (request, answer), by all windows and by the first.
+    """
+
+    def __init__(self, known: Mapping[tuple[str, str], tuple[Floats, Floats]], reader: Reader) -> None:
         self._known, self._reader = known, reader
 
-    def scores(self, exchanges: Sequence[tuple[str, str]]) -> Floats:
+    def scores(self, exchanges: Sequence[tuple[str, str]], enough: Callable[[int, Any], bool]) -> Floats:
         """As ``Reader.scores``."""
-        unknown = [exchange for exchange in exchanges if exchange not in self._known]
-        read = dict(zip(unknown, self._reader.scores(unknown), strict=True)) if unknown else {}
-        found = [self._known[exchange] if exchange in self._known else read[exchange] for exchange in exchanges]
-        return np.array(found).reshape(len(exchanges), -1)
+        found = np.zeros((len(exchanges), SCORES))
+        unknown = [at for at, exchange in enumerate(exchanges) if exchange not in self._known]
+        if unknown:
+            asked = [exchanges[at] for at in unknown]
+            found[unknown] = self._reader.scores(asked, lambda at, first: enough(unknown[at], first))
+        for at, exchange in enumerate(exchanges):
+            if exchange in self._known:
+                whole, first = self._known[exchange]
+                found[at] = first if enough(at, first) else whole
+        return found
 
 
 class SparingJudge(EncoderJudge):
@@ -43,20 +50,13 @@ class SparingJudge(EncoderJudge):
     For trials in which nothing is asked but whether a text is called help.
     """
 
-    def _scores(self, seen: Seen) -> Floats:
+    def _to_read(self, seen: Seen, words: Said, later: NDArray[np.bool_]) -> NDArray[np.bool_]:
         missing = np.flatnonzero(np.isinf(seen.look.topic))
         if missing.size:
             self._look_again(seen, missing)
         may_be = (seen.look.topic >= 0) & (seen.look.firm >= self._combination.least_firm)
         # Help that was found behind an answer's beginning was looked at where it stands.
-        may_be |= (seen.logits[:, weights.HELPS] > seen.plain[:, weights.HELPS]) & ~seen.called
-        found = np.zeros((len(seen.items), 5))
-        found[:, CLASSES.index(HELPS)] = np.where(may_be, 0.0, -50.0)
-        rows = np.flatnonzero(may_be)
-        if rows.size:
-            items = [seen.items[int(row)] for row in rows]
-            found[rows] = self._reader.scores([(item.case.user_query, item.text) for item in items])
-        return found
+        return super()._to_read(seen, words, later) & (may_be | later)
 
 
 def encoder_of(
@@ -71,7 +71,7 @@ def encoder_of(
     return Artefact(
         {**base, **held},
         Head(tensors["head_weight"], tensors["head_bias"]),
-        Combination(dict(combination), least_firm),
+        Combination.of(combination, least_firm),
         SETTINGS,
         "",
         manifest()["rubric"],
@@ -84,13 +84,15 @@ def reader_of(encoder: Artefact) -> Reader:
     return Reader(encoder.tensors, encoder.shape, encoder.head, vocabulary(), encoder.settings)
 
 
-def known_scores(examples: Examples, scores: Floats, rows: NDArray[np.intp]) -> dict[tuple[str, str], Floats]:
-    """What was said of some answers, by request and answer."""
-    return {(examples.cases[row].user_query, examples.texts[row]): scores[row] for row in rows}
+def known_scores(
+    examples: Examples, scores: Floats, first: Floats, rows: NDArray[np.intp]
+) -> dict[tuple[str, str], tuple[Floats, Floats]]:
+    """What was said of some answers, by request and answer: by all windows and by the first."""
+    return {(examples.cases[row].user_query, examples.texts[row]): (scores[row], first[row]) for row in rows}
 
 
 def judge_of(
-    words: EmbeddedJudge, encoder: Artefact, known: Mapping[tuple[str, str], Floats], *, sparing: bool
+    words: EmbeddedJudge, encoder: Artefact, known: Mapping[tuple[str, str], tuple[Floats, Floats]], *, sparing: bool
 ) -> EncoderJudge:
     """A judge of both; with ``sparing`` it tells no more than whether a text is help."""
     reader: Any = KnownReader(known, reader_of(encoder))

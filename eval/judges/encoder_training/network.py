@@ -92,7 +92,7 @@ class Upper(nn.Module):
         self.drop = nn.Dropout(DROPOUT)
 
     def forward(self, states: Tensor, tokens: Tensor, at: Tensor, used: Tensor, windows: int) -> Tensor:
-        """Scores (answers, SCORES) of answers with so many windows each, one after another.
+        """The means (answers, windows, WIDTH) of answers with so many windows each, one after another.
 
         ``tokens`` (all windows, tokens) says which are no padding; ``at`` and ``used`` (all windows, places) where the
         means are taken, and which of these places are no padding.
@@ -101,9 +101,12 @@ class Upper(nn.Module):
         for layer in self.layers[:-1]:
             states = layer(states, mask)
         places = self.layers[-1](states, mask, at).float() * used[:, :, None]
-        means = (places.sum(1) / used.sum(1, keepdim=True)).view(-1, windows, WIDTH)
-        vector = torch.cat([means[:, 0], means.mean(1), means.amax(1)], 1)
-        return self.heads(self.drop(vector))
+        return (places.sum(1) / used.sum(1, keepdim=True)).view(-1, windows, WIDTH)
+
+    def scores(self, means: Tensor) -> Tensor:
+        """Scores (answers, SCORES) by the means (answers, windows, WIDTH) of the first windows or of all."""
+        found: Tensor = self.heads(self.drop(torch.cat([means[:, 0], means.mean(1), means.amax(1)], 1)))
+        return found
 
     def named(self) -> dict[str, NDArray[np.float32]]:
         """The tuned tensors by their names in the base model, and the heads."""

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from dataset_builder.dataset.records import Records
 from dataset_builder.errors import BlindRefusalError
@@ -38,28 +39,35 @@ from eval.judges.embedded.weights import (
     type_probabilities,
 )
 from eval.judges.encoder.artefact import HELDOUT, MANIFEST, SCORES, SHIPPED, VERSION, WEIGHTS, Artefact, pack
-from eval.judges.encoder.base import MINILM, PACKAGE, SHA256, Tensors, base_tensors, tokenizer, vocabulary
+from eval.judges.encoder.base import MINILM, PACKAGE, SHA256, base_tensors, tokenizer, vocabulary
 from eval.judges.encoder.combining import Combination
 from eval.judges.encoder.windows import SETTINGS
-from eval.judges.encoder_training.combine import ENCODER_ENGAGES, ENCODER_HARM, fit_combination, logit
-from eval.judges.encoder_training.figures import alone, point
+from eval.judges.encoder_training.combine import as_read, fit_combination, fit_sure, said_by_words
+from eval.judges.encoder_training.figures import alone, cells, point, reading
 from eval.judges.encoder_training.folds import (
     GROUPS,
     NOBODY,
     Found,
     Job,
     Work,
+    asked_of,
     held_out,
     processors,
     read_file,
-    states_file,
 )
 from eval.judges.encoder_training.measured import encoder_of, judge_of, known_scores, reader_of
-from eval.judges.encoder_training.reading import Read, keep_read, read_windows
+from eval.judges.encoder_training.reading import Read, keep_read, open_read, read_windows
 from eval.judges.encoder_training.recipe import RECIPE
-from eval.judges.training.data import Examples, feature_matrices, read_examples
+from eval.judges.training.data import CELL_GROUPS, Examples, feature_matrices, read_examples
 from eval.judges.training.figures import all_scores
-from eval.judges.training.folds import FAMILY, heldout_probabilities, looked_at_again
+from eval.judges.training.folds import (
+    FAMILY,
+    FAMILY_AND_CELLS,
+    fold_of,
+    heldout_probabilities,
+    looked_at_again,
+    slopes,
+)
 from eval.judges.training.folds import held_out as words_held_out
 from eval.judges.training.forgeries import forge
 from eval.judges.training.robustness import robustness
@@ -75,7 +83,7 @@ LEAST_FIRM: Final = 0.0
 # What the package may carry.
 LARGEST: Final = 8_000_000
 # Of the curve: shares of the training answers, and the families that are held out.
-SHARES: Final = (0.125, 0.25, 1.0)
+SHARES: Final = (0.125, 0.25, 0.5, 1.0)
 CURVE: Final = ("gpt",)
 # Texts of our own, for the check that an installation reads as the training did.
 CHECK: Final = (
@@ -146,21 +154,22 @@ def train(records: Records, folder: Path, *, processes: int = 1, told: Told = la
     """
     examples = read_examples(records)
     told(f"{len(examples)} answers with verdicts, of {len(np.unique(examples.model))} models")
-    work = prepare(examples, folder, told)
+    work = prepare(examples, folder)
     everything, curve = Job(NOBODY), curve_of(examples)
-    found = held_out(work, [*groups_of(examples), everything, *curve], processes, told)
+    found = held_out(work, [*groups_of(examples), everything, *curve, *cells_of(examples)], processes, told)
     measured = measure(examples, records, folder, found, told)
     measured.figures["curve"] = [point(found[job], job, examples) for job in curve]
     return finish(examples, work, found[everything], measured)
 
 
-def prepare(examples: Examples, folder: Path, told: Told = lambda _: None) -> Work:
-    """What all fits share; the windows of all answers and what the lower layers say of them are kept in the folder."""
-    read = _read(examples, folder, base_tensors(), told)
+def prepare(examples: Examples, folder: Path) -> Work:
+    """What all fits share; the windows of all answers are kept in the folder."""
+    read = _read(examples, folder)
     key = json.dumps(
         {"read": read.sha256, "answers": examples.sha256, "base": SHA256, "recipe": RECIPE._asdict()}, sort_keys=True
     )
-    return Work(folder, key, examples.family, examples.response_type, examples.engages, examples.harm)
+    labels = examples.response_type, examples.engages, examples.harm
+    return Work(folder, key, examples.family, examples.cell_group, *labels)
 
 
 def groups_of(examples: Examples) -> list[Job]:
@@ -169,6 +178,11 @@ def groups_of(examples: Examples) -> list[Job]:
     known = [Job(group) for group in GROUPS if there.issuperset(group)]
     rest = there - {family for job in known for family in job.families}
     return known + [Job((family,)) for family in sorted(rest)]
+
+
+def cells_of(examples: Examples) -> list[Job]:
+    """The same families with a group of cells each, so that both are new and each family's answers are asked about."""
+    return [job._replace(cells=number % CELL_GROUPS) for number, job in enumerate(groups_of(examples))]
 
 
 def curve_of(examples: Examples) -> list[Job]:
@@ -181,23 +195,25 @@ def measure(
 ) -> Measured:
     """The judge on families that none of its parts has seen, from the fits of ``groups_of``."""
     groups, base = groups_of(examples), base_tensors()
-    words, by_words = _words(examples, folder / "words", told)
-    scores = np.full((len(examples), SCORES), np.nan)
+    words, by_words, without_cells = _words(examples, folder / "words", told)
+    scores, first = np.full((2, len(examples), SCORES), np.nan)
     for job in groups:
         mine = np.isin(examples.family, job.families)
-        scores[mine] = found[job].scores[mine]
-    factors = {
-        str(name): fit_combination(by_words, scores, examples, examples.family != name)
-        for name in np.unique(examples.family)
-    }
-    yes = _combined(by_words, scores, factors, examples)
+        scores[mine], first[mine] = found[job].scores[mine], found[job].first[mine]
+
+    def fitted(rows: NDArray[np.bool_]) -> dict[str, Floats]:
+        factors = fit_combination(by_words, scores, examples, rows)
+        return factors | fit_sure(by_words[rows], scores[rows], first[rows], factors)
+
+    factors = {str(name): fitted(examples.family != name) for name in np.unique(examples.family)}
+    yes = _combined(by_words, scores, first, factors, examples)
 
     def judges(*, sparing: bool) -> dict[str, EmbeddedJudge]:
         return {
             family: judge_of(
                 words[family],
                 encoder_of(found[job].tensors, base, factors[family], LEAST_FIRM),
-                known_scores(examples, scores, np.flatnonzero(examples.family == family)),
+                known_scores(examples, scores, first, np.flatnonzero(examples.family == family)),
                 sparing=sparing,
             )
             for job in groups
@@ -208,8 +224,14 @@ def measure(
     figures = all_scores({FAMILY: yes}, examples, records.verdict_reviews)
     figures["encoder_alone"] = alone(scores, examples)
     figures["robustness"] = robustness(judges(sparing=True), examples, told)["robustness"]
-    everything = np.ones(len(examples), np.bool_)
-    return Measured(yes, figures, fit_combination(by_words, scores, examples, everything))
+    windows = np.diff(open_read(read_file(folder)).answers)
+    new = np.full_like(scores, np.nan)
+    for job in cells_of(examples):
+        asked = asked_of(job, examples.family, examples.cell_group)
+        new[asked] = found[job].scores[asked]
+    figures["cells"] = cells((by_words, scores), (without_cells, new), factors, examples)
+    figures["reading"] = reading(by_words, scores, first, factors, examples, windows)
+    return Measured(yes, figures, fitted(np.ones(len(examples), np.bool_)))
 
 
 def finish(examples: Examples, work: Work, final: Found, measured: Measured) -> Trained:
@@ -233,20 +255,25 @@ def finish(examples: Examples, work: Work, final: Found, measured: Measured) -> 
     return Trained(data, verdicts, text.encode())
 
 
-def _words(examples: Examples, folder: Path, told: Told) -> tuple[dict[str, EmbeddedJudge], Floats]:
-    """The words' judge of each family, which has not seen it, and what all say before the second look (n, columns)."""
-    held = words_held_out(feature_matrices(examples), examples, FAMILY, told, kept_in(folder, examples))
+def _words(examples: Examples, folder: Path, told: Told) -> tuple[dict[str, EmbeddedJudge], Floats, Floats]:
+    """The words' judge of each family, which has not seen it, and what all say before the second look (n, columns).
+
+    The last are by words that have not seen the cells of ``cells_of`` either; NaN of all other answers.
+    """
+    matrices, keep = feature_matrices(examples), kept_in(folder, examples)
+    held = words_held_out(matrices, examples, FAMILY, told, keep)
     judges, _ = held_out_judges(unseen(held, examples), examples, forge(examples), told)
-    return judges, heldout_probabilities(held.logits, examples)
+    folds = {fold_of(family, job.cells or 0) for job in cells_of(examples) for family in job.families}
+    new = words_held_out(matrices, examples, FAMILY_AND_CELLS, told, keep, folds).logits
+    by_words, without_cells = heldout_probabilities(held.logits, examples), np.full_like(new, np.nan)
+    for family in np.unique(examples.family):
+        mine = examples.family == family
+        without_cells[mine] = sigmoid(new[mine] * slopes(held.logits, examples, ~mine))
+    return judges, by_words, without_cells
 
 
-def _read(examples: Examples, folder: Path, base: Tensors, told: Told) -> Read:
-    """The windows of all answers; their states are kept in the folder."""
-    import torch
-
-    from eval.judges.encoder_training.activations import keep_states
-    from eval.judges.encoder_training.network import Lower, floats_of
-
+def _read(examples: Examples, folder: Path) -> Read:
+    """The windows of all answers."""
     cut = tokenizer(vocabulary())
 
     def tokens(texts: list[str]) -> list[list[int]]:
@@ -256,22 +283,19 @@ def _read(examples: Examples, folder: Path, base: Tensors, told: Told) -> Read:
 
     read = read_windows(tokens([case.user_query for case in examples.cases]), tokens(examples.texts))
     keep_read(read, read_file(folder))
-    states = states_file(folder)
-    if not states.exists():
-        torch.set_num_threads(processors())
-        keep_states(Lower(floats_of(base), RECIPE.first), read, states, told)
     return read
 
 
-def _combined(words: Floats, scores: Floats, factors: Mapping[str, Mapping[str, Floats]], examples: Examples) -> Floats:
+def _combined(
+    words: Floats, scores: Floats, first: Floats, factors: Mapping[str, Mapping[str, Floats]], examples: Examples
+) -> Floats:
     """Held-out probabilities (n, columns) where the case is not looked at; the others are the words' own."""
     found = words.copy()
     for family, given in factors.items():
         mine = examples.family == family
-        combination = Combination(dict(given), LEAST_FIRM)
-        for name, column, score in (("engages", ENGAGES, ENCODER_ENGAGES), ("harm", HARM, ENCODER_HARM)):
-            said = combination.logits(f"combine_{name}_alone", logit(words[mine, column]), scores[mine, score])
-            found[mine, column] = sigmoid(said)
+        combination, by_words = Combination.of(given), said_by_words(words[mine], np.zeros(int(mine.sum()), np.bool_))
+        said = combination.both(by_words, as_read(by_words, scores[mine], first[mine], combination))
+        found[mine, ENGAGES], found[mine, HARM] = sigmoid(said.engages), sigmoid(said.harm)
     return found
 
 
@@ -295,11 +319,13 @@ def _manifest(
             "answers": len(examples),
             "families": sorted(map(str, np.unique(examples.family))),
             "held_out_together": [list(job.families) for job in groups_of(examples)],
+            "cell_groups": CELL_GROUPS,
         },
         "fit": RECIPE._asdict(),
         "combination": {
             name: [round(float(one), 4) for one in given] for name, given in sorted(shipped.combination.factors.items())
         },
+        "sure": [[round(float(one), 4) for one in row] for row in shipped.combination.sure],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "torch")}},
         "heldout": figures,
         "check": [

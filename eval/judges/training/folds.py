@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,14 +42,18 @@ def held_out(
     design: str,
     told: Callable[[str], None] = lambda _: None,
     keep: Keep | None = None,
+    wanted: Container[str] | None = None,
 ) -> HeldOut:
     """Each answer's logits by weights fitted without its family (and cells), and these weights.
 
-    A model that repeats itself cannot leak: all that a family said is held out at once.
+    A model that repeats itself cannot leak: all that a family said is held out at once. ``wanted`` are the names of
+    folds, all if not given; answers of the others have NaN.
     """
     logits = np.full((len(examples), len(COLUMNS)), np.nan)
     fits: dict[str, Fit] = {}
     for name, train, test in _folds(examples, design):
+        if wanted is not None and name not in wanted:
+            continue
         file = None if keep is None else keep.folder / f"{design}-{name.translate(_NAMES)}.npz"
         found = None if file is None or keep is None else _kept(file, keep.key)
         told(name if found is None else f"{name} (kept)")
@@ -119,4 +123,9 @@ def _folds(examples: Examples, design: str) -> Iterator[tuple[str, NDArray[np.bo
             yield str(name), ~mine, mine
             continue
         for number in range(CELL_GROUPS):
-            yield f"{name}, cells {number + 1} of {CELL_GROUPS}", ~mine & (group != number), mine & (group == number)
+            yield fold_of(str(name), number), ~mine & (group != number), mine & (group == number)
+
+
+def fold_of(family: str, cells: int) -> str:
+    """The name of a fold in which a family and a group of cells are held out."""
+    return f"{family}, cells {cells + 1} of {CELL_GROUPS}"

@@ -43,6 +43,8 @@ def test_what_is_packed_comes_back(tmp_path: Path) -> None:
         ({"head_bias": np.full(5, np.nan, np.float32)}, "finite floats of shape"),
         ({"combine_type": np.zeros(4)}, "combine_type of 5 finite floats"),
         ({"combine_all": np.zeros(3)}, "combine_all"),
+        ({"combine_sure": np.zeros((2, 2))}, r"expected \(2, 3\) floats"),
+        ({"combine_sure": np.full((2, 3), np.nan)}, "combine_sure"),
         ({"encoder.layer.6.output.dense.bias": np.zeros(384, np.float32)}, "no part of the model"),
         ({MATRIX: np.zeros((384, 1536), np.int8)}, f"nothing for {MATRIX}.scale"),
         ({MATRIX: np.zeros((2, 2), np.int8), f"{MATRIX}.scale": np.ones(384, np.float32)}, "expected int8"),

@@ -11,7 +11,8 @@ import pytest
 
 from eval.judges.embedded.held_out import unpack_heldout
 from eval.judges.embedded.judge import manifest as words_manifest
-from eval.judges.encoder.artefact import HELDOUT, MANIFEST, SHIPPED, WEIGHTS
+from eval.judges.encoder.artefact import HELDOUT, MANIFEST, SHIPPED, WEIGHTS, read_artefact
+from eval.judges.encoder.base import base_tensors
 from eval.judges.encoder.windows import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -40,6 +41,8 @@ def test_the_manifest_fits_the_files_beside_it(told: dict[str, Any]) -> None:
     assert told["weights"]["bytes"] < LARGEST
     assert told["words"] == words_manifest()["rubric"]
     assert told["windows"] == SETTINGS._asdict()
+    sure = read_artefact(SHIPPED, base_tensors()).combination.sure
+    assert told["sure"] == [[round(float(limit), 4) for limit in row] for row in sure]
     held = (SHIPPED / HELDOUT).read_bytes()
     # Of the same answers as the embedded judge's.
     assert len(unpack_heldout(held, told["heldout_verdicts"]["sha256"])) > 0.99 * told["training_data"]["answers"]
@@ -70,6 +73,13 @@ def test_the_card_states_the_manifests_figures(told: dict[str, Any], card: str) 
     for point in held["curve"]:
         cells = f"{point['kappa']:.3f} | {point['area_under_curve']:.4f}"
         assert f"| {point['share']:.3f} | {point['answers']:,} | {cells} |" in card, point
+    reading = held["reading"]
+    changed = "{}, {} and {} of the".format(*reading["changed"])
+    kappas = ["{:.3f}, {:.3f} and {:.3f}".format(*reading["kappa"][name]) for name in ("as_needed", "whole")]
+    shares = (f"{100 * reading[name]:.1f} % " for name in ("not_read", "one_of_several"))
+    windows = f"{reading['windows_read']} windows an answer in place of {reading['windows']}"
+    for words in (changed, f"{kappas[0]} (all read: {kappas[1]})", *shares, windows):
+        assert words in card, words
     assert f"{told['weights']['bytes']:,} bytes" in card
     assert f"{told['heldout_verdicts']['bytes']:,} bytes" in card
 

@@ -72,6 +72,38 @@ def test_the_encoder_moves_labels_but_help_must_speak_of_the_request(tmp_path: P
     assert chances.response_type[0, 0] * 2 == pytest.approx(chances.response_type[0, 1:].max())
 
 
+def test_nothing_is_read_where_the_words_leave_no_doubt(tmp_path: Path) -> None:
+    # An encoder that turns every label of the words round, once it is asked.
+    turns = {"head_weight": np.zeros((5, 1152), np.float32), "head_bias": np.array([9, 0, 0, 9, 9], np.float32)}
+    words, chances = load_words().read(ITEMS)
+    likeliest = (
+        chances.response_type[0].max(),
+        *(max(one[0], 1 - one[0]) for one in (chances.engages_with_defeat, chances.independent_harm)),
+    )
+    at_most, above = np.array(likeliest), np.nextafter(likeliest, 2)
+    for limits, read in ((at_most, False), (above, True)):
+        sure = np.array([limits - 1e-6 * (not read), [np.inf] * 3])
+        judge = open_judge(write_encoder(tmp_path / str(read), {**turns, **ENCODER_ALONE, "combine_sure": sure}))
+        verdict = judge.verdicts(ITEMS[:1])[0]
+        assert verdict.labels == (("helps", True, True) if read else words[0].labels)
+        assert verdict.confidence == (
+            pytest.approx(np.exp(9) / (np.exp(9) + 2), abs=1e-4) if read else words[0].confidence
+        )
+    # Without a doubt at the first window nothing behind it is read, unless it is help.
+    long = Exchange(OTHER, " ".join([HELP] * 20))
+    sure = np.array([[np.inf] * 3, [0.0] * 3])
+    random = head(head_bias=np.array([-50, 0, 0, 0, 0], np.float32))
+    by_first = open_judge(write_encoder(tmp_path / "first", {**random, **ENCODER_ALONE, "combine_sure": sure}))
+    by_all = open_judge(write_encoder(tmp_path / "all", {**random, **ENCODER_ALONE}))
+    first, whole = (judge.probabilities([long]).independent_harm[0] for judge in (by_first, by_all))
+    (scores,) = by_first._reader.scores([(OTHER.user_query, long.text)], lambda _at, _scores: True)
+    assert first == pytest.approx(1 / (1 + np.exp(-scores[4])))
+    assert first != pytest.approx(whole)
+    random = head(head_bias=np.array([50, 0, 0, 0, 0], np.float32))
+    by_first = open_judge(write_encoder(tmp_path / "help", {**random, **ENCODER_ALONE, "combine_sure": sure}))
+    assert by_first.probabilities([long]).independent_harm[0] == pytest.approx(whole)
+
+
 def test_a_table_is_judged_by_an_encoder_of_a_folder(tmp_path: Path) -> None:
     folder = write_encoder(tmp_path / "mine", {**head(), **WORDS_ALONE})
     table = pa.table({"request": [CASE.user_query] * 2, "response": [REFUSAL, ""]})

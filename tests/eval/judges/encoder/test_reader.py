@@ -7,7 +7,7 @@ import pytest
 
 from eval.judges.encoder.base import MINILM, base_tensors, names_of, tokenizer, vocabulary
 from eval.judges.encoder.graph import HIDDEN, IDS, TYPES, graph_of
-from eval.judges.encoder.reader import THREADS, Head, Reader, keeps_int8, session_of, threads
+from eval.judges.encoder.reader import THREADS, Floats, Head, Reader, keeps_int8, session_of, threads
 from eval.judges.encoder.windows import Settings
 from tests.support.tiny_bert import TINY, WORDS, hidden_of, rounded, tiny_tensors
 
@@ -64,6 +64,21 @@ def test_scores_are_of_the_first_window_the_mean_and_the_greatest() -> None:
 
 def test_an_answers_scores_depend_on_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     one = reader()
+    request, answer = "bus to", "yes no bus to ask . yes yes no bus to ask ."
+    # Of thirteen tokens the first six are the first window, and where that is enough the others are not read.
+    told: list[tuple[int, list[float]]] = []
+
+    def enough(at: int, scores: Floats) -> bool:
+        told.append((at, scores.tolist()))
+        return at == 1
+
+    whole, stopped, short = one.scores([(request, answer), (request, answer), (request, "yes no bus to")], enough)
+    first = one.scores([(request, "yes no bus to ask .")])[0].tolist()
+    assert stopped.tolist() == first != whole.tolist()
+    assert whole.tolist() == one.scores([(request, answer)])[0].tolist()
+    # What is one window is not asked about.
+    assert sorted(told) == [(0, first), (1, first)]
+    assert short.tolist() == one.scores([(request, "yes no bus to")])[0].tolist()
     exchanges = [("bus to", "yes " * n) for n in (1, 5, 40)] + [("", ""), ("ask", "buses \ud800 to . [SEP]")]
     monkeypatch.setenv(THREADS, "3")
     assert threads() == 3

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from eval.judges.embedded.weights import COLUMNS, HARD_IF_NOT, HELPS
+from eval.judges.encoder.combining import BY_FIRST_WINDOW, BY_WORDS, SIZES, SURE, Combination
 from eval.judges.encoder.windows import CLS, SEP, Settings
-from eval.judges.encoder_training.combine import fit_types, fit_yes, logit
+from eval.judges.encoder_training.combine import as_read, fit_sure, fit_types, fit_yes, logit, said_by_words
 from eval.judges.encoder_training.figures import area_under_curve
-from eval.judges.encoder_training.folds import Job, rows_of
+from eval.judges.encoder_training.folds import Job, asked_of, rows_of
 from eval.judges.encoder_training.reading import Read, keep_read, open_read, padded, read_windows
 from eval.judges.encoder_training.recipe import RECIPE
 from eval.judges.encoder_training.train import main
@@ -51,14 +53,20 @@ def test_what_is_read_is_kept(read: Read, tmp_path: Path) -> None:
 
 
 def test_a_fit_sees_nothing_of_the_families_that_it_holds_out() -> None:
-    family = np.array(["a", "b", "a", "c", "c", "b"])
-    assert rows_of(Job(("a", "c")), family).tolist() == [False, True, False, False, False, True]
-    assert rows_of(Job(()), family).all()
+    family, cells = np.array(["a", "b", "a", "c", "c", "b"]), np.array([0, 0, 1, 1, 0, 1])
+    assert rows_of(Job(("a", "c")), family, cells).tolist() == [False, True, False, False, False, True]
+    assert asked_of(Job(("a", "c")), family, cells).tolist() == [True, False, True, True, True, False]
+    assert rows_of(Job(()), family, cells).all()
     # Half of the four answers of the others.
-    half = rows_of(Job(("a",), 0.5), family)
+    half = rows_of(Job(("a",), 0.5), family, cells)
     assert half.sum() == 2
     assert not half[family == "a"].any()
-    assert (Job(("a", "c")).name, Job(()).name, Job(("a",), 0.5).name) == ("a-c", "everything", "a-0.5")
+    # With cells it has seen neither, and is asked where both are new.
+    both = Job(("a",), cells=1)
+    assert rows_of(both, family, cells).tolist() == [False, True, False, False, True, False]
+    assert asked_of(both, family, cells).tolist() == [False, False, True, False, False, False]
+    names = [job.name for job in (Job(("a", "c")), Job(()), Job(("a",), 0.5), both)]
+    assert names == ["a-c", "everything", "a-0.5", "a-1"]
 
 
 def test_two_logits_are_weighed_by_what_they_tell() -> None:
@@ -92,6 +100,30 @@ def test_types_are_weighed_by_what_they_tell() -> None:
     found = fit_types(np.full((n, 3), 1 / 3), np.array(scores), np.array(kinds), np.full(n, 1 / n))
     assert found[1] == pytest.approx(0.5, abs=1e-3)
     assert found[2:].tolist() == [0, 0, 0]
+
+
+def test_reading_stops_where_nothing_is_left_to_change() -> None:
+    # 2,000 answers, of which one may change for each question. The encoder decides alone, and calls all deflections,
+    # engaged and harmful once it has read to the end; so do the words.
+    n = 2000
+    factors = {name: np.array([0.0, 1.0, *[0.0] * (size - 2)]) for name, size in SIZES.items()}
+    scores = np.tile([0, 9.0, 0, 9, 9], (n, 1))
+    words, first = np.full((n, len(COLUMNS)), 0.9), scores.copy()
+    words[:, HELPS], words[:, HARD_IF_NOT] = 0.0, 0.1
+    # By their words three answers are hard refusals, with 0.99, 0.8 and 0.7; the likeliest of these may be wrong. Of
+    # help nothing is asked, as it is always read.
+    words[:3, HARD_IF_NOT], words[3, HELPS] = (0.99, 0.8, 0.7), 0.95
+    # By their first window two do not engage, with probabilities of 0.88 and 0.73.
+    first[:2, 3], first[2, 4] = (-2, -1), 5
+    limits = fit_sure(words, scores, first, factors)[SURE]
+    assert limits[BY_WORDS] == pytest.approx([0.8, 0, 0])
+    assert limits[BY_WORDS, 0] > 0.8
+    assert limits[BY_FIRST_WINDOW] == pytest.approx([0, 1 / (1 + np.exp(-1)), 0])
+    combination = Combination.of({**factors, SURE: limits})
+    read = as_read(said_by_words(words, np.ones(n, np.bool_)), scores, first, combination)
+    assert np.isnan(read[:, 0]).sum() == n - 3
+    # The second is read to the end, since it may be the one that is wrong; of the third the first window is enough.
+    assert read[1:4].tolist() == [[0, 9, 0, 9, 9], [0, 9, 0, 9, 5], [0, 9, 0, 9, 9]]
 
 
 def test_the_area_under_the_curve() -> None:
@@ -133,11 +165,13 @@ def test_a_small_fit_learns_what_a_token_tells() -> None:
     recipe = RECIPE._replace(first=5, epochs=8, answers=8, rate=1e-3, deflects=1.0)
     kept = Kept(read, states)
     upper = fit(base, kept, labels, rows, recipe)
-    found = scores_of(upper, kept, ~rows)
+    found, by_first = scores_of(upper, kept, ~rows)
+    # Each of these answers is one window.
+    assert np.array_equal(found, by_first)
     assert (found[:, :3].argmax(axis=1) == kinds[~rows]).all()
     assert ((found[:, 3] > 0) == (kinds[~rows] == 0)).all()
     # The same data and seed, the same fit; and what is written down is what was fitted.
     again = fit(base, kept, labels, rows, recipe)
-    assert np.array_equal(scores_of(again, kept, ~rows), found)
+    assert np.array_equal(scores_of(again, kept, ~rows)[0], found)
     assert sorted(upper.named())[-2:] == ["head_bias", "head_weight"]
     assert len(upper.named()) == 16 + 2

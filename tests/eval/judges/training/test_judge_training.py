@@ -29,7 +29,7 @@ from eval.judges.interface import Exchange
 from eval.judges.training import fit as training
 from eval.judges.training.data import CLASSES, feature_matrices, read_examples
 from eval.judges.training.figures import cascade, ranking, reliability, reviewers
-from eval.judges.training.folds import FAMILY, FAMILY_AND_CELLS, held_out
+from eval.judges.training.folds import FAMILY, FAMILY_AND_CELLS, fold_of, held_out
 from eval.judges.training.train import Trained, main, train
 from eval.runs.verdict import hash_text
 from tests.support.small_dataset import build_small, small_records
@@ -138,10 +138,13 @@ def test_held_out_by_cells_leaves_out_the_cases_too(records: Records) -> None:
             for row in rows
         ]
     other = read_examples(turned)
-    logits = [held_out(feature_matrices(e), e, FAMILY_AND_CELLS).logits for e in (examples, other)]
-    mine = examples.cell_group == 0
-    assert np.array_equal(logits[0][mine], logits[1][mine])
-    assert not np.array_equal(logits[0][~mine], logits[1][~mine])
+    # Three folds of ten; the answers of the others have no logits.
+    wanted = {fold_of("alpha", 0), fold_of("beta", 0), fold_of("beta", 1)}
+    logits = [held_out(feature_matrices(e), e, FAMILY_AND_CELLS, wanted=wanted).logits for e in (examples, other)]
+    first, second = examples.cell_group == 0, (examples.family == "beta") & (examples.cell_group == 1)
+    assert np.array_equal(np.isnan(logits[0]).any(axis=1), ~(first | second))
+    assert np.array_equal(logits[0][first], logits[1][first])
+    assert not np.array_equal(logits[0][second], logits[1][second])
 
 
 def test_without_verdicts_there_is_nothing_to_train_on(tmp_path: Path) -> None:
