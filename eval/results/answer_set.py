@@ -75,9 +75,12 @@ class AnswerSet:
         if not self.by_its_own_judge:
             return []
         humans = reviewer_labels(self.dataset.built)
-        judge = study_labels(self.dataset.built) if humans else None
+        if not humans:
+            return []
+        # Of a large dataset the labels of all answers would take much memory.
+        judge = study_labels(self.dataset.built, {key for human in humans.values() for key in human.labels})
         cases = self.dataset.built.case_by_id
-        return [] if judge is None else [compare_sources(human, judge, cases) for human in humans.values()]
+        return [compare_sources(human, judge, cases) for human in humans.values()]
 
     def known_agreement(self) -> list[JudgeAgreement]:
         """What is known of the judge: computed for the published one, else as it was measured once and kept."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dataset_builder.dataset.opened import RESPONSES, BuiltDataset, reviews
 from dataset_builder.dataset.records import Case
+from dataset_builder.dataset.tables import split_of_model
 from dataset_builder.dataset.taxonomy import RESPONSE_TYPES, ids
 from dataset_builder.errors import InputError
 from eval.runs.verdict import PUBLISHED, Verdict
@@ -58,16 +59,25 @@ class SourceAgreement:
     fields: dict[str, Agreement]
 
 
-def study_labels(built: BuiltDataset) -> LabelSource:
-    """The published verdicts, by the name of the judge that gave them."""
+def study_labels(built: BuiltDataset, answers: Collection[AnswerKey] | None = None) -> LabelSource:
+    """The published verdicts, by the name of the judge that gave them: of all answers, or of some.
+
+    Raises InputError where there are none.
+    """
     labels: dict[AnswerKey, Labels] = {}
     judges: set[str] = set()
+    splits = None if answers is None else {split_of_model(key.model) for key in answers}
     for split in built.splits(RESPONSES):
+        if splits is not None and split not in splits:
+            continue
         for row in built.table(RESPONSES, split, ["model", "case_id", *FIELDS, "judge", "unscored_reason"]).to_pylist():
-            if row["unscored_reason"] is None:
-                labels[AnswerKey(row["model"], row["case_id"])] = Labels(*(row[field] for field in FIELDS))
-                judges.add(row["judge"])
-    if not labels:
+            if row["unscored_reason"] is not None:
+                continue
+            judges.add(row["judge"])
+            key = AnswerKey(row["model"], row["case_id"])
+            if answers is None or key in answers:
+                labels[key] = Labels(*(row[field] for field in FIELDS))
+    if not judges:
         raise InputError(f"{built.path}: holds no published verdicts; use a dataset built from the study.")
     return LabelSource(" and ".join(sorted(judges)), labels, PUBLISHED)
 

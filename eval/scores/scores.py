@@ -68,12 +68,12 @@ _DRAWN: Final = tuple(
 # Where the two help rates stand among the ratios of their side.
 _HELP, _CONTROL_HELP = RATIOS.index(HELP_RATE), RATIOS.index(CONTROL_HELP_RATE) - N_DEFEATED
 _HELP_ROW, _CONTROL_ROW = slice(_HELP, _HELP + 1), slice(_CONTROL_HELP, _CONTROL_HELP + 1)
-# So many pairs of a cell and a model are looked at in one step, some 10 MB for each of its arrays; and so many of a
+# So many pairs of a cell and a model are looked at in one step, some 4 MB for each of its arrays; and so many of a
 # slice and a model are resampled in one product.
-_MOST_AT_ONCE: Final = 100_000
+_MOST_AT_ONCE: Final = 30_000
 _RESAMPLED_AT_ONCE: Final = 18
 # Of more models than this some are resampled after the others, so that the memory of it does not grow with them.
-_MODELS_AT_ONCE: Final = 36
+_MODELS_AT_ONCE: Final = 18
 # Into how many parts the work of each thread is cut, so that none of them waits long for the others.
 _PARTS_OF_A_THREAD: Final = 6
 _SCORED = COUNTS.index("scored")
@@ -164,10 +164,8 @@ def compute_scores(
     answers = sorted(answers, key=lambda one: one.model)
     cases = answers[0].cases
     slices, rows = find_slices(cases, by)
-    counts = np.stack([one.counts for one in answers], axis=1)
+    by_cell, squares = _counted(answers, rows)
     reasons = np.stack([one.reason for one in answers], axis=1)
-    by_cell = _counts_by_cell(cases, rows, counts)
-    squares = _squares_by_slice(cases, rows, counts, max(one.samples for one in answers))
     weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
     unscored = np.stack([_unscored(cases.defeated[part], reasons[part]) for part in rows])
 
@@ -207,6 +205,28 @@ def compute_scores(
 def _cases_by_side(cases: CaseTable, rows: NDArray[np.int64]) -> tuple[int, int]:
     defeated = int(cases.defeated[rows].sum())
     return defeated, len(rows) - defeated
+
+
+def _counted(answers: Sequence[ScoredAnswers], rows: Sequence[NDArray[np.int64]]) -> tuple[Floats, Squares | None]:
+    """What is counted of each slice: by cell (slices, cells, models, counts), and how much cases vary.
+
+    Counts by case are the largest of all arrays, so only those of a few models are there at once.
+    """
+    cases, samples = answers[0].cases, max(one.samples for one in answers)
+    cells: list[Floats] = []
+    squares: list[Squares | None] = []
+    for first in range(0, len(answers), _MODELS_AT_ONCE):
+        # (cases, models, counts)
+        counts = np.stack([one.counts for one in answers[first : first + _MODELS_AT_ONCE]], axis=1)
+        cells.append(_counts_by_cell(cases, rows, counts))
+        squares.append(_squares_by_slice(cases, rows, counts, samples))
+    known = [one for one in squares if one is not None]
+    if len(cells) == 1 or not known:
+        return cells[0] if len(cells) == 1 else np.concatenate(cells, axis=2), squares[0]
+    numerator, product, denominator = (
+        np.concatenate(parts, axis=2) for parts in zip(*(s[:3] for s in known), strict=True)
+    )
+    return np.concatenate(cells, axis=2), Squares(numerator, product, denominator, samples)
 
 
 def _counts_by_cell(cases: CaseTable, rows: Sequence[NDArray[np.int64]], counts: Floats) -> Floats:

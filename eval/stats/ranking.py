@@ -63,11 +63,9 @@ def rank_models(estimate: NDArray[np.float64], draws: NDArray[np.float32] | None
         none = np.full(len(rank), UNRANKED)
         return Ranks(rank, none, none.copy())
     low, high = rank.copy(), rank.copy()
-    n = len(rank)
-    # How often each model had each rank, UNRANKED first: (models, ranks).
-    places = competition_rank(draws, better) + (np.arange(n, dtype=np.int64) * (n + 1))[:, None]
-    times = np.bincount(places.ravel(), minlength=n * (n + 1)).reshape(n, n + 1)[:, 1:]
-    for model, counted in enumerate(times):
+    for model, drawn in enumerate(competition_rank(draws, better)):
+        # How often it had each rank.
+        counted = np.bincount(drawn, minlength=len(rank) + 1)[UNRANKED + 1 :]
         total = counted.sum()
         if rank[model] == UNRANKED or not total:
             low[model] = high[model] = UNRANKED

@@ -47,6 +47,17 @@ def test_sources_are_compared_on_what_both_labelled(built):
     assert found.fields["response_type"].observed == found.fields["engages_with_defeat"].observed < 1
 
 
+def test_of_some_answers_their_labels_alone_are_read(built):
+    humans, whole = reviewer_labels(built)["reviewer_1"], study_labels(built)
+    some = study_labels(built, humans.labels)
+    assert some.name == whole.name
+    assert some.labels == {key: whole.labels[key] for key in humans.labels if key in whole.labels}
+    assert 0 < len(some.labels) < len(whole.labels)
+    assert compare_sources(humans, some, built.case_by_id).fields == (
+        compare_sources(humans, whole, built.case_by_id).fields
+    )
+
+
 def test_alpha_of_all_sources(built):
     found = alpha_of([study_labels(built), *reviewer_labels(built).values()])
     assert found["independent_harm"] == (1.0, None, 2 * 39)
