@@ -43,7 +43,7 @@ def point(found: Found, job: Job, examples: Examples) -> dict[str, Any]:
     }
 
 
-def cells(
+def new_cells(
     families: tuple[Floats, Floats],
     families_and_cells: tuple[Floats, Floats],
     factors: Mapping[str, Mapping[str, Floats]],
@@ -70,6 +70,8 @@ def cells(
     rows = []
     for family in (*factors, "all"):
         mine = asked & ((examples.family == family) | (family == "all"))
+        if not mine.any():
+            continue
         kappas = {
             name: [_kappa(truth[name.partition(",")[0]][mine].astype(np.int64), guess[mine]) for guess in both]
             for name, both in said.items()
