@@ -38,20 +38,25 @@ def test_nor_how_far_models_move(open_page: Callable[..., Any], url: str) -> Non
 
 def faults(open_page: Callable[..., Any], address: str, drawn: str = "h1") -> list[str]:
     """On a wide light screen and on a narrow dark one, once what is to be there is drawn and all that folds is open."""
-    found = []
-    for options in ({}, {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}):
-        page = open_page(address, **options)
-        # Filled once the link to its state is there; Submit has no states.
-        page.locator("a.br-state" if not address.endswith("submit") else "h1").first.wait_for()
-        page.locator(".br-at-once").wait_for(state="detached")
-        page.locator(drawn).first.wait_for()
-        page.wait_for_load_state("networkidle")
-        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        for name in ("Search and filter", "Judge and filters", "The figures"):
-            for fold in page.get_by_role("button", name=name, exact=True).all():
-                fold.click()
-        found += serious(page)
-    return found
+    page = open_page(address)
+    # Filled once the link to its state is there; Submit has no states.
+    page.locator("a.br-state" if not address.endswith("submit") else "h1").first.wait_for()
+    page.locator(".br-at-once").wait_for(state="detached")
+    page.locator(drawn).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    for name in ("Search and filter", "Judge and filters", "The figures"):
+        for fold in page.get_by_role("button", name=name, exact=True).all():
+            fold.click()
+    unfold = "for (const one of document.querySelectorAll('details')) one.open = true"
+    page.evaluate(unfold)
+    found = serious(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    # Colours change over a moment.
+    still = "!document.getAnimations().some((one) => one.transitionProperty)"
+    page.wait_for_function(f"document.querySelector('.dark') && {still}")
+    page.evaluate(unfold)
+    return found + serious(page)
 
 
 def test_axe_would_find_one(open_page: Callable[..., Any], space_url: str) -> None:
