@@ -3,21 +3,27 @@
 Ids stay in addresses and data. Only a model that came with the dataset has a spelled name, from ``model_facts.json``,
 by what the dataset calls it and by the id that it was asked by together. A submitted model is called what its submitter
 calls it. Where such a name does not say who it is by, or could be read as a spelled one, the model's id stands behind
-it, which is in plain letters and nobody else's.
+it, which is in plain letters and nobody else's. A model that ran in somebody's process says so itself, and its id is
+the same words again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from typing import Final
 
-from eval.repository.identity import STUDY
+from dataset_builder.models.in_process.named import PYTHON, TRANSFORMERS, VLLM
+from eval.repository.identity import STUDY, slug_of
 from eval.repository.leaderboard import BoardRow, Excluded
 from eval.runs.verdict import PUBLISHED
 from eval.submissions.as_seen import at_a_glance
 from space.data.facts import facts_of, recorded
 from space.data.snapshot import row_key
 from space.store.store import Store
+
+# As `eval run` calls models that it runs itself.
+_IN_PROCESS: Final = tuple(f"{engine}:" for engine in (PYTHON, TRANSFORMERS, VLLM))
 
 
 def called(row: BoardRow) -> str:
@@ -59,7 +65,11 @@ def _called_in(ids: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
 
 def _submitted(name: str, key: str) -> str:
     owned = name.isascii() and "/" in name and at_a_glance(name) not in _spelled()
-    return name if owned or name == key else f"{name} ({key})"
+    return name if owned or name == key or _in_process(name, key) else f"{name} ({key})"
+
+
+def _in_process(name: str, key: str) -> bool:
+    return name.isascii() and name.startswith(_IN_PROCESS) and key.split("/")[0] == slug_of("", name)
 
 
 @cache

@@ -45,6 +45,17 @@ def width_of(name: str, character: float = CHARACTER) -> float:
     )
 
 
+def fitting(name: str, room: float, character: float = CHARACTER) -> str:
+    """A name in so many pixels: the whole of it, or its beginning and its end, which tells more."""
+    long = width_of(name, character)
+    kept = len(name) if long <= room else int(len(name) * room / long)
+    shown = name
+    while width_of(shown, character) > room and kept > 2:
+        kept -= 1
+        shown = f"{name[: kept // 3]}…{name[len(name) - kept + kept // 3 :]}"
+    return shown
+
+
 def place_names(
     points: Sequence[tuple[float, float, float]],
     spots: Sequence[tuple[float, float]],

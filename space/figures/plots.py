@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dataset_builder.dataset.taxonomy import DEFLECTS, HARD_REFUSAL, HELPS
-from space.figures.labels import place_names, width_of
+from space.figures.labels import fitting, place_names, width_of
 from space.figures.look import Look
 from space.figures.plot_look import dress, plain, reason, transparent
 from space.figures.scatter import Point
@@ -125,7 +125,8 @@ def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, t
         return reason(look, "There is no data for this choice.")
     columns = 1 if look.narrow else len(panels)
     rows = len(panels) if look.narrow else 1
-    names = [plain(name) for name, _ in panels]
+    # Of a name above its panel there is room for so much.
+    names = [fitting(plain(name), 260 if look.narrow else 1000 / columns) for name, _ in panels]
     count = max(len(some) for _, some in panels)
     height = rows * (count * _BAR + _TOP + _BOTTOM) + 30
     from plotly.subplots import make_subplots

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from space.figures.labels import Place, boxes_of, place_names, width_of
+from space.figures.labels import Place, boxes_of, fitting, place_names, width_of
 from space.prose.rates import rate_name
 from space.ui.templates import template
 
@@ -43,7 +43,10 @@ class Size(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point as it is drawn: where its dot and its intervals are, and where its name stands, if it has a place."""
+    """A point as it is drawn: where its dot and its intervals are, and where its name stands, if it has a place.
+
+    ``said`` is the name as it stands there, cut where it is too long.
+    """
 
     point: Point
     x: float
@@ -51,11 +54,14 @@ class Mark(NamedTuple):
     across: tuple[float, float] | None
     up: tuple[float, float] | None
     name: tuple[float, float, str] | None
+    said: str
 
 
 WIDE: Final = Size("wide", 640, 430, 6.7)
 NARROW: Final = Size("narrow", 324, 470, 6.9)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 18, 40
+# Between a dot and the nearest place of its name.
+_BESIDE: Final = 11
 _STEPS: Final = (0.05, 0.1, 0.2, 0.25)
 _fill = template("figures/scatter.html.j2", rate_name=rate_name)
 
@@ -77,7 +83,8 @@ def marks_of(points: Sequence[Point], size: Size) -> tuple[list[Mark], float, fl
         wide, high = size.width - _LEFT - _RIGHT, size.height - _TOP - _BOTTOM
         return _LEFT + x / right * wide, _TOP + (1 - y / top) * high
 
-    named = _named(points, size, at)
+    said = [_said(p.name, at(p.x, p.y)[0], size) for p in points]
+    named = _named(points, said, size, at)
     marks = []
     for n, p in enumerate(points):
         x, y = at(p.x, p.y)
@@ -85,11 +92,21 @@ def marks_of(points: Sequence[Point], size: Size) -> tuple[list[Mark], float, fl
         up = (at(p.x, p.y_low)[1], at(p.x, p.y_high)[1]) if p.y_low == p.y_low and p.y_high == p.y_high else None
         place = named.get(n)
         name = None if place is None else (x + place.dx, y - place.dy, "start" if place.anchor == "left" else "end")
-        marks.append(Mark(p, x, y, across, up, name))
+        marks.append(Mark(p, x, y, across, up, name, said[n]))
     return marks, right, top
 
 
-def _named(points: Sequence[Point], size: Size, at: Callable[[float, float], tuple[float, float]]) -> dict[int, Place]:
+def _said(name: str, x: float, size: Size) -> str:
+    """A name as it has room at one side of its point."""
+    return fitting(name, max(x - _LEFT, size.width - _RIGHT - x) - _BESIDE, size.character)
+
+
+def _named(
+    points: Sequence[Point],
+    said: Sequence[str],
+    size: Size,
+    at: Callable[[float, float], tuple[float, float]],
+) -> dict[int, Place]:
     """The places of the names that have room; those that would cover another are told by the point's title alone.
 
     The places are by the numbers of the points.
@@ -102,7 +119,7 @@ def _named(points: Sequence[Point], size: Size, at: Callable[[float, float], tup
         return x - _LEFT, size.height - _BOTTOM - y
 
     # In pixels of the frame, upwards: names stand inside it, where no figure of an axis is.
-    named = [(*inside(points[n]), width_of(points[n].name, size.character)) for n in shown]
+    named = [(*inside(points[n]), width_of(said[n], size.character)) for n in shown]
     places = place_names(named, [inside(p) for p in points], [], (wide, high))
     kept: dict[int, Place] = {}
     taken: list[tuple[float, float, float, float]] = []

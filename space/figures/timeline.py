@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from space.figures.labels import boxes_of, place_names, width_of
+from space.figures.labels import boxes_of, fitting, place_names, width_of
 from space.figures.scatter import NARROW, WIDE, Size
 from space.ui.templates import template
 
@@ -29,16 +29,22 @@ class Moment(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A model as it is drawn: its dot, its interval, and where its name stands, if there is room."""
+    """A model as it is drawn: its dot, its interval, and where its name stands, if there is room.
+
+    ``said`` is the name as it stands there, cut where it is too long.
+    """
 
     moment: Moment
     x: float
     y: float
     up: tuple[float, float] | None
     name: tuple[float, float, str] | None
+    said: str
 
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 18, 24
+# Between a dot and the nearest place of its name.
+_BESIDE: Final = 11
 _MARGIN: Final = timedelta(days=20)
 _fill = template("figures/timeline.html.j2")
 
@@ -61,7 +67,11 @@ def spots_of(moments: Sequence[Moment], size: Size) -> list[Spot]:
 
     ordered = sorted(range(len(moments)), key=lambda n: -moments[n].value)
     inside = [(at(one.day, one.value)[0] - _LEFT, size.height - _BOTTOM - at(one.day, one.value)[1]) for one in moments]
-    named = [(*inside[n], width_of(moments[n].name, size.character)) for n in ordered]
+    said = [
+        fitting(one.name, max(x, wide - x) - _BESIDE, size.character)
+        for one, (x, _) in zip(moments, inside, strict=True)
+    ]
+    named = [(*inside[n], width_of(said[n], size.character)) for n in ordered]
     places = place_names(named, inside, [], (wide, high))
     names: dict[int, tuple[float, float, str]] = {}
     taken: list[tuple[float, float, float, float]] = []
@@ -77,7 +87,7 @@ def spots_of(moments: Sequence[Moment], size: Size) -> list[Spot]:
         up = (
             (at(one.day, one.low)[1], at(one.day, one.high)[1]) if one.low == one.low and one.high == one.high else None
         )
-        spots.append(Spot(one, x, y, up, names.get(n)))
+        spots.append(Spot(one, x, y, up, names.get(n), said[n]))
     return spots
 
 

@@ -33,7 +33,9 @@ _LANGUAGE: Final = re.compile(r"(?m)^[ \t]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9+#.-]{
 _TAG: Final = re.compile(r"<[^>]*>")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NOTHING: Final[frozenset[str]] = frozenset()
-_MARKS: Final = re.compile(r"\*\*|`+|^#+[ \t]+|^[ \t]*[-*+][ \t]+", re.MULTILINE)
+_MARKS: Final = re.compile(
+    r"\*\*|`+|^#+[ \t]+|^[ \t]*[-*+][ \t]+|(?<![\w*])\*([^\s*][^*\n]{0,80}?)\*(?![\w*])", re.MULTILINE
+)
 
 
 def formatted(text: str) -> Markup:
@@ -53,7 +55,7 @@ def formatted(text: str) -> Markup:
 
 def unmarked(text: str) -> str:
     """A text without marks of Markdown, for an excerpt in one line. It escapes nothing."""
-    return _MARKS.sub("", text)
+    return _MARKS.sub(r"\1", text)
 
 
 def _words(text: str) -> Counter[str]:

@@ -65,7 +65,10 @@ def block(text: str, first: int = FIRST) -> Markup:
 
 
 def excerpt(text: str, words: Sequence[str] = (), length: int = EXCERPT) -> Markup:
-    """About ``length`` characters around the first of some words as one line of inert HTML, the words marked."""
+    """At most ``length`` characters around the first of some words as one line of inert HTML, the words marked.
+
+    It ends with a whole word, unless that is long.
+    """
     line = " ".join(text[: length * 40].split())
     pattern = _pattern(words)
     found = pattern.search(line) if pattern else None
@@ -73,9 +76,11 @@ def excerpt(text: str, words: Sequence[str] = (), length: int = EXCERPT) -> Mark
     if start:
         space = line.find(" ", start, found.start() if found else start)
         start = space + 1 if space >= 0 else start
-    piece = line[start : start + length]
-    shown = marked(piece, words)
-    return ("… " if start else "") + shown + (" …" if start + length < len(line) else "")
+    piece, cut = line[start : start + length], start + length < len(line)
+    if cut and line[start + length] != " ":
+        whole = piece.rfind(" ")
+        piece = piece[:whole] if whole > length * 0.7 else piece
+    return ("… " if start else "") + marked(piece.rstrip(), words) + (" …" if cut else "")
 
 
 def marked(text: str, words: Sequence[str]) -> Markup:

@@ -69,6 +69,7 @@ def show(data: SpaceData, state: Mapping[str, Value]) -> Markup:
         n=len(found),
         title=rate_name(metric),
         hint=rate_hint(METRIC_BY_ID[metric]),
+        share=metric != METRICS[0],
         metrics=[(rate_name(one), None if one == metric else _to(fields, state, METRIC, one)) for one in METRICS],
         boards=[
             (name, None if one == board.id else _to(fields, state, BOARD, one))

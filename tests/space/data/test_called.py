@@ -80,6 +80,14 @@ def test_a_submitted_model_that_says_who_it_is_by_is_called_what_its_submitter_c
     assert called(submitted("model-1", "a__model-1")) != called(submitted("model-1", "b__model-1"))
 
 
+def test_a_model_of_somebodys_process_says_so_once() -> None:
+    assert called(submitted("python:a.py:keen", "other__python-a.py-keen")) == "python:a.py:keen"
+    # An id that is not of these words is another's.
+    assert (
+        called(submitted("python:a.py:keen", "evil__python-a.py-keen")) == "python:a.py:keen (evil__python-a.py-keen)"
+    )
+
+
 def test_a_run_without_a_row_is_called_by_its_folder_where_nothing_else_is_known() -> None:
     def of(model: str | None, bundle: str) -> str:
         return called_without_row(Excluded(bundle=bundle, model=model, status="not usable", reason="broken"))

@@ -24,8 +24,9 @@ def boxes(marks: list[Mark], size: Size) -> list[tuple[float, float, float, floa
     for mark in marks:
         if mark.name is not None:
             x, y, anchor = mark.name
-            left = x - (width_of(mark.point.name, size.character) if anchor == "end" else 0)
-            found.append((left, y - 6, left + width_of(mark.point.name, size.character), y + 6))
+            long = width_of(mark.said, size.character)
+            left = x - (long if anchor == "end" else 0)
+            found.append((left, y - 6, left + long, y + 6))
     return found
 
 
@@ -58,6 +59,18 @@ def test_a_point_stands_where_its_rates_are() -> None:
     assert (right, top) == pytest.approx((0.5, 0.44))
     assert (mark.x, mark.y) == pytest.approx((34 + 598 / 2, 18 + 372 / 2))
     assert mark.across == pytest.approx((34 + 598 / 5, 632))
+
+
+def test_a_name_that_is_too_long_shows_its_beginning_and_its_end() -> None:
+    # In the middle of the narrow drawing, 282 pixels wide, no name of 40 letters has room on either side.
+    points = [Point("python:models.py:one_that_thinks_for_long", 0.5, 0.5, 0.9, 0.5, 0.5, 0.9)]
+    (narrow,), (wide,) = (marks_of(points, size)[0] for size in (NARROW, WIDE))
+    assert narrow.name is not None
+    assert narrow.said.startswith("pyth")
+    assert narrow.said.endswith("for_long")
+    assert "…" in narrow.said
+    assert wide.said == points[0].name
+    assert narrow.said in scatter(points)
 
 
 @settings(max_examples=40)

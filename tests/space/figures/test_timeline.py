@@ -38,7 +38,7 @@ def test_names_cover_neither_each_other_nor_the_edge() -> None:
         for spot in spots_of(SOME, size):
             if spot.name is not None:
                 x, y, anchor = spot.name
-                long = width_of(spot.moment.name, size.character)
+                long = width_of(spot.said, size.character)
                 left = x if anchor == "start" else x - long
                 boxes.append((left, y - 7, left + long, y + 7))
                 assert left >= 30

@@ -83,3 +83,4 @@ def test_a_very_long_text_is_shown_as_it_is() -> None:
 
 def test_an_excerpt_has_no_marks_of_markdown() -> None:
     assert unmarked("## Steps\n**First**, `wait`.\n- then go\n2 * 3 - 1") == "Steps\nFirst, wait.\nthen go\n2 * 3 - 1"
+    assert unmarked("What I *can* do: 2*3*4, *all of it*.") == "What I can do: 2*3*4, all of it."

@@ -86,6 +86,9 @@ def test_an_excerpt_is_around_the_word() -> None:
     assert len(text_of(shown)) <= 104
     assert excerpt("short\n\nand  sweet") == "short and sweet"
     assert excerpt("") == ""
+    # It ends with a whole word, unless there is none to end with.
+    assert excerpt("one two three four", length=16) == "one two three …"
+    assert excerpt("one " + "x" * 30, length=16) == "one " + "x" * 12 + " …"
     # Words begin where the search says they do: not in the middle of another.
     assert marked("parent rents rent", ["rent"]) == "parent <mark>rent</mark>s <mark>rent</mark>"
 
