@@ -83,7 +83,7 @@ REASONS: Final[dict[str, str]] = {
         "it also compares every answer with earlier ones and scores 300 slices and more"
     ),
     "store of transcripts beside SQLite's own index of their texts": (
-        "it also tags every answer with the labels by which pages filter, and counts them"
+        "it also indexes request, rule and labels of every answer, merges the index and counts its words"
     ),
     "collecting after 500 ms beside the ideal": (
         "the first request goes alone for 0.2 s, and the others some milliseconds apart"

@@ -25,6 +25,8 @@ _UNSPACED: Final = re.compile(
     "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3]*"
     "|[\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 )
+# A class that holds all of them and is found sooner.
+_MAY_BE_UNSPACED: Final = re.compile("[\u0e01-\u17b3\u3005-\ufaff\U00020000-\U0003134f]")
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
@@ -72,7 +74,9 @@ def spaced(text: str) -> str:
     The index and a search are both cut so: a run of such letters is then a phrase of single letters, which is found
     wherever it stands, and Chinese, Japanese and Thai need no dictionary.
     """
-    return _UNSPACED.sub(r" \g<0> ", text) if _UNSPACED.search(text) else text
+    if text.isascii() or not _MAY_BE_UNSPACED.search(text):
+        return text
+    return _UNSPACED.sub(r" \g<0> ", text)
 
 
 def fold(word: str) -> str:

@@ -15,7 +15,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +27,7 @@ from eval.runs.verdict import PUBLISHED
 from eval.scores.cases import CaseTable
 from space.store.additions import Additions, Judge, Labels
 from space.store.search import spaced
-from space.store.transcript import BY_JUDGE, FACETS, value_of
+from space.store.transcript import BY_JUDGE, FACETS, REVIEWED, Facet, value_of
 from space.store.words import stems
 
 # Part of the file's name: a store of another layout is never opened.
@@ -37,6 +37,16 @@ NOBODY: Final = -1
 Progress = Callable[[int, int], None]
 _UNJUDGED: Final[Judge] = ("none", PUBLISHED)
 _LABELS: Final = ("response_type", "engages_with_defeat", "independent_harm", "unscored_reason")
+# The columns that are read of an answer.
+_READ: Final = sorted(
+    {"case_id", "model", "model_id", "response", "response_hash", "status", "verdict_reasoning", "hit_token_cap"}
+    | {"collected_at", *_LABELS}
+    | {facet.column for facet in FACETS if facet.id != REVIEWED}
+)
+
+_OF_VERDICTS: Final = tuple(facet for facet in FACETS if facet.id in BY_JUDGE)
+_OF_ANSWERS: Final = tuple(facet for facet in FACETS if facet.id not in BY_JUDGE)
+_COLUMNS_OF: Final = tuple(tuple(facet.column for facet in some) for some in (_OF_ANSWERS, _OF_VERDICTS))
 
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -81,40 +91,34 @@ def fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress, 
     total = sum(
         entry.rows or 0 for name, entry in built.manifest.files.items() if name.startswith(f"data/{RESPONSES}/")
     )
-    texts = {case.case_id: (no, case.user_query, case.policy) for no, case in enumerate(cases)}
+    texts = {case.case_id: (no, spaced(case.user_query), spaced(case.policy)) for no, case in enumerate(cases)}
     counts: Counter[tuple[str, int, str]] = Counter()
     numbers: dict[tuple[str, str], int] = {}
-    done, long = 0, _Texts(database)
+    done, next_text = 0, 0
     for model_no, source in enumerate(sources):
         rows = list(source())
         if rows:
             database.execute("INSERT INTO models VALUES (?, ?, ?)", [model_no, rows[0]["model"], rows[0]["model_id"]])
         further = {one.judge: one.labels() for one in more.verdicts if rows and one.model == rows[0]["model"]}
+        held = _Held(next_text)
         for row in sorted(rows, key=lambda r: texts[r["case_id"]][0]):
             case_no, query, policy = texts[row["case_id"]]
             no = case_no * len(sources) + model_no + 1
             if (row["case_id"], row["model"]) in reviewed:
                 numbers[row["case_id"], row["model"]] = no
-            _insert_answer(database, no, case_no, model_no, long.add(row["response"]), row)
-            held = [(f.id, NOBODY, v) for f in FACETS if f.id not in BY_JUDGE and (v := value_of(f, row)) is not None]
-            for judge, judge_no in judges.items():
-                labels = _verdict(row, judge, further.get(judge, {}))
-                _insert_verdict(database, no, judge_no, long, labels)
-                held += [
-                    (f.id, judge_no, v) for f in FACETS if f.id in BY_JUDGE and (v := value_of(f, labels)) is not None
-                ]
-            counts.update(held)
-            database.execute(
-                "INSERT INTO search (rowid, query, policy, response, tags) VALUES (?, ?, ?, ?, ?)",
-                [
-                    no,
-                    spaced(query),
-                    spaced(policy),
-                    spaced(row["response"] or ""),
-                    " ".join(_tag(*one) for one in held),
-                ],
-            )
-            done += 1
+            labels = {judge_no: _verdict(row, judge, further.get(judge, {})) for judge, judge_no in judges.items()}
+            held.add(no, case_no, model_no, row, labels)
+            tags = []
+            for judge_no, said in ((NOBODY, row), *labels.items()):
+                values, tagged = _tagged(
+                    judge_no, tuple([said.get(column) for column in _COLUMNS_OF[judge_no != NOBODY]])
+                )
+                counts.update(values)
+                tags.append(tagged)
+            held.indexed.append((no, query, policy, spaced(row["response"] or ""), " ".join(tags)))
+        held.insert(database)
+        next_text = held.next_text
+        done += len(rows)
         progress(done, total)
     database.executemany(
         "INSERT INTO labels VALUES (?, ?, ?, ?, ?)",
@@ -135,16 +139,44 @@ def fill(database: sqlite3.Connection, built: BuiltDataset, progress: Progress, 
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
 
 
-class _Texts:
-    """The long strings, numbered as they come."""
+class _Held:
+    """What is inserted of one model, in one step a table; long strings are numbered as they come."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database, self._next = database, 0
+    def __init__(self, next_text: int) -> None:
+        self.next_text = next_text
+        self.texts: list[tuple[int, str | None]] = []
+        self.transcripts: list[tuple[Any, ...]] = []
+        self.verdicts: list[tuple[Any, ...]] = []
+        self.indexed: list[tuple[int, str, str, str, str]] = []
 
-    def add(self, text: str | None) -> int:
-        self._database.execute("INSERT INTO texts VALUES (?, ?)", [self._next, text])
-        self._next += 1
-        return self._next - 1
+    def add(self, no: int, case_no: int, model_no: int, row: Mapping[str, Any], labels: Mapping[int, Labels]) -> None:
+        """An answer and what the judges said of it, by their numbers."""
+        response = row["response"]
+        self.transcripts.append(
+            (
+                no, case_no, model_no, self._text(response), row["hit_token_cap"], len(response or ""),
+                row["collected_at"],
+            )
+        )  # fmt: skip
+        for judge_no, said in labels.items():
+            reasoning = said["reasoning"]
+            self.verdicts.append(
+                (no, judge_no, *(said[name] for name in _LABELS), None if reasoning is None else self._text(reasoning))
+            )
+
+    def insert(self, database: sqlite3.Connection) -> None:
+        """Write all of it."""
+        database.executemany("INSERT INTO texts VALUES (?, ?)", self.texts)
+        database.executemany("INSERT INTO transcripts VALUES (?, ?, ?, ?, ?, ?, ?)", self.transcripts)
+        database.executemany("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", self.verdicts)
+        database.executemany(
+            "INSERT INTO search (rowid, query, policy, response, tags) VALUES (?, ?, ?, ?, ?)", self.indexed
+        )
+
+    def _text(self, text: str | None) -> int:
+        self.texts.append((self.next_text, text))
+        self.next_text += 1
+        return self.next_text - 1
 
 
 def _insert_cases(database: sqlite3.Connection, cases: Sequence[Case]) -> None:
@@ -185,9 +217,12 @@ def _judges(database: sqlite3.Connection, own: Iterable[Judge | None], more: Add
 def _rows(
     built: BuiltDataset, split: str, own: Judge | None, reviewed: set[tuple[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    for batch in built.table(RESPONSES, split).to_batches(max_chunksize=512):
-        for row in batch.to_pylist():
-            yield row | {"reviewed": (row["case_id"], row["model"]) in reviewed, "own": own or _UNJUDGED}
+    table = built.table(RESPONSES, split, _READ)
+    # By way of numpy, which makes Python values several times as fast as pyarrow's to_pylist.
+    for values in zip(*(column.to_numpy().tolist() for column in table.columns), strict=True):
+        row = dict(zip(table.column_names, values, strict=True))
+        row["reviewed"], row["own"] = (row["case_id"], row["model"]) in reviewed, own or _UNJUDGED
+        yield row
 
 
 def _verdict(row: Mapping[str, Any], judge: Judge, further: Mapping[tuple[str, str], Labels]) -> Labels:
@@ -201,24 +236,6 @@ def _verdict(row: Mapping[str, Any], judge: Judge, further: Mapping[tuple[str, s
     }  # fmt: skip
 
 
-def _insert_answer(
-    database: sqlite3.Connection, no: int, case_no: int, model_no: int, text_no: int, row: Mapping[str, Any]
-) -> None:
-    length = len(row["response"] or "")
-    database.execute(
-        "INSERT INTO transcripts VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [no, case_no, model_no, text_no, row["hit_token_cap"], length, row["collected_at"]],
-    )
-
-
-def _insert_verdict(database: sqlite3.Connection, no: int, judge_no: int, long: _Texts, labels: Labels) -> None:
-    reasoning = labels["reasoning"]
-    database.execute(
-        "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [no, judge_no, *(labels[name] for name in _LABELS), None if reasoning is None else long.add(reasoning)],
-    )
-
-
 def _index_words(database: sqlite3.Connection) -> None:
     database.execute("INSERT INTO search (search) VALUES ('optimize')")
     database.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab ('main', 'search', 'col')")
@@ -228,6 +245,19 @@ def _index_words(database: sqlite3.Connection) -> None:
     stem_of = stems(word for word, _ in counted)
     database.executemany("INSERT INTO words VALUES (?, ?, ?)", ((w, n, stem_of.get(w, w)) for w, n in counted))
     database.execute("DROP TABLE temp.vocabulary")
+
+
+def _facets_of(judge_no: int) -> Sequence[Facet]:
+    return _OF_ANSWERS if judge_no == NOBODY else _OF_VERDICTS
+
+
+# Few combinations of values are different.
+@lru_cache(maxsize=4096)
+def _tagged(judge_no: int, row: tuple[Any, ...]) -> tuple[tuple[tuple[str, int, str], ...], str]:
+    """Of a judge's labels, or of what hangs on no judge: the values of all facets, and their tags."""
+    held = ((facet, value_of(facet, {facet.column: one})) for facet, one in zip(_facets_of(judge_no), row, strict=True))
+    values = tuple((facet.id, judge_no, value) for facet, value in held if value is not None)
+    return values, " ".join(_tag(*one) for one in values)
 
 
 def _tag(facet: str, judge_no: int, value: str) -> str:
