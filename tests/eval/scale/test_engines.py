@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -61,13 +62,14 @@ def test_datatrove_labels_every_row_and_goes_on_after_a_kill(answers: Path, tmp_
         f"steps = judging_steps({str(answers)!r}, {str(out)!r}, explain=False)\n"
         f"LocalPipelineExecutor(steps, tasks={FILES}, workers=1, logging_dir={str(logs)!r}).run()\n"
     )
-    first = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    # With all that it starts, which would go on without it.
+    first = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL, start_new_session=True)
     done = logs / "completions"
     while first.poll() is None and not (done.is_dir() and any(done.iterdir())):
         # It needs the processor that looking without a pause would take.
         with contextlib.suppress(subprocess.TimeoutExpired):
             first.wait(0.05)
-    first.send_signal(signal.SIGKILL)
+    os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     ended = {path.name for path in done.iterdir()}
     assert ended
