@@ -126,7 +126,7 @@ def bars(look: Look, panels: Sequence[tuple[str, Sequence[Bar]]], metric: str, t
     columns = 1 if look.narrow else len(panels)
     rows = len(panels) if look.narrow else 1
     # Of a name above its panel there is room for so much.
-    names = [fitting(plain(name), 260 if look.narrow else 1000 / columns) for name, _ in panels]
+    names = [fitting(plain(name), 170 if look.narrow else 1000 / columns) for name, _ in panels]
     count = max(len(some) for _, some in panels)
     height = rows * (count * _BAR + _TOP + _BOTTOM) + 30
     from plotly.subplots import make_subplots

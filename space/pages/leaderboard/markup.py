@@ -202,7 +202,8 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
     and that rows of a folder have no owners.
     """
     notes = []
-    for row in board.rows:
+    shown = [row for row in board.rows if row_key(row) in keys]
+    for row in shown:
         told = rank_remarks(row, board.ranked_by)
         told += [f"departs from the protocol: {one}" for one in row.departures]
         told += [f"handed in by {row.submitter}"] if row.submitter else []
@@ -214,18 +215,24 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
             for one in row.submitted
             if one.agreement is not None
         ]
-        if told and row_key(row) in keys:
+        if told:
             notes.append((called(row), told))
+    # What holds for all rows is said once.
+    everybody = len(notes) == len(shown) > 1
+    shared = [one for one in notes[0][1] if all(one in told for _, told in notes)] if everybody else []
+    notes = [(name, [one for one in told if one not in shared]) for name, told in notes]
     unowned = any(row.submitter is None and row.kind != PUBLISHED for row in board.rows)
-    return _fill("board_notes", board=board, notes=notes, unowned=unowned)
+    routed = any(row.routes for row in shown)
+    return _fill("board_notes", board=board, notes=notes, shared=shared, routed=routed, unowned=unowned)
 
 
 def _routes(row: BoardRow) -> list[str]:
     """Who served a row's answers, by share, and what came by each where there are several."""
     if not row.routes:
         return []
-    listed = ", ".join(f"{one.route} {percent(one.share)} %" for one in row.routes)
-    told = [f"served by {listed}, as the servers told whoever collected the answers"]
+    one_alone = len(row.routes) == 1 and row.routes[0].share == 1
+    listed = [one.route if one_alone else f"{one.route} {percent(one.share)} %" for one in row.routes]
+    told = [f"served by {', '.join(listed)}"]
     for one in row.routes:
         if one.metrics:
             rates = ", ".join(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from markupsafe import Markup
 
-from eval.repository.leaderboard import BoardRow, SubmittedScore
+from eval.repository.leaderboard import BoardRow, RowRoute, SubmittedScore
 from eval.scores.results import MetricValue
 from space.pages.leaderboard.markup import above, board_notes, board_table, board_titles, first_screen
 from space.pages.leaderboard.table import board_frame, columns_of
@@ -137,6 +137,18 @@ def test_what_is_special_about_a_run_is_said_below_the_table() -> None:
     for part in ("temperature 1 instead of 0", "judged by its submitter", "50.0 % of 9"):
         assert part in told
     assert "Notes on" not in board_notes(found, ["plain"])
+
+
+def test_what_holds_for_all_rows_is_said_once() -> None:
+    routes = {name: [RowRoute(route=name.upper(), answers=9, share=1.0, metrics={})] for name in ("a", "b")}
+    rows = [row(name, 1, 0.5, 0.1, departures=["temperature 1"], routes=some) for name, some in routes.items()]
+    told = board_notes(board(*rows), ["a", "b"])
+    assert "Notes on 2 of these" in told
+    assert "<b>All of them</b>: departs from the protocol: temperature 1." in told
+    assert "<b>a</b>: served by A." in told
+    assert told.count("temperature 1") == 1
+    # Of one row alone nothing is shared.
+    assert "<b>a</b>: departs from the protocol: temperature 1; served by A." in board_notes(board(*rows), ["a"])
 
 
 def test_what_was_done_to_test_a_row_is_said_and_what_an_unseen_judge_means() -> None:

@@ -19,7 +19,20 @@ ALLOWED |= {"summary", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 # What Markdown of an answer may become.
 ALLOWED |= {"blockquote", "br", "code", "em", "h4", "h5", "h6", "hr", "ol", "pre", "s", "strong"}
 ATTRIBUTES = {"aria-controls", "aria-current", "aria-label", "class", "data-go", "data-key", "data-mark", "data-type"}
-ATTRIBUTES |= {"dir", "hidden", "href", "id", "rel", "role", "scope", "start", "tabindex", "type"}
+ATTRIBUTES |= {
+    "data-title",
+    "dir",
+    "hidden",
+    "href",
+    "id",
+    "rel",
+    "role",
+    "scope",
+    "start",
+    "tabindex",
+    "title",
+    "type",
+}
 
 
 class Tags(HTMLParser):
