@@ -80,6 +80,11 @@ def test_the_card_states_the_manifests_figures(told: dict[str, Any], card: str) 
     windows = f"{reading['windows_read']} windows an answer in place of {reading['windows']}"
     for words in (changed, f"{kappas[0]} (all read: {kappas[1]})", *shares, windows):
         assert words in card, words
+    for row in held["cells"]:
+        # Each kappa twice: the family was held out, and the cells as well.
+        pairs = (row["kappa"][name] for name in ("response_type", "response_type, words alone", "engagement", "harm"))
+        cells = " | ".join(f"{kappa:.3f}" for pair in pairs for kappa in pair)
+        assert f"| {row['family']} | {row['n']:,} | {cells} |" in card, row
     assert f"{told['weights']['bytes']:,} bytes" in card
     assert f"{told['heldout_verdicts']['bytes']:,} bytes" in card
 
