@@ -25,8 +25,10 @@ from dataset_builder.dataset.taxonomy import (
 from dataset_builder.errors import InputError
 from space.pages.leaderboard.table import GROUPS, STATUSES, WEIGHTS
 from space.store.search import LONGEST
-from space.ui.links import Choice, Field, Many, nearest, not_on_offer
+from space.ui.links import Choice, Field, Many, Text, nearest, not_on_offer
 
+# Of what is wrong with a request.
+_MOST_WRONG: Final = 5
 # A page of rows, and a page of them with their whole texts.
 MOST_ROWS: Final = 100
 LONGEST_NAME: Final = 200
@@ -163,6 +165,9 @@ def refuse_unknown(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) ->
     """Raise InputError for values that are not on offer, naming the nearest that is."""
     wrong = []
     for field, value in not_on_offer(fields, pairs):
+        if isinstance(field, Text):
+            wrong.append(f"{field.name}: has {len(value):,} characters, and at most {field.longest:,} are read")
+            continue
         if not isinstance(field, (Choice, Many)):
             wrong.append(f"{field.name}: {_cut(value)} is no whole number from {field.low:,} to {field.high:,}")
             continue
@@ -170,7 +175,8 @@ def refuse_unknown(fields: Sequence[Field], pairs: Sequence[tuple[str, str]]) ->
         hint = f"the nearest is {like!r}" if like else f"expected one of {_listed(field.allowed)}"
         wrong.append(f"{field.name}: there is no {_cut(value)} here; {hint}")
     if wrong:
-        raise InputError(". ".join(wrong[:5]))
+        more = f". And {len(wrong) - _MOST_WRONG} more" if len(wrong) > _MOST_WRONG else ""
+        raise InputError(". ".join(wrong[:_MOST_WRONG]) + more)
 
 
 def _worded(said: str, request: type[msgspec.Struct]) -> str:

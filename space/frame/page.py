@@ -15,7 +15,7 @@ from dataset_builder.hub.client import ENDPOINT
 from space.data.data import SpaceData
 from space.frame.card import Card
 from space.intake.intake import Intake
-from space.ui.links import Choice, Field, Many, Value, Whole, address, nearest, not_on_offer, parse
+from space.ui.links import Choice, Field, Many, Text, Value, address, nearest, not_on_offer, parse
 from space.ui.templates import template
 
 SITE: Final = "Blind refusal"
@@ -26,7 +26,7 @@ _KINDS: Final = {
     "board": "leaderboard", "model": "model", "a": "model", "b": "model", "of": "model", "beside": "model",
     "judge": "judge", "case": "case", "metric": "rate", "by": "breakdown", "subtype": "subtype", "family": "family",
     "sort": "order", "columns": "column", "page": "page", "start": "place", "after": "place", "before": "place",
-    "example": "example",
+    "example": "example", "q": "search",
 }  # fmt: skip
 _MOST_GONE: Final = 5
 # Where the tables behind the pages are: of each page what they are called, and what its state has to name for them.
@@ -172,8 +172,9 @@ def gone(path: str, fields: Sequence[Field], request: gr.Request, shown: Mapping
     """
     pairs, lost = _pairs(request), []
     state = shown or parse(fields, pairs)
-    for field, asked in not_on_offer(fields, pairs)[:_MOST_GONE]:
-        like = None if isinstance(field, Whole) else nearest(asked, field.allowed)
+    found = not_on_offer(fields, pairs)
+    for field, asked in found[:_MOST_GONE]:
+        like = nearest(asked, field.allowed) if isinstance(field, (Choice, Many)) else None
         kept = state[field.name]
         to: Value = like
         if isinstance(field, Many) and like is not None:
@@ -183,12 +184,15 @@ def gone(path: str, fields: Sequence[Field], request: gr.Request, shown: Mapping
             {
                 "kind": _KINDS.get(field.name, "filter"),
                 "asked": asked,
-                "shown": kept if isinstance(kept, str) else None,
+                "shown": kept if isinstance(kept, str) and not isinstance(field, Text) else None,
+                # Of a text that is too long how much of it is read.
+                "longest": field.longest if isinstance(field, Text) else None,
+                "cut": isinstance(field, Text) and field.cut,
                 "like": like,
                 "href": href,
             }
         )
-    return _fill("gone", lost=lost) if lost else Markup()
+    return _fill("gone", lost=lost, more=len(found) - len(lost)) if lost else Markup()
 
 
 def followed(fields: Sequence[Field], event: gr.EventData) -> dict[str, Value]:

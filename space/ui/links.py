@@ -122,6 +122,10 @@ class Flag:
         return ["1"] if value is True else []
 
 
+# Fields that do not take every text.
+Bounded = Choice | Many | Whole | Text
+
+
 def parse(fields: Sequence[Field], source: Pairs | str) -> dict[str, Value]:
     """The state that an address holds: every field by name, plain where the address says nothing of use."""
     if isinstance(source, str):
@@ -132,15 +136,18 @@ def parse(fields: Sequence[Field], source: Pairs | str) -> dict[str, Value]:
     return {field.name: field.read(given.get(field.name, ())) for field in fields}
 
 
-def not_on_offer(fields: Sequence[Field], source: Pairs) -> list[tuple[Choice | Many | Whole, str]]:
-    """What an address names that ``parse`` leaves out as it is not, or no more, among a field's values."""
-    found: dict[tuple[Choice | Many | Whole, str], None] = {}
-    by_name = {field.name: field for field in fields if isinstance(field, (Choice, Many, Whole))}
+def not_on_offer(fields: Sequence[Field], source: Pairs) -> list[tuple[Bounded, str]]:
+    """What an address names that ``parse`` leaves out or cuts: not, or no more, among a field's values, or too long."""
+    found: dict[tuple[Bounded, str], None] = {}
+    by_name = {field.name: field for field in fields if isinstance(field, Bounded)}
     for name, value in source:
         field = by_name.get(name)
         if field is None or not value:
             continue
-        there = field.has(value) if isinstance(field, Whole) else value in field.allowed
+        if isinstance(field, Text):
+            there = len(value) <= field.longest
+        else:
+            there = field.has(value) if isinstance(field, Whole) else value in field.allowed
         if not there:
             found.setdefault((field, value))
     return list(found)

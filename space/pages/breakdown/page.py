@@ -181,6 +181,8 @@ def _show(data: SpaceData, now: Snapshot, state: Mapping[str, Value], look: Look
         metric=rate_name(info),
         hint=rate_hint(info),
         dimension=DIMENSION_BY_ID.get(by),
+        left_out=max(0, len(_named(state, rows)) - MAX_MODELS),
+        most=MAX_MODELS,
         all_shown=plain and by.startswith("dual_use"),
         few=FEW,
     )

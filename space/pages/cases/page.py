@@ -63,6 +63,7 @@ def build(shell: Shell) -> None:
             label=SUBTYPE_BY_ID[subtype],
             cases=store.cases(subtype=subtype, start=first, limit=STEP),
             start=first,
+            past=start if first != start else None,
             total=total,
             step=STEP,
             link=lambda subtype, start: link(ADDRESS, fields, {SUBTYPE: subtype, START: start}),

@@ -181,7 +181,8 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     judge = None if board is None else store.judge_id(board.judge, board.rubric)
     listed = parted_list(shown, cases, names, keys, TranscriptState.of(store), judge)
     about = _fill("about", found=found, first=names[0], second=names[1], board=board, sets=bool(now.sets))
-    pager = _pager(links, state, at, pages, len(some))
+    asked = page if isinstance(page, int) and page > pages else None
+    pager = _pager(links, state, at, pages, len(some), asked)
     figure = or_reason(look, differences, differences_of(frame), *names)
     return [
         about,
@@ -193,8 +194,10 @@ def _show(data: SpaceData, book: VerdictBook, now: Snapshot, state: Mapping[str,
     ]
 
 
-def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int, total: int) -> Markup:
-    """The ways to the other pages of the list, and how long it is."""
+def _pager(
+    links: CompareState, state: Mapping[str, Value], at: int, pages: int, total: int, asked: int | None
+) -> Markup:
+    """The ways to the other pages of the list, and how long it is; ``asked`` is a page that it has not."""
     places = (
         ("First", 1, at > 1),
         ("Previous", at - 1, at > 1),
@@ -202,7 +205,7 @@ def _pager(links: CompareState, state: Mapping[str, Value], at: int, pages: int,
         ("Last", pages, at < pages),
     )
     ways = [(name, links.attributes(state, {AT: page}) if there else None) for name, page, there in places]
-    return _fill("pager", total=total, at=at, pages=pages, ways=ways)
+    return _fill("pager", total=total, at=at, pages=pages, ways=ways, asked=asked)
 
 
 def _controls(now: Snapshot, state: Mapping[str, Value]) -> list[Any]:

@@ -171,6 +171,7 @@ def _listed(
         "total": len(numbers),
         "at": at,
         "pages": pages,
+        "past": asked if isinstance(asked, int) and asked > pages else None,
         "ways": [(name, link(ADDRESS, fields, {**state, AT: n}) if 1 <= n <= pages else None) for name, n in ways],
         "rows": [
             {

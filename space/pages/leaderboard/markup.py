@@ -81,6 +81,8 @@ def first_screen(
         helped=pooled_share(board.rows, "control_help_rate"),
         best=best if best is not None and best.estimate is not None else None,
         title=rate_name(board.ranked_by).lower(),
+        # Of a link to an example that there is not: which one stands there instead.
+        instead=(nth + 1, nth % len(found) + 1, len(found)) if nth >= len(found) > 0 else None,
         example=None if one is None else _shown(one, store, judge, models, board),
         another=to({"example": (nth + 1) % len(found)}) if len(found) > 1 else None,
         answered=TranscriptState.of(store).href({JUDGE: judge}) if models else None,
@@ -112,9 +114,11 @@ def above(
     boards: Sequence[Board] = (),
     to: Callable[[Mapping[str, Value]], Markup] = lambda changes: Markup(),
     all_columns: tuple[str, ...] | None = None,
+    cut: int | None = None,
 ) -> Markup:
     """The line above the table: how many models of how many, by whose verdicts, and the ways to other boards.
 
+    ``cut`` is how many characters of a longer search are searched for; None where all are.
     ``to`` gives the tag attributes of a link to a state with some changes; ``all_columns`` are those that a link shows
     (none to go back to the first ones), None for no such link.
     """
@@ -127,6 +131,7 @@ def above(
         everything=to({"q": "", "family": (), "weights": (), "status": (), **dict.fromkeys(GROUPS, ())}),
         columns=None if all_columns is None else to({"columns": all_columns}),
         wider=bool(all_columns),
+        cut=cut,
     )
 
 

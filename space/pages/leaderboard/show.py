@@ -28,7 +28,18 @@ from space.pages.leaderboard.markup import (
     notice,
     over_time_told,
 )
-from space.pages.leaderboard.state import COLUMNS, CORRECTED, DOWN, EXAMPLE, SORT, BoardState, board_of, wanted_of
+from space.pages.leaderboard.state import (
+    COLUMNS,
+    CORRECTED,
+    DOWN,
+    EXAMPLE,
+    LONGEST,
+    SORT,
+    TEXT,
+    BoardState,
+    board_of,
+    wanted_of,
+)
 from space.pages.leaderboard.table import board_frame, choose, columns_of, default_columns
 from space.pages.method.judge_error import judge_error
 from space.pages.transcripts.state import TranscriptState
@@ -82,6 +93,8 @@ def shown(data: SpaceData, now: Snapshot, state: Mapping[str, Value]) -> tuple[M
         now.boards,
         lambda changes: links.attributes(state, changes),
         every if names == default_columns(now.leaderboard) else (),
+        # A field takes no more, so that whoever fills it has been cut off.
+        LONGEST if len(str(state[TEXT])) >= LONGEST else None,
     )
     pinned = address("", (*links.fields, Text(AT)), {**state, AT: pin(data)})
     cited = citing(BIBTEX, citation(data, board), pinned)

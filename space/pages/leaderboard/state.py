@@ -58,7 +58,7 @@ class BoardState:
         families = dict.fromkeys(family for board in self.now.boards for family in families_of(board))
         return (
             board_field(self.now),
-            Text(TEXT, LONGEST),
+            Text(TEXT, LONGEST, cut=True),
             Many(FAMILIES, tuple(families)),
             Many(OPENNESS, tuple(WEIGHTS)),
             Many(STATUS, tuple(STATUSES)),

@@ -48,7 +48,7 @@ _FACTS: Final = {"released": "when it came out", "parameters": "its size", "pric
 _fill = template(
     "pages/model/page.html.j2",
     spoken=spoken, called=called, key_of=row_key, rate_name=rate_name, verdict_of=verdict, why=WHY, by_title=BY,
-    few=FEW, more=MORE, less=LESS, statuses=STATUSES, title_of=board_title,
+    few=FEW, more=MORE, less=LESS, statuses=STATUSES, title_of=board_title, most=_MOST_RUNS,
 )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def _runs(now: Snapshot, board: Board, row: BoardRow, fields: Sequence[Field]) -
             "value": other.metrics.get(one.ranked_by),
             "link": None if one is board else _to(fields, one, other),
         }
-        for one, other in rows[:_MOST_RUNS]
+        for one, other in rows
     ]
 
 
@@ -219,7 +219,7 @@ def _gone(now: Snapshot, row: BoardRow) -> list[Excluded]:
     """Runs of this model that have no row, with why: replaced by a newer one, withdrawn, held."""
     folder = row.bundle.split("/")[1] if row.bundle.startswith(f"{SUBMISSIONS}/") else None
     excluded = now.leaderboard.excluded if now.leaderboard else []
-    return [one for one in excluded if folder and one.bundle.startswith(f"{SUBMISSIONS}/{folder}/")][:_MOST_RUNS]
+    return [one for one in excluded if folder and one.bundle.startswith(f"{SUBMISSIONS}/{folder}/")]
 
 
 def _remarks(board: Board, row: BoardRow) -> list[str]:

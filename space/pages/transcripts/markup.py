@@ -29,6 +29,7 @@ from space.store.transcript import (
 )
 from space.store.words import Reading
 from space.ui.links import Value
+from space.ui.markdown import LONGEST as LONGEST_FORMATTED
 from space.ui.palette import ANSWER_STYLES
 from space.ui.palette import UNSCORED as UNSCORED_STYLE
 from space.ui.safe_text import safe
@@ -94,6 +95,7 @@ def _codes(case: Case) -> Iterator[tuple[str, str]]:
 _fill = template(
     "pages/transcripts/page.html.j2",
     chip_of=chip, verdict_of=verdict, labels=labels_of, codes=_codes, side_first=SIDE_FIRST,
+    longest_formatted=LONGEST_FORMATTED,
 )  # fmt: skip
 
 
@@ -121,6 +123,7 @@ def result_list(
         most=MAX_TERMS,
         longest=LONGEST,
         turns=_turns(found, links, state, last),
+        first=links.attributes(state, **_CLOSED, **_TOP),
     )
 
 

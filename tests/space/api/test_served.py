@@ -248,6 +248,8 @@ def test_no_cell_of_a_csv_is_a_formula(http: httpx.Client) -> None:
         ("model.csv", 400, "model: missing"),
         ("case.json?case=../../etc/passwd", 400, "case: there is no '../../etc/passwd' here"),
         ("judged.csv?a=nobody", 400, "a: there is no 'nobody' here"),
+        (f"leaderboard.csv?q={'x' * 101}", 400, "q: has 101 characters, and at most 100 are read"),
+        (f"transcripts.csv?q={'x' * 201}", 400, "q: has 201 characters, and at most 200 are read"),
         ("arms.csv", 400, "there is no set of runs here"),
         (f"cases.json?{'family=control&' * 2000}", 400, "The address is longer than"),
         ("secrets.json", 404, ""),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.pages import ready
+from tests.support.pages import open_filters, ready
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
@@ -44,6 +44,27 @@ def test_other_pages_say_it_too(url: str, open_page: OpenPage, path: str) -> Non
     page.get_by_role("status").filter(has_text="“no-such”, which is not here").wait_for()
     # Everything else of the page is there.
     expect(page.locator("h1")).to_have_count(1)
+
+
+def test_what_is_past_the_end_or_too_long_is_said(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}/")
+    for path, said in (
+        ("compare?page=99", "There is no page 99: this is the last one."),
+        ("judges?page=99", "There is no page 99: this is the last one."),
+        ("cases?subtype=just_and_reasonable&start=40", "after the first 40, and there is nothing"),
+        ("transcripts?after=99999999", "a place in this list at which nothing stands"),
+        (f"transcripts?q={'rent ' * 50}", "is longer than 200 characters. Only the first of them are read."),
+        (f"?q={'x' * 101}", "Only the first 100 characters are searched for."),
+    ):
+        page.goto(f"{url}/{path}")
+        ready(page)
+        expect(page.locator(".gradio-container")).to_contain_text(said, use_inner_text=True)
+    # What is typed is cut at the same place, and said too.
+    page.goto(f"{url}/")
+    ready(page)
+    open_filters(page)
+    page.get_by_label("Search").fill("y" * 150)
+    expect(page.locator(".br-above")).to_contain_text("Only the first 100 characters", use_inner_text=True)
 
 
 def test_a_case_that_is_gone_offers_the_nearest_by_its_name(url: str, open_page: OpenPage) -> None:

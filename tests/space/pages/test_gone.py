@@ -10,6 +10,7 @@ import pytest
 
 from space.frame.page import gone
 from space.frame.versions import citation, pin, version_told
+from space.pages.breakdown.table import fill
 from space.ui.links import Choice, Many, Text, nearest, not_on_offer
 from tests.support.hostile import strings
 from tests.support.results_folder import board, row
@@ -63,7 +64,7 @@ def test_where_the_nearest_is_what_is_shown_there_is_nothing_to_click() -> None:
 def test_each_is_said_once_and_not_without_end() -> None:
     pairs = [("model", "x"), ("model", "x"), ("by", "cell")]
     assert [(field.name, value) for field, value in not_on_offer(FIELDS, pairs)] == [("model", "x"), ("by", "cell")]
-    assert gone("", FIELDS, opened(*(("model", f"m{n}") for n in range(100)))).count("<p>") == 5
+    assert gone("", FIELDS, opened(*(("model", f"m{n}") for n in range(100)))).count("<p>The link") == 5
 
 
 @pytest.mark.parametrize("text", strings())
@@ -117,3 +118,26 @@ def test_a_citation_names_board_versions_and_day() -> None:
 
 def test_a_very_long_name_is_like_none() -> None:
     assert nearest("x" * 1_000_000, ("family",)) is None
+
+
+def test_a_text_that_is_too_long_is_said_to_be_cut_or_left_out() -> None:
+    fields = (Text("q", 100, cut=True), Text("case", 200))
+    cut = gone("", fields, opened(("q", "x" * 101)))
+    assert "is longer than 100 characters. Only the first of them are read." in cut
+    assert "x" * 101 not in cut
+    left_out = gone("", fields, opened(("case", "y" * 201)))
+    assert "The case of the link that you followed" in left_out
+    assert "You see the page without it." in left_out
+    assert gone("", fields, opened(("q", "x" * 100), ("case", "y" * 200))) == ""
+
+
+def test_what_is_not_listed_of_what_is_gone_is_counted() -> None:
+    told = gone("", FIELDS, opened(*(("model", f"m{n}") for n in range(7))))
+    assert "2 more of what it asks for are not here either." in told
+
+
+def test_models_beyond_those_that_fit_are_counted() -> None:
+    told = fill(
+        "about", notice=None, metric="Help", hint="Counts.", dimension=None, left_out=2, most=4, all_shown=False, few=10
+    )
+    assert "At most 4 models are shown at once: 2 others of the link are left out." in told
