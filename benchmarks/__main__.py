@@ -71,7 +71,7 @@ REASONS: Final[dict[str, str]] = {
         "it makes what the leaderboard only reads: results by two judges, Parquet files, sketches of all answers"
     ),
     "scipy.stats.bootstrap stacked on counts beside the leaderboard": (
-        "two fifths of it are selecting two limits among 10,000 draws, and a sixth drawing them"
+        "two fifths of it are selecting two limits among 10,000 draws, and a fifth multiplying draws by counts"
     ),
     "embedded judge beside scikit-learn's HashingVectorizer and a linear model": (
         "it reads up to three words in a row, the whole of long answers, and help a second time, in numpy alone"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,18 +44,21 @@ from eval.stats.intervals import LEVEL, MIN_BOOTSTRAP_CLUSTERS, MIN_CLUSTERS
 from eval.stats.metrics import METRICS
 
 _REASONS: Final = ids(UNSCORED_REASONS)
-# The numbers of SliceScores, by their names in results files.
-_NUMBERS: Final = {
-    "estimate": "estimate",
-    "standard_error": "error",
-    "low": "low",
-    "high": "high",
-    "bootstrap_low": "bootstrap_low",
-    "bootstrap_high": "bootstrap_high",
-    "lower_bound": "lower_bound",
-    "upper_bound": "upper_bound",
-    "minimum_detectable_difference": "minimum_detectable_difference",
-}
+# The numbers of SliceScores that results hold, in the order in which ``metric_values`` takes them.
+_NUMBERS: Final = (
+    "estimate",
+    "error",
+    "low",
+    "high",
+    "bootstrap_low",
+    "bootstrap_high",
+    "lower_bound",
+    "upper_bound",
+    "minimum_detectable_difference",
+)
+_WHOLE_NUMBERS: Final = ("method", "clusters", "denominator")
+# So many pairs of a slice and a model are looked at in one step.
+_AT_ONCE: Final = 400
 
 
 def build_results(
@@ -79,8 +82,9 @@ def build_results(
     agreement = [
         row for one in judge_agreement for row in ([one] if isinstance(one, JudgeAgreement) else agreement_rows(one))
     ]
-    # A slice at a time, for all models: most of the time would go into picking numbers out of arrays one by one.
-    slices = list(zip(*(_slice(part, found) for part, found in scores.parts.items()), strict=True))
+    # All numbers at once: most of the time would go into picking them out of arrays one by one.
+    values = _metric_values(list(scores.parts.values()))
+    slices = list(zip(*(_slice(part, found, next(values)) for part, found in scores.parts.items()), strict=True))
     return [
         Results(
             schema_version=SCHEMA_VERSION,
@@ -98,25 +102,48 @@ def build_results(
 
 def metric_values(part: SliceScores) -> list[dict[str, MetricValue]]:
     """Every metric on one slice by its id, for each model."""
-    values = numbers(np.concatenate([getattr(part, field) for field in _NUMBERS.values()]))
-    columns = {name: values[place * len(METRICS) :][: len(METRICS)] for place, name in enumerate(_NUMBERS)}
-    method, clusters, denominator = part.method.tolist(), part.clusters.tolist(), part.denominator.tolist()
-    found: list[dict[str, MetricValue]] = []
-    for model in range(part.estimate.shape[1]):
-        of_model = {}
-        for place, metric in enumerate(METRICS):
-            said = {name: column[place][model] for name, column in columns.items()}
-            reason = part.missing(place, model) if said["estimate"] is None else None
-            lacking = (reason or too_few_cells(clusters[place][model])) if said["bootstrap_low"] is None else None
-            of_model[metric.id] = MetricValue(
-                **said,
-                method=METHODS[method[place][model]],
-                clusters=clusters[place][model],
-                denominator=denominator[place][model],
-                reason=reason,
-                bootstrap_reason=lacking,
-            )
-        found.append(of_model)
+    return next(_metric_values([part]))
+
+
+def _metric_values(parts: Sequence[SliceScores]) -> Iterator[list[dict[str, MetricValue]]]:
+    """The same of several slices: of few models the numbers of many slices are rounded in one step."""
+    step = max(1, _AT_ONCE // parts[0].estimate.shape[1])
+    for first in range(0, len(parts), step):
+        some = parts[first : first + step]
+        # By model, so that the lists are few.
+        columns = [np.concatenate([getattr(part, field) for part in some]).T for field in (*_NUMBERS, *_WHOLE_NUMBERS)]
+        by_field = [numbers(one) if one.dtype.kind == "f" else one.tolist() for one in columns]
+        for nth, part in enumerate(some):
+            here = slice(nth * len(METRICS), (nth + 1) * len(METRICS))
+            yield [
+                _of_model(part, model, [values[here] for values in of_model])
+                for model, of_model in enumerate(zip(*by_field, strict=True))
+            ]
+
+
+def _of_model(part: SliceScores, model: int, fields: Sequence[Sequence[Any]]) -> dict[str, MetricValue]:
+    found: dict[str, MetricValue] = {}
+    for place, (
+        estimate, error, low, high, bootstrap_low, bootstrap_high, lower, upper, detectable,
+        method, clusters, denominator,
+    ) in enumerate(zip(*fields, strict=True)):  # fmt: skip
+        reason = part.missing(place, model) if estimate is None else None
+        found[METRICS[place].id] = MetricValue(
+            estimate=estimate,
+            standard_error=error,
+            low=low,
+            high=high,
+            bootstrap_low=bootstrap_low,
+            bootstrap_high=bootstrap_high,
+            lower_bound=lower,
+            upper_bound=upper,
+            minimum_detectable_difference=detectable,
+            method=METHODS[method],
+            clusters=clusters,
+            denominator=denominator,
+            reason=reason,
+            bootstrap_reason=(reason or too_few_cells(clusters)) if bootstrap_low is None else None,
+        )
     return found
 
 
@@ -130,7 +157,7 @@ def side_count(part: SliceScores, side: int, model: int) -> SideCount:
     )
 
 
-def _slice(part: Slice, found: SliceScores) -> list[SliceResult]:
+def _slice(part: Slice, found: SliceScores, values: Sequence[dict[str, MetricValue]]) -> list[SliceResult]:
     return [
         SliceResult(
             by=part.by,
@@ -140,7 +167,7 @@ def _slice(part: Slice, found: SliceScores) -> list[SliceResult]:
             control=side_count(found, CONTROL, model),
             metrics=metrics,
         )
-        for model, metrics in enumerate(metric_values(found))
+        for model, metrics in enumerate(values)
     ]
 
 

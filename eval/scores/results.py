@@ -223,13 +223,13 @@ def number(value: float) -> float | None:
 def numbers(values: NDArray[np.float64]) -> list[list[float | None]]:
     """The same for each value of an array of two axes."""
     scaled = values * 1e6
+    rounded = (np.rint(scaled) / 1e6 + 0.0).astype(object)
     # Near a five in the seventh decimal the product's own rounding may lead another way than the number's.
-    if (np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6).any():
-        return [[number(value) for value in row] for row in values.tolist()]
-    rounded: list[list[float | None]] = (np.rint(scaled) / 1e6 + 0.0).tolist()
-    for row, column in zip(*np.nonzero(np.isnan(values)), strict=True):
-        rounded[row][column] = None
-    return rounded
+    for place in zip(*np.nonzero(np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6), strict=True):
+        rounded[place] = number(values[place])
+    rounded[np.isnan(values)] = None
+    found: list[list[float | None]] = rounded.tolist()
+    return found
 
 
 def read_results(path: Path) -> Results:

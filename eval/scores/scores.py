@@ -164,10 +164,13 @@ def compute_scores(
     answers = sorted(answers, key=lambda one: one.model)
     cases = answers[0].cases
     slices, rows = find_slices(cases, by)
-    by_cell, squares = _counted(answers, rows)
-    reasons = np.stack([one.reason for one in answers], axis=1)
-    weights = cell_weights(cases.defeated_cells, resamples=resamples, seed=seed)
-    unscored = np.stack([_unscored(cases.defeated[part], reasons[part]) for part in rows])
+    # Drawing needs no lock of Python's, so that counting goes on meanwhile.
+    with ThreadPoolExecutor(1) as beside:
+        drawn_cells = beside.submit(cell_weights, cases.defeated_cells, resamples=resamples, seed=seed)
+        by_cell, squares = _counted(answers, rows)
+        reasons = np.stack([one.reason for one in answers], axis=1)
+        unscored = np.stack([_unscored(cases.defeated[part], reasons[part]) for part in rows])
+        weights = drawn_cells.result()
 
     # Few models on many slices are resampled as many models on one slice are. Means over several answers are
     # no whole numbers, so their sums may hang on what is summed with them: a slice at a time then.
@@ -363,8 +366,12 @@ def _on_side(squares: Squares | None, side: int) -> Squares | None:
 
 def _unscored(defeated: NDArray[np.bool_], reasons: NDArray[np.int8]) -> NDArray[np.int64]:
     """(cases, models) reason codes -> (sides, models, reasons) counts."""
-    codes = reasons[..., None] == np.arange(len(REASON_CODES))
-    return np.stack([codes[defeated].sum(axis=0), codes[~defeated].sum(axis=0)]).astype(np.int64)
+    found = np.zeros((2, reasons.shape[1], len(REASON_CODES)), np.int64)
+    # They are few.
+    case, model = np.nonzero(reasons >= 0)
+    side = np.where(defeated[case], DEFEATED, CONTROL)
+    np.add.at(found, (side, model, reasons[case, model]), 1)
+    return found
 
 
 class _Draws(NamedTuple):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jsonschema
 import msgspec
 import pytest
 from click.testing import CliRunner
+from threadpoolctl import threadpool_limits
 
 from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import columns_of
@@ -80,8 +82,13 @@ def test_a_run_and_its_bundle_hold_the_same(run: RunFolder, dataset: OpenedDatas
     assert is_place(made.place)
 
 
-def test_the_same_run_gives_the_same_bytes(run: RunFolder, dataset: OpenedDataset) -> None:
-    assert bundle_of_run(run, dataset).files == bundle_of_run(RunFolder.open(run.path), dataset).files
+def test_the_same_run_gives_the_same_bytes(run: RunFolder, dataset: OpenedDataset, tmp_path: Path) -> None:
+    """In another folder and on another number of threads too."""
+    copy = RunFolder.open(shutil.copytree(run.path, tmp_path / "elsewhere"))
+    with threadpool_limits(1):
+        first = bundle_of_run(run, dataset).files
+    with threadpool_limits(3):
+        assert bundle_of_run(copy, dataset).files == first
     # Another verdict is another submission, and so another folder.
     before = bundle_of_run(run, dataset).place
     with run.writing():
