@@ -238,6 +238,14 @@
   };
   window.addEventListener("resize", measure);
 
+  // A figure is as wide as the screen, and would be cut at the edge of the paper.
+  const PAPER = 690;
+  const fit = (one) => (one.style.zoom = Math.min(1, PAPER / one.offsetWidth));
+  window.addEventListener("beforeprint", () => document.querySelectorAll(".js-plotly-plot").forEach(fit));
+  window.addEventListener("afterprint", () => {
+    for (const one of document.querySelectorAll(".js-plotly-plot")) one.style.zoom = "";
+  });
+
   const settle = () => {
     fold();
     window.requestAnimationFrame(measure);

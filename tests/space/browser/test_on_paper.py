@@ -62,6 +62,13 @@ def test_all_of_a_page_is_on_paper(open_page: OpenPage, url: str, path: str) -> 
     paper = printed(page)
     assert "begunandended" in paper
     assert len(words) > 20
+    # A figure is drawn as wide as the screen.
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    widths = (
+        "[...document.querySelectorAll('.js-plotly-plot .main-svg')].map((one) => one.getBoundingClientRect().width)"
+    )
+    assert all(0 < width < 700 for width in page.evaluate(widths))
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     # A cell that takes several lines is not read in one, so that words are counted.
     assert {word: (n, found) for word, n in words.items() if (found := paper.count(word)) < n} == {}
     page.emulate_media(media="print", color_scheme="dark")
