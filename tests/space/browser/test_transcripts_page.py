@@ -300,6 +300,17 @@ def test_a_link_opens_on_the_answer_with_its_verdict_beside_or_above(
     else:
         assert verdict["y"] < answer["y"]
     expect(page.locator("#filter-model")).to_be_hidden()
+    # Where the list stands under the answer, a line right below the heading leads to it.
+    to_list = page.get_by_role("link", name="To the list of answers")
+    if width > 760:
+        expect(to_list).to_be_hidden()
+        return
+    assert to_list.bounding_box()["y"] < height
+    to_list.click()
+    expect(page.locator(".br-count")).to_be_focused()
+    expect(page.locator(".br-count")).to_be_in_viewport()
+    # No step of the reader's, so that Back leaves the page as before.
+    assert "#" not in page.url
 
 
 def test_keys_walk_and_close_and_the_answer_can_be_shown_as_plain_text(open_page: OpenPage, space_url: str) -> None:
