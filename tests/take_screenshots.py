@@ -2,7 +2,7 @@
 
 A program and not a test: ``python tests/take_screenshots.py --study DATASET RESULTS --starter DATASET RESULTS``.
 Pages that show texts of cases and answers are taken from the starter set, whose cases are ours; the
-study's dataset gives the figures.
+study's dataset gives the figures. Name all folders relative to where you are: Submit shows the dataset's name as given.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--only", choices=[page[0] for page in PAGES])
     asked = parser.parse_args()
+    if any(path.is_absolute() for path in (*asked.study, *asked.starter)):
+        parser.error("name the folders relative to where you are, as the pictures show the dataset's name")
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
