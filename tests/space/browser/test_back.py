@@ -22,6 +22,8 @@ def walk(page: Any, steps: list[Callable[[], object]], look: Callable[[], Any]) 
     for step in steps:
         step()
         page.wait_for_function(f"location.href !== {seen[-1][0]!r}")
+        # The page has answered the step.
+        page.wait_for_function("document.querySelector('a.br-state')?.href === location.href")
         seen.append((page.url, look()))
     for way, places in (("back", reversed(seen[:-1])), ("forward", seen[1:])):
         for address, shown in places:
@@ -95,3 +97,28 @@ def test_the_breakdown_and_the_comparison(open_page: OpenPage, url: str) -> None
         [lambda: pick(page, "Model B", SUBMITTED), lambda: page.get_by_label("Only A helps").check()],
         lambda: second.input_value(),
     )
+
+
+def test_a_model_a_case_two_judges_the_cases_and_the_moves(open_page: OpenPage, url: str) -> None:
+    def opened(path: str) -> Any:
+        page = open_page(f"{url}/{path}")
+        ready(page)
+        return page
+
+    page = opened("model?model=alpha-1")
+    further = page.locator(".br-pager a[rel=next]")
+    walk(page, [further.click, page.locator(".br-pager a[rel=prev]").click], page.locator("h1").inner_text)
+    page = opened("case?case=content_defeat:school:0")
+    walk(page, [lambda: page.keyboard.press("ArrowRight")] * 2, page.locator("h1").inner_text)
+    page = opened("judges?a=judge-1&b=people%3Areviewer_1")
+    cells = page.locator(".br-confusion td:not(.br-same) a")
+    walk(
+        page, [cells.first.click, cells.last.click], lambda: page.locator(".br-confusion td.br-here").all_inner_texts()
+    )
+    page = opened("cases")
+    examples = page.get_by_role("link", name="examples", exact=True)
+    walk(page, [examples.first.click, examples.last.click], page.locator("article").all_inner_texts)
+    page = opened("arms")
+    rates = ("Helps where it should", "Helps where it should not")
+    steps = [page.get_by_role("link", name=rate, exact=True).click for rate in rates]
+    walk(page, steps, page.get_by_role("region", name="Moves between arms").inner_text)
