@@ -44,9 +44,9 @@ AT_LEAST: Final = 0.7
 KILLS: Final = 2
 # The most memory of any one process, of the last number of times beside the first.
 FLAT: Final = 1.3
-# Actors are started anew for each shard and take some seconds for it, so of many files a shard has more.
-FILES_A_SHARD: Final = 5
-SHARDS: Final = 20
+# Actors are started anew for each shard and take some seconds for it, so of many files a shard has more. What a
+# process holds goes with the shard, so from MANY files on it stays the same.
+FILES_A_SHARD, MANY_FILES_A_SHARD, MANY = 5, 25, 50
 # Beyond the most models of a run nothing is extrapolated.
 _NO_FURTHER: Final = 0
 ENGINES: Final = ("trove", "ray")
@@ -199,7 +199,7 @@ def judge_by_engines(archive: str, times: int, engines: Sequence[str], place: Pa
     expected = {row["id"]: tuple(row[name] for name in LABELS) for row in labelled}
     for engine in engines:
         out, logs = place / engine, place / "logs"
-        shard = max(FILES_A_SHARD, len(files) // SHARDS)
+        shard = FILES_A_SHARD if len(files) < MANY else MANY_FILES_A_SHARD
         program = (TROVE if engine == "trove" else RAY).format(
             source=str(source), out=str(out), logs=str(logs), files=len(files), shard=shard
         )
