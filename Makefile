@@ -22,7 +22,7 @@ demo: $(STAMP)  ## Run the main job on this machine: dataset, a real model, scor
 	$(BIN)/blind-refusal demo --port $(PORT)
 
 test: $(STAMP)  ## Run all tests.
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # CI has just run the tests when it comes here, and says so.
 check: lint types wheel $(if $(TESTED),,test)  ## What must be green before a commit: lint, types, wheel, tests.

@@ -26,7 +26,7 @@ LONG = 4
 TEXTS = """() => [...document.querySelectorAll('.gradio-container .br')].map((one) => {
   const copy = one.cloneNode(true);
   const screen = 'button, svg, .br-masthead nav, .br-skip, .br-link-bar, .br-pager, .br-ways, .br-choices, .br-actions,'
-    + '.br-show-all, .br-disagree, .br-spare, .br-pair-cards, .br-hidden, [style*="display: none"]';
+    + '.br-show-all, .br-to-list, .br-disagree, .br-spare, .br-pair-cards, .br-hidden, [style*="display: none"]';
   for (const part of copy.querySelectorAll(screen)) part.remove();
   for (const part of copy.querySelectorAll('*')) part.append(' ');
   return one.checkVisibility() && !one.parentElement.closest('.br') ? copy.textContent : '';
