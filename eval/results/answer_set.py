@@ -12,6 +12,7 @@ from dataset_builder.dataset.opened import OpenedDataset, locate_dataset, publis
 from dataset_builder.errors import InputError
 from eval.agreement.corrected import CorrectedRate, corrected_rates
 from eval.agreement.known import agreement_rows, known_agreement
+from eval.judging.registry import HELD_OUT_OF
 from eval.results.beside import STUDY_PREFIX, models_beside, shared_judge
 from eval.results.build import published_provenance, run_provenance
 from eval.runs.folder import RunFolder, holds_run, open_runs
@@ -26,8 +27,6 @@ from eval.scores.results import JudgeAgreement, Provenance
 
 if TYPE_CHECKING:
     from eval.agreement.ranking import BesideStudy, RankingAgreement
-
-_HELDOUT, _ENCODER_HELDOUT = "heldout", "encoder-heldout"
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +219,7 @@ def told_apart(specs: Sequence[str], answers: Sequence[ScoredAnswers]) -> list[S
 
 def _published(dataset: OpenedDataset, models: Sequence[str] | None, judge: str | None) -> list[ScoredAnswers]:
     """By the judge whose verdicts came with the answers, or by the one that knows these answers without them."""
-    if judge in (_HELDOUT, _ENCODER_HELDOUT):
+    if judge is not None and judge in HELD_OUT_OF.values():
         from eval.scores.read import heldout_answers
 
         return heldout_answers(dataset.built, models, judge)

@@ -1,7 +1,7 @@
 """The dataset's own models by the judge of a run: what a run is compared and ranked with.
 
-Of the study's models the offline judge's own verdicts are never used, as its weights learned from their answers:
-in their place stand those by weights that had not seen the model's family (``heldout``).
+Of the study's models a trained judge's own verdicts are never used, as its weights learned from their answers:
+in their place stand those by weights that had not seen the model's family (``heldout``, ``encoder-heldout``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from dataset_builder.dataset.opened import BuiltDataset, published_models
 from dataset_builder.errors import InputError
 from eval.agreement.known import board_of
-from eval.judging.registry import EMBEDDED, HELDOUT
+from eval.judging.registry import EMBEDDED, HELD_OUT_OF
 from eval.runs.folder import RunFolder
 from eval.runs.published import PREFIX, is_published
 from eval.runs.verdict import PUBLISHED
@@ -46,20 +46,21 @@ def models_beside(built: BuiltDataset, mine: ScoredAnswers, models: Sequence[str
     if mine.rubric == PUBLISHED:
         # They have one name in a run and their judge's own in the dataset.
         return [replace(one, judge=mine.judge) for one in published_answers(built, models)]
-    if mine.judge not in (EMBEDDED, HELDOUT):
+    if not _is_trained(mine.judge):
         raise InputError(
             f"{mine.model} was judged by {mine.judge}, which has not judged the dataset's models. Judge the run by "
             f"{EMBEDDED} too ('blind-refusal eval judge RUN --judge {EMBEDDED}'), or make runs of those models "
             f"(--model {PREFIX}SLUG) and judge them by {mine.judge}."
         )
-    if mine.judge == EMBEDDED and is_published(mine.model):
+    heldout = HELD_OUT_OF.get(mine.judge)
+    if heldout is not None and is_published(mine.model):
         raise InputError(
-            f"{mine.model}: the weights of the judge {EMBEDDED} learned from these very answers. Judge the run by "
-            f"{HELDOUT} ('blind-refusal eval judge RUN --judge {HELDOUT}')."
+            f"{mine.model}: the weights of the judge {mine.judge} learned from these very answers. Judge the run by "
+            f"{heldout} ('blind-refusal eval judge RUN --judge {heldout}')."
         )
-    unseen = heldout_answers(built, models)
-    if mine.judge == EMBEDDED:
-        unseen = [_as_embedded(one) for one in unseen]
+    unseen = heldout_answers(built, models, heldout or mine.judge)
+    if heldout is not None:
+        unseen = [_as_trained(one) for one in unseen]
     if unseen and (unseen[0].judge, unseen[0].rubric) != (mine.judge, mine.rubric):
         raise InputError(
             f"{mine.model} was judged by another version of {mine.judge} ({mine.rubric}) than the dataset's models "
@@ -75,9 +76,13 @@ def shared_judge(runs: Sequence[RunFolder]) -> str | None:
 
 
 def _knows_models(judge: str, rubric: str) -> bool:
-    return rubric == PUBLISHED or judge in (EMBEDDED, HELDOUT)
+    return rubric == PUBLISHED or _is_trained(judge)
 
 
-def _as_embedded(one: ScoredAnswers) -> ScoredAnswers:
+def _is_trained(judge: str) -> bool:
+    return judge in HELD_OUT_OF or judge in HELD_OUT_OF.values()
+
+
+def _as_trained(one: ScoredAnswers) -> ScoredAnswers:
     judge, rubric = board_of(one.judge, one.rubric)
     return replace(one, judge=judge, rubric=rubric)

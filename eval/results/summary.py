@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataset_builder.errors import InputError
-from eval.judging.registry import EMBEDDED
+from eval.judging.registry import HELD_OUT_OF
 from eval.results.beside import models_beside, own_name
 from eval.results.row import LeaderboardRow, leaderboard
 from eval.scores.results import MetricValue
@@ -89,8 +89,8 @@ def _standing(model: str, rows: Sequence[LeaderboardRow]) -> str:
     row = ranked[at]
     low, high = row.rank_low or row.rank, row.rank_high or row.rank
     rank = f"rank {low}" if low == high else f"rank {low} to {high}"
-    # Of the dataset's models the offline judge's own verdicts are never shown: it learned from these answers.
-    unseen = ", for the others with weights that had not seen them" if row.judge == EMBEDDED else ""
+    # Of the dataset's models a trained judge's own verdicts are never shown: it learned from these answers.
+    unseen = ", for the others with weights that had not seen them" if row.judge in HELD_OUT_OF else ""
     where = "stands" if len(near) == 1 else "stand"
     return f", about where {' and '.join(near)} {where}; {rank} of {len(ranked)} by the same judge{unseen}"
 

@@ -167,6 +167,29 @@ def test_of_the_studys_models_the_offline_judge_has_seen_none(study_dataset: Pat
     assert same["b"] == pytest.approx(row["b"], abs=0.01)
 
 
+@pytest.mark.study
+def test_a_newcomer_by_the_encoder_stands_beside_its_verdicts_of_models_unseen(
+    study_dataset: Path, tmp_path: Path
+) -> None:
+    few = ("--model", "published/claude-sonnet-4-6", "--limit", "24")
+    kept, newcomer = tmp_path / "kept", tmp_path / "new"
+    command("run", "--dataset", str(study_dataset), *few, "--judge", "encoder-heldout", "--out", str(kept))
+    shutil.copytree(kept, newcomer)
+    record = newcomer / "run.json"
+    record.write_text(record.read_text().replace("published/claude-sonnet-4-6", "vendor/new"))
+    (newcomer / "verdicts.jsonl").unlink()
+    command("judge", str(newcomer), "--judge", "encoder")
+    theirs = {}
+    for run, judge in ((kept, "encoder-heldout"), (newcomer, "encoder")):
+        found = json.loads(command("compare", str(run), "study:grok-4-fast", "--json"))
+        assert found["judge"] == judge
+        theirs[judge] = [(row["by"], row["metric"], row["b"]) for row in found["differences"]]
+    assert theirs["encoder"] == theirs["encoder-heldout"] != []
+    command("judge", str(kept), "--judge", "encoder")
+    with pytest.raises(InputError, match=r"learned from these very answers\. Judge the run by encoder-heldout"):
+        command("compare", str(kept), "study:grok-4-fast", "--judge", "encoder")
+
+
 def test_two_runs_of_one_model_are_told_apart(folder: Path) -> None:
     whole, again = str(folder / "whole"), str(folder / "again")
     done = CliRunner().invoke(eval_group, ["compare", whole, again], catch_exceptions=False)
