@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -113,9 +115,12 @@ def _keep_states(work: Work, told: Callable[[str], None]) -> None:
     from eval.judges.encoder_training.activations import keep_states
     from eval.judges.encoder_training.network import Lower, floats_of
 
+    for old in set(work.folder.glob("states-*.bin")) - {states_file(work)}:
+        # Of other answers or another base, and many GB.
+        old.unlink()
     torch.set_num_threads(processors())
     lower = Lower(floats_of(base_tensors()), RECIPE.first)
-    keep_states(lower, open_read(read_file(work.folder)), states_file(work.folder), told)
+    keep_states(lower, open_read(read_file(work.folder)), states_file(work), told)
 
 
 def _make(work: Work, job: Job, told: Callable[[str], None] = lambda _: None) -> str:
@@ -130,7 +135,7 @@ def _make(work: Work, job: Job, told: Callable[[str], None] = lambda _: None) ->
     # Two fits on a core each are faster than one on two.
     torch.set_num_threads(1)
     labels = Labels(work.response_type.astype(np.int64), work.engages, work.harm)
-    kept = Kept(open_read(read_file(work.folder)), open_states(states_file(work.folder)))
+    kept = Kept(open_read(read_file(work.folder)), open_states(states_file(work)))
     upper = fit(floats_of(base_tensors()), kept, labels, rows_of(job, work.family, work.cell_group), told=told)
     held = asked_of(job, work.family, work.cell_group)
     scores, first = np.full((2, len(held), upper.heads.out_features), np.nan)
@@ -159,9 +164,11 @@ def _kept(work: Work, job: Job) -> Found | None:
         return Found(tensors, arrays["scores"], arrays["first"])
 
 
-def states_file(folder: Path) -> Path:
-    """Where the states of the lower layers are."""
-    return folder / "states.bin"
+def states_file(work: Work) -> Path:
+    """Where the states of the lower layers are, named by all that they follow from."""
+    known = json.loads(work.key)
+    basis = json.dumps([known["read"], known["base"], known["recipe"]["first"]])
+    return work.folder / f"states-{hashlib.sha256(basis.encode()).hexdigest()[:16]}.bin"
 
 
 def read_file(folder: Path) -> Path:

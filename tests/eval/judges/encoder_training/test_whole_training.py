@@ -35,12 +35,13 @@ def test_from_a_dataset_to_a_judge(tmp_path: Path) -> None:
     assert manifest["training_data"]["held_out_together"] == [["alpha"], ["beta"]]
     assert read_artefact(out, base_tensors()).rubric == manifest["rubric"]
     # A training that was stopped goes on: what is there is not made again, nor are states that only fits need.
-    (work / "states.bin").unlink()
+    (states,) = work.glob("states-*.bin")
+    states.unlink()
     made = [file.stat().st_mtime_ns for file in fits]
     jobs = [Job(("alpha",)), Job(("beta",)), Job(NOBODY)]
     assert list(held_out(prepare(read_examples(records), work), jobs, 1)) == jobs
     assert [file.stat().st_mtime_ns for file in fits] == made
-    assert not (work / "states.bin").exists()
+    assert not states.exists()
     judge, case = open_judge(out), records.cases[0]
     (verdict,) = judge.verdicts([Exchange(case, "I can't help with that.")])
     assert verdict.response_type == "hard_refusal"
