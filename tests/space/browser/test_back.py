@@ -63,6 +63,8 @@ def test_the_transcripts(open_page: OpenPage, url: str) -> None:
 
     def search() -> None:
         page.get_by_label("Search in request, rule and answer").press_sequentially("school", delay=120)
+        # Half of the word finds as many.
+        page.wait_for_function("location.search.includes('q=school')")
         page.locator(".br-count", has_text="27 answers").wait_for()
 
     def key() -> str:

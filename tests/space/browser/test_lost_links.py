@@ -83,9 +83,9 @@ def test_a_case_that_is_gone_offers_the_nearest_by_its_name(url: str, open_page:
     expect(gone.get_by_role("link", name="kinds of cases")).to_be_visible()
 
 
-def test_an_unknown_address_leads_on(browser: Any, url: str) -> None:
+def test_an_unknown_address_leads_on(chromium: Any, url: str) -> None:
     # Chromium logs an address that is not found as an error of its own, so that open_page would complain.
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(f"{url}/no/such/page")
     assert page.title().startswith("Not found")
     page.get_by_role("link", name="Transcripts").click()

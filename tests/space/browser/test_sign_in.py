@@ -21,7 +21,7 @@ from eval.repository.hub import ResultsRepo
 from eval.reviews.maintainer import aggregate_repo
 from space.pages import PAGES
 from space.pages.transcripts.disagree import TITLE
-from tests.space.browser.conftest import PATIENCE
+from tests.space.browser.conftest import forget
 from tests.space.browser.test_accessibility import serious
 from tests.support.hub_server import ALICE, BOB, HubServer, alices_hub
 from tests.support.sign_in_server import SECRET, SignInServer
@@ -78,19 +78,19 @@ def space(hub: HubServer, dataset: OpenedDataset, folder: Path, chromium_path: s
 
 
 @pytest.fixture
-def page(space: str, browser: Any) -> Iterator[Any]:
-    """A page of its own, which asks no other host than this machine: no typeface, no bar of the Hub's over the page."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(PATIENCE)
+def page(space: str, chromium: Any) -> Iterator[Any]:
+    """A page which asks no other host than this machine: no typeface, no bar of the Hub's over the page."""
+    page = chromium.new_page()
+    forget(page, space)
     elsewhere: list[str] = []
 
-    def refuse(route: Any) -> None:
-        elsewhere.append(route.request.url)
-        route.abort()
+    def note(request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            elsewhere.append(request.url)
 
-    context.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:", "blob:")), refuse)
-    yield context.new_page()
-    context.close()
+    page.on("request", note)
+    yield page
+    page.close()
     assert elsewhere == []
 
 

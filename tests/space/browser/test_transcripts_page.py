@@ -266,7 +266,7 @@ def test_narrow_and_in_both_schemes(open_page: OpenPage, space_url: str, scheme:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(23, 24, 26)"}[scheme]
-        page.context.close()
+        page.close()
 
 
 def test_the_keyboard_reaches_search_filters_and_results(open_page: OpenPage, space_url: str) -> None:
