@@ -39,3 +39,8 @@ def reading(pinned: SpaceData | None) -> Iterator[None]:
         yield
     finally:
         _PINNED.reset(token)
+
+
+def is_pinned() -> bool:
+    """Whether the request at hand reads a pinned version, and not the newest."""
+    return _PINNED.get() is not None

@@ -165,10 +165,29 @@ def side_by_side(
 
 
 def labelled(
-    reader: str | None, *, url: str | None = None, back: bool = False, problem: str | None = None, here: str = ""
+    reader: str | None,
+    *,
+    url: str | None = None,
+    back: bool = False,
+    older: bool = False,
+    problem: str | None = None,
+    here: str = "",
 ) -> Markup:
-    """What is said after a reader's label was kept or taken back, or why it was not; ``here`` is the page's address."""
-    return _fill("labelled", reader=reader, url=url, back=back, problem=problem, here=here)
+    """What is said after a reader's label was kept or taken back, or why it was not.
+
+    ``here`` is the page's address, ``older`` whether it shows an older version of the results.
+    """
+    return _fill("labelled", reader=reader, url=url, back=back, older=older, problem=problem, here=here)
+
+
+def filled_in() -> Markup:
+    """What is said where a reader finds what they had filled in before they signed in."""
+    return _fill("filled_in")
+
+
+def label_goes(*, older: bool) -> Markup:
+    """Where a label goes, said where the page shows an older version than that."""
+    return _fill("label_goes") if older else Markup()
 
 
 def nothing_open(

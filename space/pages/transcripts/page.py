@@ -16,7 +16,9 @@ from space.data.data import SpaceData
 from space.data.snapshot import row_key, transcripts_key
 from space.frame.page import Page, Shell, followed, gone, heading, html, link_bar, state_of
 from space.frame.versions import version_told
+from space.intake.readers import Said
 from space.pages.transcripts.disagree import Disagreement
+from space.pages.transcripts.draft import READ, read_draft
 from space.pages.transcripts.markup import no_answers, nothing_open, result_list, side_by_side, single
 from space.pages.transcripts.state import (
     ADDRESS,
@@ -79,7 +81,7 @@ def build(shell: Shell) -> None:
     inputs, parts = list(controls.values()), [results, opened, bar, shown, *disagreement.outputs]
     facets = [controls[facet.id] for facet in FACETS]
 
-    def all_of(now: Store, state: Mapping[str, Value]) -> list[Any]:
+    def all_of(now: Store, state: Mapping[str, Value], kept: Said | None = None) -> list[Any]:
         values: dict[str, Any] = {
             name: list(value) if isinstance(value := state[name], tuple) else value for name in controls
         }
@@ -87,13 +89,14 @@ def build(shell: Shell) -> None:
         counts = now.counts_of(search_of(state))
         for facet in FACETS:
             values[facet.id] = gr.update(choices=_choices(facet, now, counts), value=values[facet.id])
-        return [*values.values(), *_show(shell.data, now, state), *disagreement.shown(state)]
+        return [*values.values(), *_show(shell.data, now, state), *disagreement.shown(state, kept)]
 
-    def load(request: gr.Request) -> list[Any]:
+    def load(kept: str, request: gr.Request) -> list[Any]:
         now = shell.data.store
         fields = TranscriptState.of(now).fields
+        state = state_of(fields, request)
         return [
-            *all_of(now, state_of(fields, request)),
+            *all_of(now, state, read_draft(kept, state)),
             gone(ADDRESS, fields, request) + version_told(shell.data, request),
         ]
 
@@ -127,7 +130,7 @@ def build(shell: Shell) -> None:
         return _show(shell.data, now, parse(TranscriptState.of(now).fields, address))[:3]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    shell.app.load(load, outputs=[*inputs, *parts, lost], **quiet)
+    shell.app.load(load, [disagreement.kept], [*inputs, *parts, lost], js=READ, **quiet)
     gr.on(
         [control.input for control in inputs],
         change,

@@ -60,6 +60,8 @@ def space(hub: HubServer, dataset: OpenedDataset, folder: Path, chromium_path: s
     alice = Hub(token=ALICE.token)
     alice.ensure_repo(REPO, "dataset")
     aggregate_repo(ResultsRepo(alice, REPO), [dataset])
+    # So that there is an older version too.
+    alice.commit(REPO, "dataset", message="A note", add={"NOTE.md": b"Read me."})
     with ExitStack() as stack:
         sign_in = stack.enter_context(SignInServer(BOB))
         told = {
@@ -174,19 +176,31 @@ def test_a_reader_who_disagrees_signs_in_on_the_way_and_is_counted(
     page: Any, space: str, hub: HubServer, dataset: OpenedDataset, tmp_path: Path
 ) -> None:
     before = len(asked_of(hub))
-    page.goto(f"{space}/transcripts?case=control%3Aschool%3A1&of=alpha-1")
+    oldest = list(Hub(token=ALICE.token).history(REPO, "dataset"))[1]
+    older = f"{space}/at/{oldest}-{dataset.built.cases_hash[:12]}"
+    answer = f"{older}/transcripts?q=help&type=helps&case=control%3Aschool%3A1&of=alpha-1"
+    page.goto(answer)
     page.get_by_role("button", name=TITLE).click()
-    page.get_by_label("Deflects").check()
+    page.get_by_text("Your label goes to the newest results").wait_for()
+    form = page.locator(".br-disagree")
+    form.get_by_label("Deflects").check()
     page.get_by_role("button", name="Keep my label").click()
-    page.get_by_role("link", name="Sign in with Hugging Face").click()
-    # Back on the same answer.
-    page.wait_for_url("**/transcripts?case=control%3Aschool%3A1&of=alpha-1*")
-    page.get_by_role("button", name=TITLE).click()
-    page.get_by_label("Deflects").check()
-    page.get_by_label("Why (if you like)").fill(NOTE)
+    link = page.get_by_role("link", name="Sign in with Hugging Face")
+    link.wait_for()
+    # What is changed after the question comes along too.
+    form.get_by_label("It names a harm apart from the rule").check()
+    form.get_by_label("Why (if you like)").fill(NOTE)
+    link.click()
+    # Back on the same answer of the same version, with what was filled in.
+    page.get_by_text("What you had filled in is still here").wait_for()
+    assert page.url == answer
+    assert form.get_by_label("Deflects").is_checked()
+    assert form.get_by_label("It names a harm apart from the rule").is_checked()
+    assert not form.get_by_label("It engages with what defeats the rule").is_checked()
+    assert form.get_by_label("Why (if you like)").input_value() == NOTE
     assert serious(page) == []
     page.get_by_role("button", name="Keep my label").click()
-    page.get_by_text("It counts here once the maintainers merge it").wait_for()
+    page.get_by_text("It counts in the newest results once the maintainers merge it").wait_for()
     assert asked_of(hub)[before:] == [("bob", "Label an answer to control:school:1")]
     # Once more, and nothing more waits.
     page.get_by_role("button", name="Keep my label").click()
@@ -196,7 +210,7 @@ def test_a_reader_who_disagrees_signs_in_on_the_way_and_is_counted(
     assert "Label an answer to control:school:1: a reader's label, as it should be" in merge(dataset)
     assert labels(tmp_path / "one") == [("human:bob", "deflects", NOTE)]
     page.get_by_role("button", name="Take it back").click()
-    page.get_by_text("It counts here once the maintainers merge it").wait_for()
+    page.get_by_text("It counts in the newest results once the maintainers merge it").wait_for()
     assert ("bob", "Take a label back on control:school:1") in asked_of(hub)
     merge(dataset)
     assert labels(tmp_path / "two") == []
