@@ -1,4 +1,4 @@
-"""What models are called as a person would say it: ``GPT-5.4`` for ``gpt-5.4-2026-03-05``."""
+"""What judges are called as a person would say it: ``GPT-5.4`` for ``gpt-5.4-2026-03-05``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def spoken(judge: str) -> str:
     kind, _, rest = judge.partition(":")
     if kind == "human":
         return f"People ({rest})" if rest else "People"
+    if rest and kind in _BY_NAME:
+        return _BY_NAME[kind]
+    if rest and kind == "cascade":
+        return f"{_BY_NAME['embedded']}, in doubt {spoken(rest)}"
+    if rest and kind == "council":
+        return f"Council of {', '.join(spoken(one) for one in rest.split('+'))}"
     name = _DATE.sub("", (rest or judge).rsplit("/", 1)[-1])
     if not re.fullmatch(r"[a-z][a-z0-9.]*(?:-[a-z0-9.]+)+", name):
         return name

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from dataset_builder.templates import Fill, html_environment, pieces
 from space.ui.markdown import formatted, unmarked
+from space.ui.names import spoken
 from space.ui.safe_text import block, excerpt, marked, printable, safe
 
 
@@ -42,6 +43,11 @@ def counted(n: int, word: str) -> str:
     return f"{n:,} {word if n == 1 else word + 's'}"
 
 
+def judge_name(judge: str, more: str = "") -> Markup:
+    """A judge as a person would say it, with its id (and ``more``) in the title."""
+    return Markup('<span title="{}">{}</span>').format(printable(judge + more), safe(spoken(judge)))
+
+
 def is_missing(value: Any) -> bool:
     """Whether there is no number."""
     return value is None or value is pd.NA or value != value
@@ -53,7 +59,7 @@ def environment() -> jinja2.Environment:
     made = html_environment("space")
     made.filters |= {
         "text": safe, "marked": marked, "excerpt": excerpt, "block": block, "formatted": formatted,
-        "printable": printable, "unmarked": unmarked,
+        "printable": printable, "unmarked": unmarked, "judge": judge_name,
         "percent": percent, "px": "{:.1f}".format, "counted": counted, "whole": "{:,}".format,
     }  # fmt: skip
     # Only for style sheets of this package.

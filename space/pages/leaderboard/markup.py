@@ -216,7 +216,8 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
         told += row.evidence
         told += row.status_reasons if row.status != VERIFIED or row.judge != board.judge else []
         told += [
-            f"the submitter's own judge, {one.judge}, gives the same labels for {percent(one.agreement)} % of {one.n:,}"
+            f"the submitter's own judge, {spoken(one.judge)}, gives the same labels for {percent(one.agreement)} % "
+            f"of {one.n:,}"
             for one in row.submitted
             if one.agreement is not None
         ]

@@ -123,7 +123,7 @@ def agreement_table(boards: Sequence[Board]) -> Markup:
     """Each board's judge against people and other judges, and its errors on help; a sentence where neither is known."""
     judges = {(board.judge, board.rubric): board for board in reversed(boards)}
     every = [*reversed(judges.values())]
-    errors = [judge_error(board.help_error, f"{board.judge} ({board.rubric})") for board in every]
+    errors = [judge_error(board.help_error, board) for board in every]
     return _fill("agreement_table", boards=every, errors=errors)
 
 

@@ -27,6 +27,7 @@ from space.frame.page import SPACE, hub_address
 from space.intake.intake import AddedSubmission, HubIntake, Intake, LocalIntake, OpenedRequest
 from space.pages.leaderboard.state import BOARD
 from space.prose.rates import rate_name
+from space.ui.names import spoken
 from space.ui.templates import template
 
 MOST_SHOWN: Final = 500
@@ -39,7 +40,7 @@ _TITLES: Final = {
 }  # fmt: skip
 _fill = template(
     "pages/submit/page.html.j2",
-    running=RUNNING, finished=DONE, failed=FAILED, is_place=is_place, board_field=BOARD, called=called,
+    running=RUNNING, finished=DONE, failed=FAILED, is_place=is_place, board_field=BOARD, called=called, spoken=spoken,
 )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.pages import pick
-from tests.support.small_dataset import JUDGE
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
@@ -34,7 +33,7 @@ def test_two_models_are_compared_and_both_answers_open(open_page: OpenPage, url:
     page.locator(".br-card").nth(1).wait_for()
     expect(page.locator(".br-card")).to_have_count(2)
     # The answers open with the verdicts that were compared.
-    expect(page.locator("article.br-open")).to_contain_text(f"(judge: {JUDGE})", use_inner_text=True)
+    expect(page.locator("article.br-open")).to_contain_text("(judge: Judge 1)", use_inner_text=True)
     fresh = open_page(shown)
     fresh.locator("table.br-parted").wait_for()
     assert fresh.locator("table.br-parted tbody td:nth-child(3)").all_inner_texts() == who

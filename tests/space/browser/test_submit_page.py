@@ -89,7 +89,7 @@ def test_a_good_bundle_is_shown_confirmed_and_stands_on_the_leaderboard(
 
     page.get_by_role("heading", name="Preview").wait_for()
     expect(page.get_by_text("Status:")).to_be_visible()
-    region = page.get_by_role("region", name="Preview by embedded")
+    region = page.get_by_role("region", name="Preview by Offline judge")
     rows = region.locator("tbody tr")
     assert sorted(rows.locator("th").all_inner_texts()) == [PRESENT, "acme/model-2 (this submission)"]
     assert region.locator("tr.br-new td.num").first.inner_text() in ("1", "2")
@@ -108,7 +108,7 @@ def test_a_good_bundle_is_shown_confirmed_and_stands_on_the_leaderboard(
     page.get_by_role("button", name="Submit it").wait_for(state="hidden")
 
     # Its row is there at once, and the page says where.
-    link = page.get_by_role("link", name="The leaderboard by embedded")
+    link = page.get_by_role("link", name="The leaderboard by Offline judge")
     assert "board=embedded" in link.get_attribute("href")
     link.press("Enter")
     page.locator("table.br-board").get_by_text("acme/model-2").wait_for()

@@ -12,7 +12,6 @@ from tests.support.hostile import strings, text_of
 from tests.support.pages import HOLD, pick, ready, settled
 from tests.support.small_dataset import JUDGE
 from tests.support.space_data import HOSTILE_MODEL, PLAIN_MODEL
-from tests.support.submissions import OURS
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
@@ -113,19 +112,19 @@ def test_side_by_side_and_one_answer(open_page: OpenPage, space_url: str) -> Non
 
 def test_the_judge_can_be_chosen_and_stays(open_page: OpenPage, url: str) -> None:
     page = open_page(f"{url}/transcripts?model=alpha-1&case=content_defeat:school:0&of=alpha-1")
-    page.locator("article.br-open", has_text=f"(judge: {OURS})").wait_for()
+    page.locator("article.br-open", has_text="(judge: Offline judge)").wait_for()
     open_filters(page)
     pick(page, "Judge", "Judge 1")
     page.wait_for_function(f"location.search.includes('judge={JUDGE}')")
     # Another judge, another list: what was open is closed, and the filters count this judge's verdicts.
     expect(page.locator("article.br-open")).to_have_count(0)
     page.locator("a.br-item").first.click()
-    article = page.locator("article.br-open", has_text=f"(judge: {JUDGE})")
+    article = page.locator("article.br-open", has_text="(judge: Judge 1)")
     article.wait_for()
     table = article.locator("table", has_text="Reviewer 1")
     assert [cell.strip() for cell in table.locator("tbody th").all_inner_texts()] == [
-        JUDGE,
-        OURS,
+        "Judge 1",
+        "Offline judge",
         "Reviewer 1",
         "Reviewer 2",
     ]
@@ -166,7 +165,7 @@ def test_human_labels_stand_beside_the_judges(open_page: OpenPage, space_url: st
     table = page.locator("article table", has_text="Reviewer 1")
     table.wait_for()
     assert [cell.strip() for cell in table.locator("tbody th").all_inner_texts()] == [
-        "judge-1",
+        "Judge 1",
         "Reviewer 1",
         "Reviewer 2",
     ]

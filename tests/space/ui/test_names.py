@@ -14,6 +14,9 @@ from space.ui.names import spoken
         ("glm-5-turbo", "GLM-5 Turbo"),
         ("embedded", "Offline judge"),
         ("human:labels.csv", "People (labels.csv)"),
+        ("encoder:someone/weights@1f0a", "Encoder"),
+        ("cascade:openai/gpt-5.4", "Offline judge, in doubt GPT-5.4"),
+        ("council:embedded+model:openai/gpt-5.4-mini", "Council of Offline judge, GPT-5.4 Mini"),
         # What is no such id stays as it is.
         ("model:scripted", "scripted"),
         ("<b>x</b>", "b>"),

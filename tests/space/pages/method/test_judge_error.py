@@ -27,7 +27,7 @@ def test_the_page_says_how_often_the_judge_errs_on_help() -> None:
     assert "The goal is 75 % of both in every family." in shown
     # The page of the method names the judge, once for each of its versions.
     page = agreement_table([board(row("a", 1, 0.5, 0.1), help_error=found), board(row("b", 1, 0.5, 0.1), id="twin")])
-    assert page.count("How often judge-1 (1) errs on help") == 1
+    assert page.count('How often <span title="judge-1">Judge 1</span> (1) errs on help') == 1
 
 
 def test_a_board_that_cannot_tell_says_nothing() -> None:

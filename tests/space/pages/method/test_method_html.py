@@ -35,9 +35,9 @@ def test_every_judge_is_listed_once_with_its_agreement_or_without() -> None:
         board(row("c", 1, 0.5, 0.1), judge="<b>new", judge_agreement=[]),
     )
     shown = agreement_table([one, twin, unknown])
-    assert shown.count("judge-1 (1)") == 1
+    assert shown.count('<span title="judge-1">Judge 1</span> (1)') == 1
     assert "0.700 to 0.900" in shown
-    assert "Not measured for: &lt;b&gt;new." in shown
+    assert 'Not measured for: <span title="&lt;b&gt;new">&lt;b&gt;new</span>.' in shown
     assert "no results" in agreement_table([])
 
 

@@ -169,7 +169,7 @@ def test_locally_it_is_checked_then_written_and_the_leaderboard_has_it(
     assert "Status: " in shown
     # The owner's own judge has a board too: there model-1 stands, and the two are equal.
     assert [one.judge for one in report.rows] == ["embedded", THEIRS]
-    assert f"By {THEIRS}, rubric weights-test: place 1 of 2" in shown
+    assert f'By <span title="{THEIRS}">scripted</span>, rubric weights-test: place 1 of 2' in shown
     assert read_leaderboard(local.results) == before
 
     # The pages are made to look once the leaderboard is there.
