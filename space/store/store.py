@@ -1,6 +1,6 @@
 """The transcripts, read: search, filters, pages, one transcript, one case with all its answers.
 
-Every thread has a read-only connection of its own, and only what is shown is ever in memory.
+Connections are read-only and shared, one statement at a time; only what is shown is ever in memory.
 A page is found by the number of the transcript it starts after, so the last page costs what the
 first one does; the count of what a search finds stops at ``COUNT_CAP`` for the same reason. What words find
 stands in the order of how well it fits, case by case; the order of the latest searches is kept.
@@ -48,6 +48,8 @@ _COLUMNS: Final = (
 )
 _HEADS: Final = _COLUMNS.format(response=f"substr(x.text, 1, {HEAD})", reasoning="NULL")
 _WHOLE: Final = _COLUMNS.format(response="x.text", reasoning="(SELECT r.text FROM texts r WHERE r.no = v.text_no)")
+# Connections that are kept: each holds up to 2 MB of pages, and 40 threads may ask three stores.
+_IDLE: Final = 4
 
 
 class Store:
@@ -55,7 +57,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mine = threading.local()
+        # Taken and put back at its end, which no other thread can come between.
+        self._idle: list[sqlite3.Connection] = []
         self._codes: dict[int, dict[str, tuple[list[str], NDArray[np.int16]]]] = {}
         self._coding = threading.Lock()
         self._ranked = lru_cache(_KEPT)(self._rank)
@@ -396,12 +399,19 @@ class Store:
         )
 
     def _all(self, sql: str, values: list[Any] | Mapping[str, Any] = ()) -> list[Any]:  # type: ignore[assignment]
-        connection = getattr(self._mine, "connection", None)
-        if connection is None:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
             # immutable: the file never changes once it has its name, so SQLite takes no lock at all.
             address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
-            connection = self._mine.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        return connection.execute(sql, values).fetchall()
+            connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            if len(self._idle) < _IDLE:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
 
 def _is_ranked(search: Search) -> bool:

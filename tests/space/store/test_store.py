@@ -196,6 +196,30 @@ def test_many_threads_read_at_once(store: Store) -> None:
     assert failures == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a system that lists a process's open files")
+def test_many_threads_leave_few_connections_open(store: Store) -> None:
+    """Each holds up to 2 MB of pages: 40 threads of a server would hold 80, of every version that a link pins."""
+    begin, counted = threading.Barrier(40), threading.Barrier(41)
+
+    def read() -> None:
+        begin.wait()
+        for _ in range(5):
+            store.find(Search(), after=1)
+        counted.wait()
+        counted.wait()
+
+    threads = [threading.Thread(target=read) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    counted.wait()
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.exists()]
+    held = sum(link.readlink() == store.path.resolve() for link in links)
+    counted.wait()
+    for thread in threads:
+        thread.join()
+    assert 1 <= held <= 4
+
+
 def test_a_store_is_built_once_for_each_version(tmp_path: Path, built: BuiltDataset) -> None:
     calls: list[tuple[int, int]] = []
     path = ensure_store(built, tmp_path, lambda done, total: calls.append((done, total)))
