@@ -210,15 +210,18 @@
     folded = [];
   });
 
-  // The part of a page that an address names is not there when the browser looks for it.
+  // The part of a page that an address names is not there when the browser looks for it, and what stands above it is
+  // drawn after it: it is followed until the reader does something.
   let hash = window.location.hash.slice(1);
   const followHash = () => {
     const target = hash && document.querySelector(".br-at-once") === null && document.getElementById(hash);
     if (!target) return;
-    hash = "";
     unfold(target);
     target.scrollIntoView();
   };
+  for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    window.addEventListener(act, () => (hash = ""), { capture: true, passive: true });
+  }
 
   // On a phone what is open on a wide screen begins folded.
   const fold = () => {
