@@ -112,7 +112,9 @@ def review_submission(
         came_with = _plain_name(dataset) if published else None
         evidence = evidence_for(one, others, defeated, worker=collected_by, dataset=came_with)
         info = JudgeRecord(judge=one.judge, rubric=one.rubric, settings=one.settings)
-        made = _results(submission, dataset, one.verdicts, info, _labelled_by(one, others))
+        labelled = _labelled_by(one, others)
+        made = one.results if labelled is None else None
+        made = made or _results(submission, dataset, one.verdicts, info, labelled)
         scored[one.judge, one.rubric] = made
         reasons = [_UNSEEN] if one.judge == HELDOUT else []
         place = _results_path(submission, one.judge, one.rubric)
@@ -226,7 +228,7 @@ def _results(
         labels = submission.scored(dataset, labelled.verdicts, labelled.judge, labelled.rubric)
         corrected[answers.model] = sample_corrected(answers, labels, "ppi")
     provenance = {answers.model: submission.provenance(dataset, judge)}
-    return build_results(compute_scores([answers]), provenance, corrected=corrected)[0]
+    return build_results(compute_scores([answers], ranked=False), provenance, corrected=corrected)[0]
 
 
 def _audits(submission: Submission, rejudged: Sequence[Rejudged], seed: int) -> list[Audit]:

@@ -21,7 +21,7 @@ from eval.repository.owners import Submitter, handed_in_by
 from eval.repository.review import Review
 from eval.reviews.decision import MadeReview, review_submission
 from eval.reviews.kept import kept_verdicts
-from eval.reviews.verdicts import Rejudge, maintainers_verdicts
+from eval.reviews.verdicts import Rejudge, Rejudged, maintainers_verdicts
 from eval.runs.verdict import PUBLISHED
 from eval.scores.results import Results
 from eval.submissions.checks import MOST_UNSCORED, check_submission
@@ -132,12 +132,13 @@ def report_on_files(
     submitter: Submitter | None = None,
     collected_by: str | None = None,
     read: Submission | None = None,
+    rejudged: Sequence[Rejudged] | None = None,
 ) -> SubmissionReport:
     """The same for a bundle's files in memory; other arguments are those of the checks and the review.
 
     ``standing``: it stands in ``results`` itself. ``accept`` is why a person lets it in though it is held;
     ``collected_by`` is the maintainers' worker that asked the model, None where a submitter did. ``read`` is what the
-    files hold, where somebody has read them already.
+    files hold, where somebody has read them already, and ``rejudged`` what ``rejudge`` would say, where it was asked.
     """
     try:
         submission = read or read_submission(files)
@@ -157,7 +158,7 @@ def report_on_files(
     disputes = (
         submitter.disputes(submission.place, submission.bundle.model, results, since) if submitter and results else []
     )
-    rejudged = rejudge(submission, checked.dataset)
+    rejudged = rejudge(submission, checked.dataset) if rejudged is None else [*rejudged]
     if before is not None and results is not None:
         rejudged += kept_verdicts(before, results, submission.place, rejudged)
     made = review_submission(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +24,7 @@ from eval.repository.hub import FOR_CHECKS, KIND, ResultsRepo
 from eval.repository.owners import Submitter
 from eval.repository.review import Review
 from eval.results.answer_set import is_run
+from eval.reviews.ahead import done_ahead
 from eval.reviews.report import SubmissionReport, report_on_files
 from eval.reviews.verdicts import Rejudge, maintainers_verdicts
 from eval.runs.folder import RUN as RUN_FILE
@@ -34,7 +33,7 @@ from eval.runs.other_forms import refuse_other_form
 from eval.runs.run import Run
 from eval.submissions.make import bundle_of_run
 from eval.submissions.published import bundles_of_dataset
-from eval.submissions.submission import Submission, read_submission
+from eval.submissions.submission import read_submission
 from eval.submissions.upload import open_upload
 
 
@@ -137,7 +136,8 @@ def submit_locally(
     submission has its place, DataError with all problems where one is not fit to be submitted.
     """
     done, wanted = [], list(bundles)
-    for number, (made, read) in enumerate(_read_ahead(wanted, dataset, results), start=1):
+    for number, ahead in enumerate(done_ahead(wanted, dataset, results, rejudge), start=1):
+        made = ahead.made
         progress(f"checking {made.place}" + (f" ({number} of {len(wanted)})" if len(wanted) > 1 else ""))
         folder = results / SUBMISSIONS / made.place
         review = read_review(results, made.place) if folder.is_dir() else None
@@ -153,41 +153,11 @@ def submit_locally(
             seed=None,
             rejudge=rejudge,
             standing=True,
-            read=read,
+            read=ahead.read,
+            rejudged=ahead.rejudged,
         )
         done.append(add_reviewed(report, results))
     return done
-
-
-def _read_ahead(
-    bundles: Sequence[MadeBundle], dataset: OpenedDataset, results: Path
-) -> Iterator[tuple[MadeBundle, Submission | None]]:
-    """Each bundle with what it holds, read while the one before it is reviewed; None where there is no need or no way.
-
-    Reading goes on in another process, and telling an answer's shingles outside of Python.
-    """
-
-    def read(made: MadeBundle) -> Submission | None:
-        if (results / SUBMISSIONS / made.place).is_dir():
-            return None
-        try:
-            submission = read_submission(made.files)
-        except DataError:
-            # The report on it says why.
-            return None
-        if submission.bundle.dataset.cases_hash == dataset.built.cases_hash:
-            submission.marks(dataset)
-        return submission
-
-    with ThreadPoolExecutor(1) as reader:
-        waiting: deque[tuple[MadeBundle, Future[Submission | None]]] = deque()
-        for made in bundles:
-            waiting.append((made, reader.submit(read, made)))
-            if len(waiting) > 1:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for last, found in waiting:
-            yield last, found.result()
 
 
 def add_reviewed(report: SubmissionReport, results: Path) -> Submitted:

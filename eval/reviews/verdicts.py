@@ -23,7 +23,7 @@ from eval.repository.review import Audit
 from eval.runs.answer import Answer
 from eval.runs.verdict import NOT_JUDGED, Verdict
 from eval.scores.labels import FIELDS
-from eval.scores.results import JudgeAgreement
+from eval.scores.results import JudgeAgreement, Results
 from eval.submissions.submission import Submission
 
 SAMPLE: Final = 200
@@ -54,6 +54,8 @@ class Rejudged:
     # The share of answers that are unlike what the judge knows, and the most that an honest run may have.
     unlike: float | None = None
     unlike_limit: float = 1.0
+    # The scores by these verdicts alone, where they were computed beside those of other submissions.
+    results: Results | None = None
 
     def unlike_in_words(self) -> str | None:
         """Why a person has to look at answers that this judge does not know; None where they are as it knows them."""

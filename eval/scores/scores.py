@@ -153,11 +153,14 @@ def compute_scores(
     resamples: int = RESAMPLES,
     seed: int = SEED,
     threads: int | None = None,
+    ranked: bool = True,
 ) -> Scores:
     """Score models on the same cases by the same judge, overall and by each name in ``by`` (default: all).
 
     Models and cases are sorted first, so their order decides nothing; the same seed gives
     the same numbers. Each of the ``threads`` (default: as many as processors) takes memory of its own.
+    Without ``ranked`` it is left out how far resampling moves ranks, and what else is said of a
+    model does not hang on the others.
     Raises InputError as ``check_comparable`` and ``find_slices`` do.
     """
     check_comparable(answers)
@@ -186,7 +189,7 @@ def compute_scores(
         drawn: list[_Draws] = []
         for first in places[::together]:
             block = places[first : first + together]
-            drawn += _bootstrap(rates, block, weights, cases.defeated_cells, local.scratch)
+            drawn += _bootstrap(rates, block, weights, cases.defeated_cells, local.scratch, ranked=ranked)
         limits = _limits(rates, drawn)
         return [
             _slice_scores(rates, place, _cases_by_side(cases, part), limits, drawn[place].ranks)
@@ -388,10 +391,12 @@ def _bootstrap(
     weights: NDArray[np.float32],
     defeated_cells: NDArray[np.bool_],
     scratch: Sequence[NDArray[np.float32]],
+    *,
+    ranked: bool,
 ) -> list[_Draws]:
     """What resampling says of some slices."""
     parts = [
-        _of_models(rates, block, slice(first, first + _MODELS_AT_ONCE), weights, defeated_cells, scratch)
+        _of_models(rates, block, slice(first, first + _MODELS_AT_ONCE), weights, defeated_cells, scratch, ranked=ranked)
         for first in range(0, rates.by_cell.shape[2], _MODELS_AT_ONCE)
     ]
     return [_joined(rates, number, of_slice) for number, of_slice in zip(block, zip(*parts, strict=True), strict=True)]
@@ -412,6 +417,8 @@ def _of_models(
     weights: NDArray[np.float32],
     defeated_cells: NDArray[np.bool_],
     scratch: Sequence[NDArray[np.float32]],
+    *,
+    ranked: bool,
 ) -> list[_Drawn]:
     # By slice: (ratios, models, resamples).
     draws: list[dict[int, NDArray[np.float32]]] = []
@@ -429,7 +436,8 @@ def _of_models(
             values = values.reshape(len(values), len(enough), -1, values.shape[-1])
             draws[side] = {number: values[:, place] for place, number in enumerate(enough)}
     return [
-        _of_draws(rates, number, models, draws[DEFEATED].get(number), draws[CONTROL].get(number)) for number in block
+        _of_draws(rates, number, models, draws[DEFEATED].get(number), draws[CONTROL].get(number), ranked=ranked)
+        for number in block
     ]
 
 
@@ -439,15 +447,17 @@ def _of_draws(
     models: slice,
     defeated: NDArray[np.float32] | None,
     control: NDArray[np.float32] | None,
+    *,
+    ranked: bool,
 ) -> _Drawn:
     tails, place = rates.tails[:, number, models], METRICS.index(_ranked_by(rates, number))
     low, high = np.full(tails.shape, np.nan), np.full(tails.shape, np.nan)
     ranking: NDArray[np.float32] | None = None
     if defeated is not None and control is not None:
         gap = defeated[_HELP] - control[_CONTROL_HELP]
-        ranking = gap.copy() if place == 0 else None
+        ranking = gap.copy() if place == 0 and ranked else None
         low[0], high[0] = percentile_limits(gap, tails[0])
-    elif place:
+    elif place and ranked:
         chosen = defeated[_HELP] if defeated is not None else control[_CONTROL_HELP] if control is not None else None
         ranking = None if chosen is None else chosen.copy()
     for side, values in enumerate((defeated, control)):

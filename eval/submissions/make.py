@@ -69,7 +69,9 @@ def bundle_of_run(
     results = None
     if judges and _one_rubric(judges):
         scored = run_answers(run, dataset, judge=judges[0].judge)
-        (results,) = build_results(compute_scores([scored]), {scored.model: run_provenance(dataset, [run], scored)})
+        (results,) = build_results(
+            compute_scores([scored], ranked=False), {scored.model: run_provenance(dataset, [run], scored)}
+        )
     return make_bundle(
         kind="run",
         model=run_model(settings.model, model_repo),

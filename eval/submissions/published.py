@@ -60,7 +60,7 @@ def _made(key: _Key) -> Mapping[str, MadeBundle]:
     progress(f"reading the answers that came with {dataset.name}")
     found = AnswerSet(dataset, published_answers(dataset.built))
     progress(f"scoring {counted(len(found.answers), 'model')}")
-    scores = compute_scores(found.answers)
+    scores = compute_scores(found.answers, ranked=False)
     results = build_results(
         scores, found.provenance(), corrected=found.corrected(), judge_agreement=found.judge_agreement()
     )

@@ -299,6 +299,20 @@ def test_a_folder_of_ones_own_takes_a_submission_once(dataset: OpenedDataset, tm
     assert not (tmp_path / "new" / "submissions").exists()
 
 
+def test_bundles_handed_in_together_are_reviewed_as_each_alone(dataset: OpenedDataset, tmp_path: Path) -> None:
+    """Those of the dataset's own answers are judged and scored together, which must change no byte."""
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    submit(together, dataset, *all_of(dataset))
+    for one in all_of(dataset):
+        submit(alone, dataset, one)
+    files = [path.relative_to(together) for path in sorted(together.rglob("*")) if path.is_file()]
+    assert files == [path.relative_to(alone) for path in sorted(alone.rglob("*")) if path.is_file()]
+    assert sum(path.match("study__*/published/*/results.json") for path in files) == 2
+    # The time, and the draw of an audit, are of each review alone.
+    same = [path for path in files if path.name != "review.json"]
+    assert [(together / path).read_bytes() for path in same] == [(alone / path).read_bytes() for path in same]
+
+
 def command(*arguments: Any) -> Result:
     return CliRunner().invoke(program, [str(a) for a in arguments])
 

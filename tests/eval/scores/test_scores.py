@@ -220,6 +220,19 @@ def test_more_models_than_are_resampled_at_once_stand_as_few_do():
         assert len(set(ends[:40].tolist())) == 1
 
 
+def test_without_ranks_all_else_is_the_same():
+    models = [random_answers(WIDE, name, seed=seed) for seed, name in enumerate("abc")]
+    with_ranks, without = (
+        compute_scores(models, by=(), resamples=200, ranked=ranked).overall for ranked in (True, False)
+    )
+    for field in FLOATS:
+        np.testing.assert_array_equal(getattr(with_ranks, field), getattr(without, field))
+    assert without.ranks.rank.tolist() == with_ranks.ranks.rank.tolist()
+    # How far they move is left out.
+    assert not without.ranks.low.any()
+    assert with_ranks.ranks.low.all()
+
+
 def test_slices_partition_the_counts():
     scores = compute_scores([random_answers(WIDE, "m", unscored=0.2)], by=["authority"], resamples=20)
     parts = [part for key, part in scores.parts.items() if key.by == "authority" and not key.without_dual_use]
