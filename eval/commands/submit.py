@@ -13,6 +13,8 @@ from dataset_builder.wording import counted
 from eval.commands.options import results_option
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dataset_builder.dataset.opened import OpenedDataset
     from eval.repository.bundle import MadeBundle
     from eval.reviews.report import SubmissionReport
@@ -74,15 +76,15 @@ def submit(
         return
     assert folder is not None  # noqa: S101 - without --dry-run it was given
     done = submit_locally(bundles, found, folder, progress=tell)
-    report(submissions=[{"place": one.made.place, "status": one.review.status, "new": one.new} for one in done])
+    report(submissions=[{"place": one.place, "status": one.review.status, "new": one.new} for one in done])
     for one in done:
         judges = ", ".join(f"{judge.judge} ({judge.status})" for judge in one.review.judges) or "no judge"
-        click.echo(f"{'added' if one.new else 'stands already'}: {one.made.place}: {one.review.status}; {judges}")
+        click.echo(f"{'added' if one.new else 'stands already'}: {one.place}: {one.review.status}; {judges}")
         for reason in one.review.reasons:
             click.echo(f"  {reason}")
 
 
-def _check(bundles: list[MadeBundle], dataset: OpenedDataset, results: Path | None) -> None:
+def _check(bundles: Collection[MadeBundle], dataset: OpenedDataset, results: Path | None) -> None:
     """Check as the maintainers will, beside what a results folder holds, and send nothing."""
     from dataset_builder.errors import DataError
     from eval.reviews.report import report_on_files

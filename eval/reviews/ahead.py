@@ -56,7 +56,8 @@ def _read_ahead(bundles: Iterable[MadeBundle], dataset: OpenedDataset, results: 
         if (results / SUBMISSIONS / made.place).is_dir():
             return Ahead(made)
         try:
-            submission = read_submission(made.files)
+            # What was made of the dataset a moment ago need not be read again.
+            submission = _taken(made, dataset) or read_submission(made.files)
         except DataError:
             # The report on it says why.
             return Ahead(made)
@@ -76,7 +77,7 @@ def _read_ahead(bundles: Iterable[MadeBundle], dataset: OpenedDataset, results: 
 
 def _judged(some: Sequence[Ahead], dataset: OpenedDataset, rejudge: Rejudge) -> list[Ahead]:
     """The same bundles; where several are of the dataset's own answers, these are judged, and scored together."""
-    own = {one.made.place: one.read for one in some if one.read is not None and _is_own(one.made, dataset)}
+    own = {one.made.place: one.read for one in some if one.read and _is_own(one.made, dataset)}
     if len(own) < 2:
         return list(some)
     rejudged = {place: rejudge(read, dataset) for place, read in own.items()}
@@ -108,8 +109,14 @@ def _scored(judged: Sequence[tuple[Submission, Rejudged]], dataset: OpenedDatase
 
 
 def _is_own(made: MadeBundle, dataset: OpenedDataset) -> bool:
-    """Whether this is, to the byte, the bundle of a model's answers that came with the dataset."""
-    if made.bundle.kind != PUBLISHED or not dataset.built.splits("responses"):
-        return False
-    ours = bundles_of_dataset(dataset).get(made.place)
-    return ours is not None and (ours is made or ours.files == made.files)
+    """Whether a bundle was made here of the answers that came with the dataset."""
+    return (
+        made.bundle.kind == PUBLISHED
+        and bool(dataset.built.splits("responses"))
+        and bundles_of_dataset(dataset).is_own(made)
+    )
+
+
+def _taken(made: MadeBundle, dataset: OpenedDataset) -> Submission | None:
+    """What such a bundle holds, where nobody has taken it."""
+    return bundles_of_dataset(dataset).take(made) if _is_own(made, dataset) else None

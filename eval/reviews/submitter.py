@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,9 +39,9 @@ from eval.submissions.upload import open_upload
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A bundle that was put into a results folder, with its review; ``new`` is False where it stood there."""
+    """What was put into a results folder at a place, with its review; ``new`` is False where it stood there."""
 
-    made: MadeBundle
+    place: str
     review: Review
     new: bool
 
@@ -53,7 +53,7 @@ def bundles_of(
     model_repo: str | None = None,
     note: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> tuple[OpenedDataset, list[MadeBundle]]:
+) -> tuple[OpenedDataset, Collection[MadeBundle]]:
     """The bundles of a run, of a set of them, of a dataset's published answers, or one that is there; and the dataset.
 
     Of a set, runs under another framing than the leaderboard's (a system prompt, a user who insists) and runs that were
@@ -79,7 +79,7 @@ def bundles_of(
     found = locate_dataset(target)
     if model_repo:
         raise InputError("--model-repo is for a run: answers that came with a dataset are of many models.")
-    return found, list(bundles_of_dataset(found, progress).values())
+    return found, bundles_of_dataset(found, progress).values()
 
 
 def _runs_in(folder: Path) -> list[Path]:
@@ -124,7 +124,7 @@ def is_bundle(target: str) -> bool:
 
 
 def submit_locally(
-    bundles: Iterable[MadeBundle],
+    bundles: Collection[MadeBundle],
     dataset: OpenedDataset,
     results: Path,
     progress: Callable[[str], None] = lambda _: None,
@@ -135,14 +135,14 @@ def submit_locally(
     A bundle that stands there with its review is left alone. Raises InputError where another
     submission has its place, DataError with all problems where one is not fit to be submitted.
     """
-    done, wanted = [], list(bundles)
-    for number, ahead in enumerate(done_ahead(wanted, dataset, results, rejudge), start=1):
+    done = []
+    for number, ahead in enumerate(done_ahead(bundles, dataset, results, rejudge), start=1):
         made = ahead.made
-        progress(f"checking {made.place}" + (f" ({number} of {len(wanted)})" if len(wanted) > 1 else ""))
+        progress(f"checking {made.place}" + (f" ({number} of {len(bundles)})" if len(bundles) > 1 else ""))
         folder = results / SUBMISSIONS / made.place
         review = read_review(results, made.place) if folder.is_dir() else None
         if review is not None and not add_submission(results, made):
-            done.append(Submitted(made, review, False))
+            done.append(Submitted(made.place, review, False))
             continue
         report = report_on_files(
             made.files,
@@ -171,7 +171,7 @@ def add_reviewed(report: SubmissionReport, results: Path) -> Submitted:
     made = MadeBundle(submission.bundle, submission.files)
     new = add_submission(results, made)
     add_review(results, made.place, report.reviewed.files)
-    return Submitted(made, report.reviewed.review, new)
+    return Submitted(made.place, report.reviewed.review, new)
 
 
 # Handing a submission in at the results repository: what will be public, and the pull requests.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -12,6 +12,7 @@ import msgspec
 
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import BuiltDataset, OpenedDataset
+from dataset_builder.dataset.records import Record
 from dataset_builder.dataset.taxonomy import OK
 from dataset_builder.errors import DataError, InputError, Problem
 from dataset_builder.storage.foreign import FETCH_IT, POINTER, is_pointer
@@ -138,6 +139,11 @@ def _table_of_cases(dataset: _ByCases, case_ids: tuple[str, ...]) -> CaseTable:
     """Some cases of a dataset; raises as ``CaseTable.from_cases`` does."""
     known = dataset.built.case_by_id
     return CaseTable.from_cases(known[case_id] for case_id in case_ids)
+
+
+def columns_of(record: type[Record], rows: Sequence[Record]) -> Columns:
+    """Records as the columns that reading their table gives."""
+    return {name: [getattr(row, name) for row in rows] for name in record.__struct_fields__}
 
 
 def read_submission(files: Mapping[str, bytes]) -> Submission:

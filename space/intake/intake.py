@@ -69,7 +69,7 @@ class LocalIntake:
             done = add_reviewed(self._report(upload, None), self.results)
             board = aggregate(self.results, [self.dataset], keep=True).leaderboard
         self.look()
-        return _added(board, done.made.place, done.review.status)
+        return _added(board, done.place, done.review.status)
 
     def _report(self, upload: Path, seed: int | None) -> SubmissionReport:
         return report_on_upload(

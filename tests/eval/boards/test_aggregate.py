@@ -326,7 +326,7 @@ def test_from_the_command_line(dataset: OpenedDataset, tmp_path: Path) -> None:
     told = done.stderr.splitlines()
     assert told[-2:] == [f"checking study__{name}/published ({n} of 2)" for n, name in ((1, "alpha-1"), (2, "beta-2"))]
     told.clear()
-    bundles_of_dataset(dataclasses.replace(dataset, name="elsewhere"), told.append)
+    list(bundles_of_dataset(dataclasses.replace(dataset, name="elsewhere"), told.append).values())
     assert told[:2] == ["reading the answers that came with elsewhere", "scoring 2 models"]
     assert told[2:] == ["packing alpha-1", "packing beta-2"]
     quiet = command("eval", "submit", dataset.name, "--results", results, "-q")

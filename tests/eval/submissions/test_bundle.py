@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -16,7 +17,17 @@ from dataset_builder.dataset.opened import OpenedDataset
 from dataset_builder.dataset.records import columns_of
 from dataset_builder.errors import InputError
 from eval.cli import eval_group
-from eval.repository.bundle import BUNDLE, RESPONSES, RESULTS, RUN, VERDICTS, Bundle, BundleModel, json_schema
+from eval.repository.bundle import (
+    BUNDLE,
+    RESPONSES,
+    RESULTS,
+    RUN,
+    VERDICTS,
+    Bundle,
+    BundleModel,
+    MadeBundle,
+    json_schema,
+)
 from eval.repository.folder import is_place
 from eval.repository.identity import fits_slug, published_model, run_model
 from eval.repository.requests import Policy
@@ -126,7 +137,16 @@ def test_departures_are_those_of_the_run(dataset: OpenedDataset) -> None:
 def test_published_answers_are_bundled_with_their_verdicts(dataset: OpenedDataset) -> None:
     made = bundles_of_dataset(dataset)
     assert list(made) == ["study__alpha-1/published", "study__beta-2/published"]
-    found = read_submission(made["study__alpha-1/published"].files)
+    assert len(made) == 2
+    one = made["study__alpha-1/published"]
+    found = read_submission(one.files)
+    # Whoever made it need not read it, and has the same; an equal bundle that came from elsewhere is read.
+    assert made.take(MadeBundle(one.bundle, dict(one.files))) is None
+    taken = bundles_of_dataset(dataclasses.replace(dataset, name="elsewhere"))
+    mine = taken[one.place]
+    assert taken.is_own(mine)
+    assert not taken.is_own(one)
+    assert (taken.take(mine), taken.take(mine)) == (read_submission(mine.files), None)
     assert found.bundle.kind == "published"
     assert len(found.verdicts_of("judge-1", "published")) == 71
     assert list(found.failed.values()) == ["provider_error"]
