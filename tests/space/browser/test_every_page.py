@@ -38,7 +38,8 @@ LONG = 4
 TEXTS = """() => [...document.querySelectorAll('.gradio-container .br')].map((one) => {
   const copy = one.cloneNode(true);
   const screen = 'button, svg, .br-masthead nav, .br-skip, .br-link-bar, .br-pager, .br-ways, .br-choices, .br-actions,'
-    + '.br-show-all, .br-to-list, .br-disagree, .br-spare, .br-pair-cards, .br-hidden, [style*="display: none"]';
+    + '.br-on-screen, .br-show-all, .br-to-list, .br-disagree, .br-spare, .br-pair-cards, .br-hidden, '
+    + '[style*="display: none"]';
   for (const part of copy.querySelectorAll(screen)) part.remove();
   for (const part of copy.querySelectorAll('*')) part.append(' ');
   return one.checkVisibility() && !one.parentElement.closest('.br') ? copy.textContent : '';
@@ -101,6 +102,10 @@ def on_paper(page: Any, path: str) -> None:
     paper = printed(page)
     assert "begunandended" in paper
     assert len(words) > 20
+    # What is there to be clicked is of no use.
+    assert [
+        one for one in ("Zoomintothepicture", "Showeverycolumn", "Showfewercolumns", "Readall") if one in paper
+    ] == []
     # A figure is drawn as wide as the screen.
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     widths = (
