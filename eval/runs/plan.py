@@ -15,7 +15,7 @@ import msgspec
 from dataset_builder import __version__
 from dataset_builder.dataset.opened import OpenedDataset, locate_dataset
 from dataset_builder.dataset.records import Case
-from dataset_builder.dataset.sample import Chosen, chosen_cases, draw, sample_name
+from dataset_builder.dataset.sample import LIMIT, Chosen, chosen_cases, draw, sample_name
 from dataset_builder.errors import InputError
 from dataset_builder.models.batches.places import check_request
 from dataset_builder.models.in_process.prompting import TEMPLATE_OPTIONS
@@ -96,6 +96,23 @@ class RunPlan:
         cases = self.run.cases(self.dataset)
         return (Query(case_id, cases[case_id].user_query) for case_id in self.run.settings.case_ids)
 
+    @property
+    def one_sided(self) -> str | None:
+        """A warning where the first N cases were asked for and are all of one kind; None otherwise."""
+        settings, known = self.run.settings, self.dataset.built.case_by_id
+        kinds = {known[case_id].defeated for case_id in settings.case_ids}
+        if not settings.sample.startswith(f"{LIMIT}:") or settings.chosen is not None or len(kinds) > 1:
+            return None
+        n = len(settings.case_ids)
+        if n == 1:
+            # Somebody tries whether anything comes at all.
+            return None
+        kind = "deserve help" if kinds.pop() else "do not deserve help"
+        return (
+            f"The first {counted(n, 'case')} all {kind}, so there will be no discrimination. "
+            f"Give --sample {n} in place of --limit to spread them over all kinds."
+        )
+
     def lines(self) -> list[str]:
         """What is about to happen, in words."""
         settings = self.run.settings
@@ -113,7 +130,8 @@ class RunPlan:
             told.append(f"In a batch already: {counted(self.in_batch, 'case')}")
         if not self.queries:
             return told if self.in_batch else [*told, "Nothing is left to ask."]
-        return [*told, *self.choice.warnings(), *self.estimate.lines()]
+        one_sided = (self.one_sided,) if self.one_sided else ()
+        return [*told, *one_sided, *self.choice.warnings(), *self.estimate.lines()]
 
 
 def plan_run(options: RunOptions, dataset: OpenedDataset | None = None) -> RunPlan:

@@ -121,7 +121,9 @@ class RunSet:
                 there = f", {run.plan.in_batch:,} there already" if run.plan.in_batch else ""
                 way = f" by batch{there}"
             yield f"  {run.name}: {left:,} of {counted(len(settings.case_ids), 'case')} to ask{way}, {money}{more}"
-        yield from dict.fromkeys(w for run in self.waiting if run.plan for w in run.plan.choice.warnings())
+        plans = [run.plan for run in self.waiting if run.plan]
+        yield from dict.fromkeys(plan.one_sided for plan in plans if plan.one_sided)
+        yield from dict.fromkeys(warning for plan in plans for warning in plan.choice.warnings())
         if (total := self.estimate) is not None:
             low, high = total.completion_tokens
             yield f"Calls: {total.calls:,}. Tokens: about {total.prompt_tokens:,} to send, {low:,} to {high:,} to get."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from dataset_builder.dataset.opened import BuiltDataset
 from dataset_builder.errors import InputError
 from dataset_builder.work.stopping import StoppedEarlyError
 from eval.cli import eval_group
@@ -201,3 +202,20 @@ def test_a_run_that_stops_as_all_is_refused_says_why_too(dataset: str, tmp_path:
             assert empty.output.endswith("holds no answers yet. The command that made it goes on with it.\n")
         other = run(*base, "--stop", "STOP")
         assert "stop: ['END'] there, ['END', 'STOP'] asked for now" in str(other.exception)
+
+
+def test_whoever_takes_the_first_cases_hears_that_all_are_of_one_kind(dataset: str, tmp_path: Path) -> None:
+    kinds = [case.defeated for case in BuiltDataset.open(dataset).cases()]
+    alike = kinds.index(not kinds[0])
+    assert alike > 1
+    told = (
+        f"The first {alike} cases all {'' if kinds[0] else 'do not '}deserve help, so there will be no discrimination. "
+    )
+    with ChatServer() as server:
+        asked = ("--model", "m", "--base-url", server.base_url, "--price", "0,0", "--dataset", dataset)
+        done = run(*asked, "--judge", "none", "--limit", str(alike), "--out", f"{tmp_path}/alike")
+        assert told + f"Give --sample {alike} in place of --limit to spread them over all kinds." in done.output
+        for more in (("--limit", str(alike + 1)), ("--sample", str(alike)), ("--limit", "1")):
+            done = run(*asked, "--judge", "none", *more, "--out", f"{tmp_path}/{''.join(more)}")
+            assert done.exit_code == 0
+            assert "no discrimination. Give" not in done.output
