@@ -3,9 +3,9 @@
 The study's answers, N times over with new ids (1 if not given; 50 are 1.16 million rows), in files of some 2,300 rows.
 Two plain processes judge the study's answers once, half each: the floor, and the labels that all must agree with. Then
 datatrove (two tasks at once) and Ray (two actors) judge all, each killed by SIGKILL twice on the way and started again.
-Printed are rows a second, what the kills cost included, beside the floor's, the most memory that any one process had,
-and how many rows are missing, there twice or labelled otherwise. Of several N the memory of the last is set beside that
-of the first. Needs the extra `scale`; with ``--times 0`` no engine runs.
+Printed are rows a second, what the kills cost included, beside the floor's, the most memory that any one process had
+(of its own, and with what it shares), and how many rows are missing, there twice or labelled otherwise. Of several N
+the own memory of the last is set beside that of the first. Needs the extra `scale`; with ``--times 0`` no engine runs.
 
 ``--models 1 10`` makes the study with every model so many times, under other names (10 are 180 models, 232,200
 answers), puts it into a results folder, aggregates the boards and makes the Space's store; each is to take no more than
@@ -73,7 +73,7 @@ RAY: Final = """
 import ray
 from eval.scale.ray_data import judge_files
 
-ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=512 * 2**20)
 ray.data.DataContext.get_current().enable_progress_bars = False
 judge_files({source!r}, {out!r}, actors=2, files_a_shard={shard}, explain=False)
 """
@@ -114,11 +114,15 @@ def judge_alone(files: list[str], out: Path) -> float:
 
 
 class Peak(threading.Thread):
-    """Watches a process and all that it starts; ``mib`` is the most memory that any one of them had."""
+    """Watches a process and all that it starts; ``mib`` is the most memory that any one of them had.
+
+    ``own_mib`` leaves out what a process shares with others: the pages of Ray's store of objects, which every process
+    maps, and those of libraries.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self.pid, self.mib, self.ended = pid, 0.0, threading.Event()
+        self.pid, self.mib, self.own_mib, self.ended = pid, 0.0, 0.0, threading.Event()
 
     def run(self) -> None:
         """Look every half second until ``ended``."""
@@ -132,17 +136,22 @@ class Peak(threading.Thread):
                 continue
             for process in every:
                 try:
-                    self.mib = max(self.mib, process.memory_info().rss / 2**20)
+                    memory = process.memory_info()
                 except psutil.Error:
                     continue
+                self.mib = max(self.mib, memory.rss / 2**20)
+                own = (memory.rss - memory.shared) / 2**20
+                self.own_mib = max(self.own_mib, own)
 
 
-def run_killed(program: str, marks: Path, each: int, files: int) -> tuple[float, float, int]:
-    """Run a program to its end through KILLS kills; returns seconds, the peak in MiB, and the kills that hit it.
+def run_killed(program: str, marks: Path, each: int, files: int) -> tuple[float, float, float, int]:
+    """Run a program to its end through KILLS kills; returns seconds, two peaks, and how many kills hit it.
+
+    The peaks are MiB of any one process: with what it shares with others, and without.
 
     It has done ``each`` files for each entry of the folder ``marks`` whose name begins with no point.
     """
-    start, peak, kills = time.perf_counter(), 0.0, 0
+    start, peak, own, kills = time.perf_counter(), 0.0, 0.0, 0
     env = os.environ | {"RAY_DEDUP_LOGS": "0"}
     for attempt in range(KILLS + 1):
         child = subprocess.Popen(
@@ -164,10 +173,10 @@ def run_killed(program: str, marks: Path, each: int, files: int) -> tuple[float,
         code = child.wait()
         watch.ended.set()
         watch.join()
-        peak = max(peak, watch.mib)
+        peak, own = max(peak, watch.mib), max(own, watch.own_mib)
         if attempt == KILLS and code:
             raise SystemExit(f"the program ended with {code}")
-    return time.perf_counter() - start, peak, kills
+    return time.perf_counter() - start, peak, own, kills
 
 
 def wrong_rows(out: Path, expected: dict[int, tuple[object, ...]], rows: int) -> int:
@@ -185,7 +194,7 @@ def wrong_rows(out: Path, expected: dict[int, tuple[object, ...]], rows: int) ->
 
 
 def judge_by_engines(archive: str, times: int, engines: Sequence[str], place: Path) -> tuple[dict[str, float], bool]:
-    """The peak in MiB of each engine, and whether one was too slow or a row was wrong."""
+    """The peak in MiB of a process's own memory by engine, and whether one was too slow or a row was wrong."""
     source, missed, peaks = place / "answers", False, dict[str, float]()
     source.mkdir()
     rows = write_answers(archive, times, source)
@@ -205,9 +214,10 @@ def judge_by_engines(archive: str, times: int, engines: Sequence[str], place: Pa
         )
         # What is done leaves a mark a task, or a folder a shard.
         mark, each = (logs / "completions", 1) if engine == "trove" else (out, shard)
-        seconds, peaks[engine], kills = run_killed(program, mark, each, len(files))
+        seconds, peak, peaks[engine], kills = run_killed(program, mark, each, len(files))
         wrong = wrong_rows(out, expected, rows)
-        print(f"{engine}: {rows / seconds:,.0f} rows/s, {peaks[engine]:,.0f} MiB, {kills} kills survived")
+        memory = f"{peaks[engine]:,.0f} MiB ({peak:,.0f} with what is shared)"
+        print(f"{engine}: {rows / seconds:,.0f} rows/s, {memory}, {kills} kills survived", flush=True)
         missed |= not told(f"scale.{engine}.wrong_rows", wrong, 0)
         missed |= not told(f"scale.{engine}", rows / seconds / rate, AT_LEAST, least=True)
         shutil.rmtree(out)

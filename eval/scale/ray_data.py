@@ -25,6 +25,8 @@ from eval.tables.files import PARQUET_FILES
 from eval.tables.judge import TableSettings, columns_of, judge_table
 
 BATCH_ROWS: Final = 1024
+# A process that reads file after file gives memory back that it needs no more: Arrow's own pool keeps it.
+_READING: Final = {"env_vars": {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "1000000"}}
 FILES_A_SHARD: Final = 8
 
 
@@ -82,7 +84,8 @@ def judge_shards(
         shard = Path(out) / f"shard-{number:05}"
         if shard.exists():
             continue
-        rows = judged(ray.data.read_parquet([str(path) for path in files[first : first + files_a_shard]]))
+        paths = [str(path) for path in files[first : first + files_a_shard]]
+        rows = judged(ray.data.read_parquet(paths, ray_remote_args={"runtime_env": _READING}))
         with new_folder(shard) as unfinished:
             inside = unfinished / "rows"
             rows.write_parquet(str(inside))
