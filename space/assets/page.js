@@ -54,8 +54,28 @@
     link.remove();
     waiting = window.setTimeout(go, 2500);
   };
-  window.addEventListener("popstate", () => {
+  // Where the reader was when they followed a link is kept with the address, so that Back leads there: to the same place
+  // of the page and, where what is open scrolls by itself, of that. The browser knows neither, as both are drawn later.
+  const scroller = () => document.querySelector(".br-detail");
+  let place = performance.getEntriesByType("navigation")[0]?.type === "back_forward" ? window.history.state?.place : null;
+  const leave = (link) => {
+    // The link of ours that Back itself clicks.
+    if (link.hidden) return;
+    place = null;
+    window.history.replaceState({ place: [window.scrollY, scroller()?.scrollTop ?? 0] }, "");
+  };
+  const goBack = () => {
+    const [y, inside] = place;
+    place = null;
+    scroller()?.scrollTo(0, inside);
+    window.scrollTo(0, y);
+    // What stands above is drawn a moment later, and the browser follows it.
+    window.requestAnimationFrame(() => window.requestAnimationFrame(() => window.scrollTo(0, y)));
+  };
+
+  window.addEventListener("popstate", (event) => {
     typing = false;
+    place = event.state?.place;
     // A control that has the focus keeps what stands in it.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const link = document.querySelector("a.br-state");
@@ -63,7 +83,7 @@
     tries = 0;
     wanted = here;
     // A jump within the page, or there and back before anything was answered.
-    if (link && withGradioParameters(link.href).href === here.split("#")[0]) wanted = null;
+    if (link && withGradioParameters(link.href).href === here.split("#")[0]) wanted = place = null;
     else go();
   });
 
@@ -84,15 +104,16 @@
     const first = opened === null;
     const before = opened;
     opened = key;
-    if (!article) return closed(before);
+    if (!article) closed(before);
+    if (place) return goBack();
+    if (!article) return;
     if (first) {
       // A link to an answer opens on it, with what was asked above where there is room.
       const answered = article.querySelector(".br-answered");
       if (answered && answered.getBoundingClientRect().top > window.innerHeight * 0.7) answered.scrollIntoView();
       return;
     }
-    const scroller = article.closest(".br-detail");
-    if (scroller) scroller.scrollTop = 0;
+    scroller()?.scrollTo(0, 0);
     article.scrollIntoView({ block: article.getBoundingClientRect().top < 0 ? "start" : "nearest" });
     const heading = article.querySelector("h2");
     if (heading) heading.focus({ preventScroll: true });
@@ -162,7 +183,9 @@
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target instanceof Element && event.target.closest("a[data-go]")) typing = false;
+    const followed = event.target instanceof Element && event.target.closest("a[href], a[data-go]");
+    if (followed) leave(followed);
+    if (followed && followed.dataset.go) typing = false;
     const link = event.target instanceof Element && event.target.closest('a[href^="#"]');
     if (link) jump(event, link);
     const button = event.target instanceof Element && event.target.closest("button");

@@ -124,3 +124,35 @@ def test_a_model_a_case_two_judges_the_cases_and_the_moves(open_page: OpenPage, 
     rates = ("Helps where it should", "Helps where it should not")
     steps = [page.get_by_role("link", name=rate, exact=True).click for rate in rates]
     walk(page, steps, page.get_by_role("region", name="Moves between arms").inner_text)
+
+
+def test_on_a_phone_back_leads_to_where_the_reader_was(open_page: OpenPage, url: str) -> None:
+    page = open_page(f"{url}/transcripts?case=content_defeat:union:0", viewport={"width": 390, "height": 844})
+    ready(page)
+
+    def leave(link: Any, below: int) -> int:
+        """Follow a link that stands so far below the top of the window; where the window was."""
+        link.evaluate("(link, below) => scrollTo(0, scrollY + link.getBoundingClientRect().top - below)", below)
+        y = int(page.evaluate("scrollY"))
+        link.click()
+        return y
+
+    # Two lines of text are the same place.
+    back = "([there, y]) => document.querySelector(there) && Math.abs(scrollY - y) < 50"
+    # All models on a case, one answer and back, without a load of the page.
+    y = leave(page.locator(".br-card h3 a").last, 300)
+    assert y > 600
+    page.locator(".br-answered").wait_for()
+    page.evaluate("history.back()")
+    page.wait_for_function(back, arg=[".br-side", y])
+    # One answer, its model's page and back, which loads the answer's page anew.
+    page.locator(".br-card h3 a").last.click()
+    link = page.locator(".br-answered a")
+    link.wait_for()
+    y = leave(link, 500)
+    assert y > 100
+    page.wait_for_url("**/model?*")
+    ready(page)
+    page.go_back()
+    ready(page)
+    page.wait_for_function(back, arg=[".br-answered", y])

@@ -198,6 +198,7 @@ def test_a_hostile_address_opens_the_plain_page(open_page: OpenPage, space_url: 
     page = open_page(
         f"{space_url}/transcripts?model=<script>&after=-5&case=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E&of=x"
     )
+    ready(page)
     page.get_by_text("There is no case").wait_for()
     expect(page.locator("article img")).to_have_count(0)
     assert count(page) == f"{2 * (72 + len(strings()))} answers"
