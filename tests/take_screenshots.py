@@ -31,6 +31,23 @@ PAGES = (
     ("method", "study", "method", ".br-method h2", None),
     ("submit", "study", "submit", "h1", None),
 )
+# Cases of the study and their answers, whose words are not ours to publish: each word becomes a bar about as long.
+BARS = """() => {
+  const told = '.br-example blockquote, .br-example .br-ruling .br-note, .br-model-page .br-card blockquote';
+  for (const one of document.querySelectorAll(told)) {
+    const walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), texts = [];
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    for (const text of texts) {
+      const bars = text.textContent.trim().split(/\\s+/).flatMap((word) => {
+        const bar = document.createElement('span');
+        bar.textContent = 'n'.repeat(word.length);
+        bar.style.cssText = 'color: transparent; background: var(--br-rule); border-radius: 3px; font-size: .7em';
+        return [bar, ' '];
+      });
+      text.replaceWith(...bars);
+    }
+  }
+}"""
 
 
 def main() -> None:
@@ -68,10 +85,8 @@ def take(chromium: Any, address: str, page: tuple[str, str, str, str, str | None
             tab.locator(there).first.wait_for()
             tab.wait_for_load_state("networkidle")
             tab.wait_for_timeout(1200)
-            # Cases of the study and their answers, whose words are not ours to publish.
             if page[1] == "study":
-                told = ".br-example, .br-model-page .br-cards"
-                tab.evaluate("(told) => { for (const one of document.querySelectorAll(told)) one.remove() }", told)
+                tab.evaluate(BARS)
             cut = None if end is None else tab.locator(end).first.bounding_box()
             clip = cut and {"x": 0, "y": 0, "width": width, "height": min(height, cut["y"] - 8)}
             picture = small(tab.screenshot(clip=clip, full_page=bool(clip)))
