@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from space.data.data import SpaceData
 from space.data.facing import facing, reading
 from space.data.sources import HubSource, open_source
 from space.frame.versions import pin
-from space.hosting.pinned import PinnedVersions, UnknownVersionError
+from space.hosting.pinned import Pinned, PinnedVersions, UnknownVersionError
 from space.hosting.serve import look_for_hubs_board, open_data
 from tests.support.hub_server import HubServer, alices_hub
 from tests.support.pinned_hub import DATASET, NEWER, RESULTS, Versions, put_versions
@@ -112,8 +113,17 @@ def test_few_are_kept_and_they_come_back_from_disk(
         f"{made.old_results}-{made.dataset}",
         f"{made.results}-{made.old_dataset}",
     ]
-    first = [versions.get(one).result(WAIT) for one in asked]
-    again = [versions.get(one).result(WAIT) for one in asked]
+    numbers = itertools.count()
+
+    def opened(one: str) -> Pinned:
+        found = versions.get(one).result(WAIT)
+        # What is too much is closed after the result is there, and before another is looked at.
+        with pytest.raises(UnknownVersionError):
+            versions.get(f"{next(numbers):040x}-{made.dataset}").result(WAIT)
+        return found
+
+    first = [opened(one) for one in asked]
+    again = [opened(one) for one in asked]
     # Of three in turn two are kept, so each one asked for is the one that was closed.
     assert not any(one is other for one, other in zip(first, again, strict=True))
     assert len(list(folder.glob("results-*"))) == len(list(folder.glob("dataset-*"))) == 1
