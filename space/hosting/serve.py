@@ -102,6 +102,7 @@ def serve(
     from space.api.tools import Tools
     from space.app import build_app
     from space.frame.outside import ICON_FILE, SeenFromOutside
+    from space.hosting.memory import keep_giving_back
     from space.hosting.pinned import PinnedVersions
     from space.hosting.pinning import PinnedPages
     from space.intake.intake import open_intake
@@ -116,6 +117,8 @@ def serve(
         newest, source, every=poll, say=lambda text: print(text, file=sys.stderr), prepare=transcripts
     )
     watcher.start()
+    ended = threading.Event()
+    keep_giving_back(ended)
     if newest.dataset_hub_id:
         # Nobody waits for the answer; without one the pages have no link.
         threading.Thread(target=look_for_hubs_board, args=[newest], name="hubs-board", daemon=True).start()
@@ -151,6 +154,7 @@ def serve(
     finally:
         versions.close()
         watcher.stop()
+        ended.set()
 
 
 def main() -> None:
