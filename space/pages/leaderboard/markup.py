@@ -16,6 +16,7 @@ from markupsafe import Markup
 from dataset_builder.dataset.taxonomy import DEFEATED_FAMILIES, DEFLECTS, HARD_REFUSAL, HELPS, UNSCORED_REASONS, ids
 from dataset_builder.wording import counted
 from eval.boards.rows import rank_remarks
+from eval.judging.developers import members_of
 from eval.repository.leaderboard import VERIFIED, Board, BoardRow
 from eval.runs.verdict import PUBLISHED
 from space.data.called import called, called_in
@@ -209,12 +210,12 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
     notes = []
     shown = [row for row in board.rows if row_key(row) in keys]
     for row in shown:
-        told = rank_remarks(row, board.ranked_by)
-        told += [f"departs from the protocol: {one}" for one in row.departures]
+        told = remarks_on(row, board)
         told += [f"handed in by {row.submitter}"] if row.submitter else []
         told += _routes(row)
         told += row.evidence
-        told += row.status_reasons if row.status != VERIFIED or row.judge != board.judge else []
+        if row.status != VERIFIED or row.judge != board.judge:
+            told += reasons_of(row)
         told += [
             f"the submitter's own judge, {spoken(one.judge)}, gives the same labels for {percent(one.agreement)} % "
             f"of {one.n:,}"
@@ -230,6 +231,19 @@ def board_notes(board: Board, keys: Sequence[str]) -> Markup:
     unowned = any(row.submitter is None and row.kind != PUBLISHED for row in board.rows)
     routed = any(row.routes for row in shown)
     return _fill("board_notes", board=board, notes=notes, shared=shared, routed=routed, unowned=unowned)
+
+
+def remarks_on(row: BoardRow, board: Board) -> list[str]:
+    """What unscored answers do to a row's rank, who its judge is to it, and how its run departs from the protocol."""
+    told = rank_remarks(row, board.ranked_by)
+    for one in members_of(board.judge):
+        told = [said.replace(one, spoken(one)) if said == row.judge_note else said for said in told]
+    return told + [f"departs from the protocol: {one}" for one in row.departures]
+
+
+def reasons_of(row: BoardRow) -> list[str]:
+    """Why a row has its status, but for departures, which are told as such."""
+    return [one for one in row.status_reasons if one not in row.departures]
 
 
 def _routes(row: BoardRow) -> list[str]:

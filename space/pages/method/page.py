@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from dataset_builder import __version__
 from dataset_builder.errors import BlindRefusalError
 from eval.repository.leaderboard import Board
 from eval.scores.results import MetricInfo
-from space.data.called import called_without_row
+from space.data.called import called_in, called_without_row
 from space.data.data import SpaceData
 from space.frame.page import Page, Shell, heading, html, link_bar, on_hub
 from space.pages.method.judge_error import judge_error
@@ -132,19 +132,32 @@ def metrics_table(metrics: Sequence[MetricInfo]) -> Markup:
     return _fill("metrics_table", metrics=metrics)
 
 
-def figures_table(figures: Sequence[ReproducedFigure]) -> Markup:
-    """The paper's figures beside those of the dataset; what differs says why. Breakdowns stand below, folded."""
+def figures_table(figures: Sequence[ReproducedFigure], names: Mapping[str, str]) -> Markup:
+    """The paper's figures beside those of the dataset; what differs says why. Breakdowns stand below, folded.
+
+    ``names`` says what the dataset's models are called.
+    """
     stated = [figure for figure in figures if figure.paper is not None]
     counts = Counter(figure.status for figure in stated)
-    rest = [figure for figure in figures if figure.paper is None]
+    rest = [(_by_name(figure, names), figure) for figure in figures if figure.paper is None]
     return _fill("figures_table", counts=counts.items(), stated=stated, rest=rest)
+
+
+def _by_name(figure: ReproducedFigure, names: Mapping[str, str]) -> str:
+    """Its title, with the name of a model in place of the dataset's word for it."""
+    of, colon, rate = figure.title.partition(": ")
+    return f"{names.get(of, of)}{colon}{rate}" if figure.group == "model" else figure.title
 
 
 def _figures(data: SpaceData) -> Markup:
     from eval.results.reproduction import reproduce
 
     try:
-        return figures_table(reproduce(data.built)) if data.built else _fill("no_figures", built=None)
+        return (
+            figures_table(reproduce(data.built), called_in(data.store))
+            if data.built
+            else _fill("no_figures", built=None)
+        )
     except BlindRefusalError:
         return _fill("no_figures", built=data.built)
 

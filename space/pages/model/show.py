@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from dataset_builder.dataset.taxonomy import CONTROL, FAMILIES
 from dataset_builder.wording import counted
-from eval.boards.rows import rank_remarks
 from eval.repository.folder import SUBMISSIONS
 from eval.repository.leaderboard import MEANS, Board, BoardRow, Excluded
 from space.data.called import called
@@ -18,7 +17,7 @@ from space.data.facts import according_to, facts_of
 from space.data.snapshot import row_key, transcripts_key
 from space.frame.card import Card, Rate
 from space.frame.page import heading
-from space.pages.leaderboard.markup import ENGAGED_REFUSALS, board_title
+from space.pages.leaderboard.markup import ENGAGED_REFUSALS, board_title, reasons_of, remarks_on
 from space.pages.leaderboard.table import FIRST_RATES, STATUSES, columns_of
 from space.pages.model.slices import BY, FEW, LESS, MORE, parts_of, standing_out
 from space.pages.model.state import ADDRESS, BOARD, MODEL, fields_of, found, settle
@@ -223,10 +222,8 @@ def _gone(now: Snapshot, row: BoardRow) -> list[Excluded]:
 
 
 def _remarks(board: Board, row: BoardRow) -> list[str]:
-    told = rank_remarks(row, board.ranked_by)
-    told += [f"departs from the protocol: {one}" for one in row.departures]
     read = [f"{_FACTS[name]} as stated by {source}" for name, source in facts_of(row.model_id).sources.items()]
-    return [*told, *row.evidence, *row.status_reasons, *read]
+    return [*remarks_on(row, board), *row.evidence, *reasons_of(row), *read]
 
 
 def _elsewhere(board: Board, row: BoardRow) -> list[tuple[str, str]]:

@@ -151,6 +151,20 @@ def test_what_holds_for_all_rows_is_said_once() -> None:
     assert "<b>a</b>: departs from the protocol: temperature 1; served by A." in board_notes(board(*rows), ["a"])
 
 
+def test_a_judge_of_the_models_own_developer_is_called_by_its_name() -> None:
+    judge = "gpt-5.4-2026-03-05"
+    kin = row("gpt-5-4-base", 1, 0.5, 0.1, judge_note=f"judged by {judge}, of the model's own developer")
+    told = board_notes(msgspec.structs.replace(board(kin), judge=judge), ["gpt-5-4-base"])
+    assert "judged by GPT-5.4, of the model&#39;s own developer" in told
+
+
+def test_a_departure_that_is_the_reason_of_a_status_is_said_once() -> None:
+    one = row(
+        "a", 1, 0.5, 0.1, status="community", departures=["temperature 1"], status_reasons=["temperature 1", "new"]
+    )
+    assert "departs from the protocol: temperature 1; new." in board_notes(board(one), ["a"])
+
+
 def test_what_was_done_to_test_a_row_is_said_and_what_an_unseen_judge_means() -> None:
     vouched = row("alpha", 1, 0.5, 0.1, evidence=["people labelled 60 answers (human:x) and agree on 95.0 %"])
     unseen = row("beta", 2, 0.4, 0.1, judge="heldout", status_reasons=["judged by weights that did not learn from it"])

@@ -20,12 +20,17 @@ def test_figures_that_differ_say_why_and_the_rest_is_folded() -> None:
             figure("One", "75.4 %", AGREES),
             figure("<i>Two", "75 %", EXPLAINED, "rounded & cut"),
             figure("Three", None, NOT_AT_HAND),
-        ]
+            ReproducedFigure("model", "glm-5: Help", None, None, 75.4, "75.4 %", 100, NOT_AT_HAND),
+            ReproducedFigure("family", "glm-5: Help", None, None, 75.4, "75.4 %", 100, NOT_AT_HAND),
+        ],
+        {"glm-5": "GLM-5"},
     )
     assert "1 agrees, 1 explained" in shown
     assert "&lt;i&gt;Two" in shown
     assert "rounded &amp; cut" in shown
-    assert "<summary>1 more rates" in shown
+    assert "<summary>3 more rates" in shown
+    # A model by its name, and nothing else that is written as one.
+    assert shown.count("GLM-5: Help") == shown.count("glm-5: Help") == 1
 
 
 def test_every_judge_is_listed_once_with_its_agreement_or_without() -> None:
