@@ -251,6 +251,13 @@ def test_a_newcomer_reads_a_case_that_makes_the_point_and_opens_it_in_one_click(
     ready(page)
     expect(page.locator(ROWS)).to_have_count(18)
     assert re.search(r"This happens in \d\d\.\d % of all requests", page.locator(".br-answer").inner_text())
+    # Over time, models whose makers do not say when they came out are hollow points.
+    fills = page.locator(".br-point circle:not(.br-reach)").evaluate_all(
+        "all => all.map(one => [!!one.closest('.br-hollow'), getComputedStyle(one).fill])"
+    )
+    hollow, full = ({fill for is_hollow, fill in fills if is_hollow is kind} for kind in (True, False))
+    assert len(hollow) == 1
+    assert hollow.isdisjoint(full)
     first = page.locator(".br-ask").inner_text()
     page.get_by_role("link", name="Another one").click()
     page.wait_for_function("location.search.includes('example=1')")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ OpenPage = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Watched:
-    """A server that looks at its results folder twice a second."""
+    """A server that looks at its results folder, which is empty at first, twice a second."""
 
     address: str
     dataset: OpenedDataset
@@ -32,15 +33,23 @@ class Watched:
 @pytest.fixture
 def watched(chromium_path: str, tmp_path: Path) -> Iterator[Watched]:
     dataset = locate_dataset(build_small(tmp_path / "dataset").path)
-    results = write_results_folder(dataset, tmp_path / "results")
+    (results := tmp_path / "results").mkdir()
     with serving(dataset.built.path, results, tmp_path / "cache", "--poll", "0.5") as address:
         yield Watched(address, dataset, results)
 
 
 # The server is asked for before the pages, so that they are closed before it stops: an open page keeps calling it.
-def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Watched, open_page: OpenPage) -> None:
+def test_results_appear_without_a_restart_from_none_on_and_broken_ones_do_not(
+    watched: Watched, open_page: OpenPage
+) -> None:
     dataset, results = watched.dataset, watched.results
     page = open_page(watched.address)
+    expect(page.get_by_text("There are no results here yet").first).to_be_visible()
+    page.get_by_role("link", name="Submit").first.click()
+    expect(page.get_by_role("heading", name="Install", exact=False).first).to_be_visible()
+    page.go_back()
+    write_results_folder(dataset, results)
+    _reload_until(page, ROWS)
     wait_for_models(page, SUBMITTED, "alpha-1", "beta-2")
     kept = (results / "leaderboard.json").read_bytes()
     (results / "leaderboard.json").write_text("{}")
@@ -50,11 +59,21 @@ def test_new_results_appear_without_a_restart_and_broken_ones_do_not(watched: Wa
     wait_for_models(noticed, SUBMITTED, "alpha-1", "beta-2")
     (results / "leaderboard.json").write_bytes(kept)
 
+    (withdrawn,) = (results / "submissions").glob("acme__model-1*")
+    shutil.rmtree(withdrawn)
     add_to_results_folder(dataset, results, [good_bundle(dataset, "acme/newer-2")])
     _reload_until(page, "a[href*='acme__newer-2']")
     ready(page)
     expect(page.locator(f"{ROWS} th", has_text="acme/newer-2")).to_be_visible()
-    expect(page.locator(".br-changes")).to_contain_text("1 came")
+    changes = page.locator(".br-changes")
+    expect(changes.locator("summary")).to_contain_text("What changed since the version before: 1 came, 1 went")
+    changes.locator("summary").click()
+    expect(changes.locator("li", has_text="acme/newer-2 came at")).to_contain_text("A new run, whose answers were")
+    went = changes.locator("li", has_text=f"{SUBMITTED} went from")
+    expect(went).to_contain_text("It is no longer among the results.")
+    # What is no longer there is no link; what is there leads to its page.
+    expect(went.locator("a")).to_have_count(0)
+    expect(changes.locator("a[href*='acme__newer-2']")).to_have_count(1)
     page.get_by_role("link", name="Show every column").click()
     link = page.locator(f"{ROWS} a[href^='transcripts'][href*='acme__newer-2']")
     link.wait_for()
@@ -72,7 +91,7 @@ def _reload_until(page: Any, selector: str) -> None:
         # An event that a reload cuts off is logged as an error.
         page.wait_for_load_state("networkidle")
         page.reload()
-        page.locator(ROWS).first.wait_for()
+        ready(page)
         if page.locator(selector).count():
             return
     raise AssertionError(f"never saw {selector}")
