@@ -27,7 +27,8 @@ _FAST: Final = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY; PRAGMA page_size = 8192;
 """
-_INDEX_MEMORY: Final = 32 * 2**20
+# Bytes of words before they are written, and no merging on the way: all is merged once, at the end.
+_INDEXING: Final = {"hashsize": 32 * 2**20, "automerge": 0, "crisismerge": 1000}
 
 
 def store_path(built: BuiltDataset, folder: Path | None = None, more: Additions = NOTHING_MORE) -> Path:
@@ -69,7 +70,8 @@ def _build(built: BuiltDataset, path: Path, progress: Progress, more: Additions)
         database = sqlite3.connect(part, isolation_level=None)
         try:
             database.executescript(_FAST + SCHEMA + WORDS)
-            database.execute("INSERT INTO search (search, rank) VALUES ('hashsize', ?)", [_INDEX_MEMORY])
+            for setting, value in _INDEXING.items():
+                database.execute("INSERT INTO search (search, rank) VALUES (?, ?)", [setting, value])
             database.execute("BEGIN")
             fill(database, built, progress, more)
             database.execute("COMMIT")

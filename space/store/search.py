@@ -74,9 +74,19 @@ def spaced(text: str) -> str:
     The index and a search are both cut so: a run of such letters is then a phrase of single letters, which is found
     wherever it stands, and Chinese, Japanese and Thai need no dictionary.
     """
-    if text.isascii() or not _MAY_BE_UNSPACED.search(text):
+    if text.isascii() or _is_western(text) or not _MAY_BE_UNSPACED.search(text):
         return text
     return _UNSPACED.sub(r" \g<0> ", text)
+
+
+def _is_western(text: str) -> bool:
+    """Whether a text has no other letters than those; most that are not ASCII have quotes and dashes alone."""
+    try:
+        # Told several times as fast as by an expression.
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fold(word: str) -> str:

@@ -260,6 +260,7 @@ def _tagged(judge_no: int, row: tuple[Any, ...]) -> tuple[tuple[tuple[str, int, 
     return values, " ".join(_tag(*one) for one in values)
 
 
+@lru_cache(maxsize=4096)
 def _tag(facet: str, judge_no: int, value: str) -> str:
     """One word of letters and digits for a value, so that the tokeniser leaves it whole."""
     return "t" + hashlib.sha256(f"{facet}:{judge_no}:{value}".encode()).hexdigest()[:12]

@@ -19,6 +19,7 @@ from space.store.build import ensure_store
 from space.store.search import Search
 from space.store.store import Store
 from space.store.transcript import ENGAGES, MODEL, TYPE, UNSCORED, YES
+from space.ui.names import spoken
 from tests.support.results_folder import write_results_folder
 from tests.support.small_dataset import JUDGE
 from tests.support.submissions import OURS, RUBRIC, THEIRS
@@ -82,11 +83,11 @@ def test_an_open_answer_names_its_judge_and_what_the_others_say(data: SpaceData)
     assert found is not None
     assert case is not None
     shown = single(found, case, (None, None), links, {"judge": OURS})
-    assert f"(judge: {OURS})" in shown
-    assert f'<th scope="row">{JUDGE}</th>' in shown
+    assert f'(judge: <span title="{OURS}">Offline judge</span>)' in shown
+    assert f'<th scope="row"><span title="{JUDGE}">{spoken(JUDGE)}</span></th>' in shown
     assert "Reviewer 1" in shown
     both = side_by_side(case, store.answers(CASE_ID, JUDGE), (None, None), links, {"judge": JUDGE})
-    assert f"(judge: {JUDGE})" in both
+    assert f'(judge: <span title="{JUDGE}">{spoken(JUDGE)}</span>)' in both
     # The way to one answer keeps the judge.
     expected = "" if store.judge_ids[0] == JUDGE else f"judge={JUDGE}"
     assert expected in both
