@@ -101,7 +101,7 @@ def test_no_page_of_a_space_asks_another_host(page: Any, space: str, address: st
     page.goto(f"{space}/{address}")
     # Gradio has drawn the page, and the script that draws the Hub's bar has run.
     page.locator(".gradio-container h1").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    page.locator(".br-at-once").wait_for(state="detached")
     assert page.evaluate("window.__gradio_space__") is None
     assert page.locator("#huggingface-space-header").count() == 0
 
